@@ -1,0 +1,32 @@
+"""The control: more affirmative captions, which teach nothing about negation.
+
+    negjax train --config configs/scenes_affirmative.py --workdir runs/affirmative --config.data_dir=DIR
+
+DIR is the data folder of a `negjax quickstart` (its WORKDIR/data). It starts from runs/pretrain, where
+configs/scenes_pretrain.py left its weights; --config.model.init_from=DIR starts from elsewhere.
+What to expect: the README's table, row "affirmative".
+"""
+
+from ml_collections import ConfigDict
+
+TASKS = [
+    "scenes_retrieval",
+    "scenes_negated_retrieval",
+    "scenes_mcq",
+    "scenes_truth_table",
+    "scenes_zeroshot",
+]
+
+
+def get_config() -> ConfigDict:
+    config = ConfigDict()
+    config.model = {"init_from": "runs/pretrain"}
+    config.sources = {
+        "affirmative": {"dataset": "scenes_negcap", "batch_size": 128, "contrastive": 1.0},
+    }
+    config.data_dir = "data"
+    config.steps = 400
+    config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
+    config.evaluation = {"tasks": TASKS}
+    config.seed = 0
+    return config

@@ -1,0 +1,54 @@
+"""CLIP models that understand negation, in JAX and Flax.
+
+model, preprocess, tokenize = negjax.load("runs/negfull")
+image = model.encode_image(preprocess("photo.jpg")[None])
+text = model.encode_text(tokenize(["a street with no cars"]))
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+    from negjax.models.loaded import LoadedModel
+
+__version__ = version("negjax")
+
+
+def load(
+    path: str | os.PathLike[str], step: str | int = "latest"
+) -> "tuple[LoadedModel, Callable[[Image | str | os.PathLike[str] | bytes], np.ndarray], Callable[..., np.ndarray]]":
+    """A model and the functions that prepare its input.
+
+    path: a training workdir or a checkpoint. step: "latest", "best" or a number.
+    Returns the model; `preprocess`, from a PIL image, a path or encoded bytes to uint8 pixels [S, S, 3]; and
+    `tokenize`, from one or several texts to int32 ids [N, context length]. Raises negjax.errors.NegjaxError.
+    """
+    from etils import epath  # imported here, so that `import negjax` does not take seconds
+
+    from negjax.errors import NegjaxError
+    from negjax.media.images import decode, to_pixels
+    from negjax.weights.read import read_model
+
+    model = read_model(path, step)
+
+    def preprocess(image: "Image | str | os.PathLike[str] | bytes") -> "np.ndarray":
+        if isinstance(image, str | os.PathLike):
+            try:
+                picture = decode(epath.Path(image).read_bytes(), str(image))
+            except OSError as error:
+                raise NegjaxError(f"cannot read {image}: {error.strerror}") from error
+        elif isinstance(image, bytes):
+            picture = decode(image, "the image")
+        else:
+            picture = image.convert("RGB")
+        return to_pixels(picture, model.preprocess)
+
+    def tokenize(texts: str | Sequence[str]) -> "np.ndarray":
+        return model.tokenizer([texts] if isinstance(texts, str) else texts)
+
+    return model, preprocess, tokenize

@@ -1,0 +1,181 @@
+"""Experiments as frozen dataclasses, made from an ml_collections config file.
+
+A config file is a Python file with `get_config(arg=None) -> ml_collections.ConfigDict`. Its keys are the fields below;
+an unknown key or a value of another type is an error that names the key.
+"""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from negjax.errors import NegjaxError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Which model, from where, and how it is computed.
+
+    arch: a preset's name (`negjax.models.presets`); with `init_from` it must agree with the checkpoint or be empty.
+    init_from: a training workdir or checkpoint to start from; empty for fresh weights.
+    dtype: type of the matrix products, "float32" or "bfloat16". remat, scan: see `negjax.models.layers.Compute`.
+    """
+
+    arch: str = ""
+    init_from: str = ""
+    dtype: str = "float32"
+    remat: bool = False
+    scan: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """One stream of examples and the weights of the objectives that are computed on it.
+
+    batch_size: examples of this source in a step, over all devices.
+    contrastive, sigmoid: weight of the loss on an image and one caption of it, drawn anew each time.
+    mcq: weight of the loss on the image's question. The three weights of all sources add up to the loss.
+    negated_fraction: how often the caption is one of `negated_captions` instead of `captions`.
+    """
+
+    dataset: str
+    batch_size: int
+    contrastive: float = 0.0
+    sigmoid: float = 0.0
+    mcq: float = 0.0
+    negated_fraction: float = 0.0
+
+
+@dataclass(frozen=True)
+class Optim:
+    """AdamW with linear warm-up and a cosine to zero; open_clip's betas and epsilon.
+
+    clip_norm: largest global norm of the gradient, 0 for none. freeze: patterns of parameter paths ("visual/.*") that
+    do not learn. Weight decay leaves out biases, norms, the class token and the logit scale (fewer than two axes).
+    """
+
+    learning_rate: float = 5e-4
+    warmup_steps: int = 0
+    weight_decay: float = 0.2
+    b1: float = 0.9
+    b2: float = 0.98
+    eps: float = 1e-6
+    clip_norm: float = 1.0
+    freeze: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Tasks evaluated every `every` steps and at the end (0: at the end only); no tasks, no evaluation.
+
+    best: "TASK/metric" by which the best checkpoint is kept, empty for none.
+    """
+
+    tasks: tuple[str, ...] = ()
+    every: int = 0
+    batch_size: int = 256
+    best: str = ""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that decides a training run. `seed` decides weights, order and draws."""
+
+    model: ModelSpec
+    sources: dict[str, Source]
+    data_dir: str
+    steps: int
+    optim: Optim = field(default_factory=Optim)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_every: int = 1000
+    keep: int = 3
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise NegjaxError("config.sources is empty: name at least one source of examples")
+        for name, source in self.sources.items():
+            if not (source.contrastive or source.sigmoid or source.mcq):
+                raise NegjaxError(f"config.sources.{name} has no objective: give contrastive, sigmoid or mcq a weight")
+            if source.batch_size < 1:
+                raise NegjaxError(f"config.sources.{name}.batch_size is {source.batch_size}: it must be positive")
+            if not 0 <= source.negated_fraction <= 1:
+                raise NegjaxError(f"config.sources.{name}.negated_fraction must lie between 0 and 1")
+        for key in ("steps", "log_every", "checkpoint_every", "keep"):
+            if getattr(self, key) < 1:
+                raise NegjaxError(f"config.{key} is {getattr(self, key)}: it must be positive")
+        if self.model.dtype not in ("float32", "bfloat16"):
+            raise NegjaxError(f"config.model.dtype is {self.model.dtype!r}: it must be float32 or bfloat16")
+        if not (self.model.arch or self.model.init_from):
+            raise NegjaxError("config.model needs an arch, or weights to start from (init_from)")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-able form; `build(Experiment, ...)` is its inverse."""
+        return dataclasses.asdict(self)
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str = "config") -> T:
+    """A dataclass made from nested mappings, every key and type checked. `where` names the place in errors."""
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls))}
+    for key in values:
+        if key not in fields:
+            close = difflib.get_close_matches(key, fields, 1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(fields)}"
+            raise NegjaxError(f"{where}.{key} is not a setting: {hint}")
+    for name, f in fields.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise NegjaxError(f"{where}.{name} is missing")
+    return cls(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise NegjaxError(f"{where} is {value!r}: it must be a group of settings")
+        return build(typing.cast(type, kind), value, where)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise NegjaxError(f"{where} is {value!r}: it must be a group of named entries")
+        return {str(key): _value(args[1], item, f"{where}.{key}") for key, item in value.items()}
+    if origin is tuple:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise NegjaxError(f"{where} is {value!r}: it must be a list")
+        return tuple(_value(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise NegjaxError(f"{where} is {value!r}: it must be a {kind.__name__}")
+    return value
+
+
+def load_config(file: str, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment that a config file describes.
+
+    file: "FILE.py" or "FILE.py:arg", the latter passing `arg` to get_config. overrides: "--config.a.b=value" each.
+    """
+    path = Path(file.split(":", 1)[0])
+    if not path.is_file():
+        raise NegjaxError(f"there is no config file {path}")
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values)
+    try:
+        values(["negjax", f"--config={file}", *overrides])
+        config = values["config"].value
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+        message = " ".join(str(error).split())
+        raise NegjaxError(f"{file}: {message}") from error
+    if not isinstance(config, ConfigDict):
+        raise NegjaxError(f"{path}: get_config() must return an ml_collections.ConfigDict")
+    return build(Experiment, config.to_dict())

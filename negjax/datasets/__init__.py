@@ -1,0 +1,1 @@
+"""Data sets written by TFDS as ArrayRecord, without TensorFlow: drawn scenes, and sets read from files."""

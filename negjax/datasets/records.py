@@ -1,0 +1,75 @@
+"""What a record holds: its columns, and what makes a row of a set valid.
+
+Every record has `id` (the 0-based row of the source), `group`, `media` (an encoded image) and `media_sha256`;
+each of the set's fields adds its columns.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Record = dict[str, Any]
+
+COLUMNS = {
+    "captions": ("captions", "positive_objects", "negative_objects"),
+    "negated_captions": ("negated_captions",),
+    "question": ("options", "answer", "kind"),
+    "label": ("label",),
+}
+TEXT_LISTS = ("captions", "positive_objects", "negative_objects", "negated_captions", "options")
+TEXTS = ("media_sha256", "kind")
+ENCODED = ("captions", "negated_captions", "options")  # what a model reads: columns with a stored length
+
+
+def columns(fields: Sequence[str]) -> list[str]:
+    """The columns of a set with these fields, besides those that every record has."""
+    return [name for field in fields for name in COLUMNS[field]]
+
+
+def complete(example: Mapping[str, Any], row: int, fields: Sequence[str], classes: int) -> Record:
+    """The record of an example, with defaults filled in: `id` is the row, `group` 0, no objects, `kind` "".
+
+    Raises ValueError that says what is wrong. `classes`: the number of classes that a label may name.
+    """
+    record: Record = {"id": row, "group": 0, "positive_objects": [], "negative_objects": [], "kind": ""}
+    record.update(example)
+    wanted = ["id", "group", "media", *columns(fields)]
+    if strangers := set(example) - set(wanted):
+        raise ValueError(f"{', '.join(sorted(strangers))}: a set of {', '.join(fields)} has no such column")
+    if absent := [name for name in wanted if name not in record]:
+        raise ValueError(f"{', '.join(absent)} not given")
+    record = {name: record[name] for name in wanted}
+    for name in ("id", "group", "answer", "label"):
+        if name in record:
+            record[name] = int(record[name])
+    if not isinstance(record["media"], bytes) or not record["media"]:
+        raise ValueError("media is not the bytes of an image")
+    for name in TEXT_LISTS:
+        if name in record:
+            check_texts(record[name], name)
+    for name in ENCODED:
+        if name in record and not record[name]:
+            raise ValueError(f"{name} is empty")
+    if "question" in fields:
+        check_texts([record["kind"]], "kind")
+        check_answer(record["answer"], record["options"])
+    if "label" in fields and not 0 <= record["label"] < classes:
+        raise ValueError(f"label {record['label']} is not one of the {classes} classes")
+    return record
+
+
+def check_texts(texts: Any, name: str) -> None:
+    """Raises ValueError unless this is a list of strings that can be written as UTF-8."""
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{name} is not a list of texts")
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} holds half a character ({error.reason})") from error
+
+
+def check_answer(answer: int, options: Sequence[str]) -> None:
+    """Raises ValueError unless there are two options or more and the answer is one of them."""
+    if len(options) < 2:
+        raise ValueError(f"{len(options)} option where a question needs two or more")
+    if not 0 <= answer < len(options):
+        raise ValueError(f"answer {answer} is not one of the options 0 to {len(options) - 1}")

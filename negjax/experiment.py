@@ -1,0 +1,69 @@
+"""An experiment from its description to trained weights: where models, data, training and evaluation meet."""
+
+import dataclasses
+from pathlib import Path
+
+from negjax.config import Experiment
+from negjax.datasets.store import open_set
+from negjax.errors import NegjaxError
+from negjax.evaluation.evaluate import evaluate
+from negjax.evaluation.prepare import prepare
+from negjax.media.images import Preprocess
+from negjax.models.init import init_params
+from negjax.models.layers import Compute
+from negjax.models.loaded import LoadedModel
+from negjax.models.presets import for_sigmoid_loss, preset
+from negjax.tokenizer import Tokenizer
+from negjax.training.loop import Evaluate, train
+from negjax.weights.read import read_model
+
+
+def run_experiment(experiment: Experiment, workdir: Path) -> LoadedModel:
+    """Trains as the experiment says, evaluating its tasks on the way, and returns the last weights."""
+    model = initial_model(experiment)
+    return train(experiment, model, workdir, _evaluator(experiment, model))
+
+
+def initial_model(experiment: Experiment) -> LoadedModel:
+    """Fresh weights of the preset, or those of `init_from`. Raises NegjaxError where the two disagree."""
+    spec = experiment.model
+    compute = Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan)
+    sigmoid = any(source.sigmoid for source in experiment.sources.values())
+    if spec.init_from:
+        model = read_model(spec.init_from)
+        if spec.arch and spec.arch != model.config.name:
+            raise NegjaxError(
+                f"config.model.arch is {spec.arch}, but {spec.init_from} holds {model.config.name}: leave arch empty"
+            )
+        if sigmoid and model.config.logit_bias_init is None:
+            raise NegjaxError(f"{spec.init_from} was not trained with the sigmoid loss and has no logit bias")
+        return dataclasses.replace(model, compute=compute)
+    config = for_sigmoid_loss(preset(spec.arch)) if sigmoid else preset(spec.arch)
+    return LoadedModel(
+        config=config,
+        params=init_params(config, experiment.seed),
+        preprocess=Preprocess(size=config.vision.image_size),
+        tokenizer=Tokenizer(config.text.context_length),
+        info={
+            "arch": config.name,
+            "activation": config.activation,
+            "source": f"fresh, seed {experiment.seed}",
+        },
+        compute=compute,
+    )
+
+
+def _evaluator(experiment: Experiment, model: LoadedModel) -> Evaluate | None:
+    """Scores a model on the experiment's tasks, which are read and decoded once."""
+    wanted = experiment.evaluation
+    if not wanted.tasks:
+        return None
+    sets = [open_set(experiment.data_dir, name) for name in wanted.tasks]
+    context = model.config.text.context_length
+    plan = prepare(sets, model.preprocess, model.tokenizer, context_length=context)
+
+    def run(current: LoadedModel) -> dict[str, float]:
+        tasks = evaluate(current, plan, batch_size=wanted.batch_size, bootstrap=0, progress=False).results["tasks"]
+        return {f"{name}/{metric}": value for name, task in tasks.items() for metric, value in task["metrics"].items()}
+
+    return run

@@ -1,0 +1,1 @@
+"""How examples reach the device."""

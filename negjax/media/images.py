@@ -1,0 +1,83 @@
+"""Images to pixels, as CLIP's own preprocessing makes them with Pillow, and pixels to the model's input."""
+
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from negjax.errors import NegjaxError
+
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+MOST_PIXELS = 89_478_485  # Pillow's own bound on what may be a decompression bomb: a quarter of a gigabyte as RGB
+_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """What is done to an image before the model sees it; stored with every checkpoint.
+
+    size: side of the square in pixels. mean, std: of each channel, for pixels in [0, 1]. resize_mode: "shortest"
+    (short side to `size`, centre crop; CLIP's), "squash" (both sides to `size`; SigLIP's in open_clip) or "longest"
+    (long side to `size`, centred on black).
+    """
+
+    size: int = 224
+    mean: tuple[float, float, float] = OPENAI_MEAN
+    std: tuple[float, float, float] = OPENAI_STD
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    resize_mode: Literal["shortest", "squash", "longest"] = "shortest"
+
+    def __post_init__(self) -> None:
+        if self.interpolation not in _FILTERS:
+            raise NegjaxError(f"interpolation is {self.interpolation!r}: it must be bicubic or bilinear")
+        if self.resize_mode not in ("shortest", "squash", "longest"):
+            raise NegjaxError(f"resize_mode is {self.resize_mode!r}: it must be shortest, squash or longest")
+
+
+def decode(data: bytes, where: str) -> Image.Image:
+    """The image as RGB. `where` names it in errors.
+
+    As CLIP does: the first frame of an animation, transparency dropped, EXIF rotation not applied. 16-bit grey is
+    scaled to 8 bits. Raises NegjaxError for what cannot be decoded whole, and for pictures over MOST_PIXELS.
+    """
+    try:
+        image = Image.open(io.BytesIO(data))
+        if image.width * image.height > MOST_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels, more than {MOST_PIXELS:,}")
+        image.load()
+        if image.mode.startswith("I;16"):
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        return image.convert("RGB")
+    except Exception as error:  # Pillow's decoders raise whatever they trip over
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise NegjaxError(f"{where}: the image cannot be decoded ({reason})") from error
+
+
+def to_pixels(image: Image.Image, preprocess: Preprocess) -> np.ndarray:
+    """uint8 [S, S, 3], S = preprocess.size, resized and cropped exactly as torchvision does with Pillow."""
+    size, resample = preprocess.size, _FILTERS[preprocess.interpolation]
+    width, height = image.size
+    if preprocess.resize_mode == "squash":
+        image = image.resize((size, size), resample)
+    elif preprocess.resize_mode == "shortest":
+        short = min(width, height)
+        image = image.resize((int(size * width / short), int(size * height / short)), resample)
+        left, top = round((image.width - size) / 2), round((image.height - size) / 2)
+        image = image.crop((left, top, left + size, top + size))
+    else:
+        ratio = size / max(width, height)
+        small = image.resize((max(1, round(width * ratio)), max(1, round(height * ratio))), resample)
+        image = Image.new("RGB", (size, size))
+        image.paste(small, ((size - small.width) // 2, (size - small.height) // 2))
+    return np.asarray(image)
+
+
+def normalise(pixels_BHWC: jax.Array, preprocess: Preprocess) -> jax.Array:
+    """uint8 pixels to the model's input, float32: scaled to [0, 1], less the mean, over the deviation. On the device."""
+    mean, std = jnp.array(preprocess.mean), jnp.array(preprocess.std)
+    return (pixels_BHWC.astype(jnp.float32) / 255 - mean) / std

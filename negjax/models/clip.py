@@ -1,0 +1,49 @@
+"""CLIP: two towers and a logit scale, as a module and as pure functions of (config, params).
+
+The parameters are a plain nested dict of float32 arrays. Modules exist only inside the functions below.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from negjax.models.layers import Compute
+from negjax.models.presets import CLIPConfig
+from negjax.models.text import TextTower
+from negjax.models.vision import VisionTower
+
+Params = dict[str, Any]
+
+
+class CLIP(nnx.Module):
+    """The two towers, the logarithm of the logit scale, and the logit bias of a model for SigLIP's loss."""
+
+    def __init__(self, config: CLIPConfig, compute: Compute):
+        self.visual = VisionTower(config, compute)
+        self.text = TextTower(config, compute)
+        self.logit_scale = nnx.Param(jnp.zeros(()))
+        if config.logit_bias_init is not None:
+            self.logit_bias = nnx.Param(jnp.zeros(()))
+
+
+@lru_cache(maxsize=64)
+def _abstract(config: CLIPConfig, compute: Compute) -> tuple[nnx.GraphDef, nnx.State]:
+    return nnx.split(nnx.eval_shape(lambda: CLIP(config, compute)))
+
+
+def abstract_params(config: CLIPConfig) -> Params:
+    """The tree of parameters as `jax.ShapeDtypeStruct`s; nothing is allocated."""
+    return nnx.to_pure_dict(_abstract(config, Compute())[1])
+
+
+def encode_image(config: CLIPConfig, params: Params, image_BHWC: jax.Array, compute: Compute = Compute()) -> jax.Array:
+    """Embeddings [B, E] (float32, not unit length) of normalised float pixels [B, S, S, 3]."""
+    return nnx.merge(_abstract(config, compute)[0], params).visual(image_BHWC)
+
+
+def encode_text(config: CLIPConfig, params: Params, text_BT: jax.Array, compute: Compute = Compute()) -> jax.Array:
+    """Embeddings [B, E] (float32, not unit length) of token ids [B, T], T <= context length."""
+    return nnx.merge(_abstract(config, compute)[0], params).text(text_BT)

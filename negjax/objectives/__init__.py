@@ -1,0 +1,1 @@
+"""What is optimised: functions of embeddings, written for the whole (global) batch."""

@@ -1,0 +1,148 @@
+"""The whole story in one go: a CLIP that fails at negation, a control that stays as it is, and the cure.
+
+Draws the scenes, pre-trains on affirmative captions, fine-tunes once on affirmative captions alone (the control) and
+once on negation data, evaluates all three, and writes results.json and report.html. Started again in the same
+workdir with the same seed, it goes on where it stopped.
+"""
+
+import json
+import resource
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from negjax.config import Experiment, ModelSpec, Optim, Source
+from negjax.datasets.scenes.sets import TASKS, Size, build_scenes
+from negjax.datasets.store import open_set
+from negjax.errors import NegjaxError
+from negjax.evaluation.evaluate import evaluate
+from negjax.evaluation.prepare import prepare
+from negjax.evaluation.report import write_report
+from negjax.evaluation.results import write_results
+from negjax.experiment import run_experiment
+from negjax.runtime.files import write_atomic
+from negjax.weights.read import read_model
+
+SHORT = Size(pretraining=2000, finetuning=2000, galleries=1, questions=240, groups=40, named=4)  # for a trial run
+STORY = {  # stage -> what is announced
+    "pretrained": "Pre-training a tiny CLIP on affirmative captions",
+    "affirmative": "The control: fine-tuning on affirmative captions alone",
+    "negfull": "The cure: fine-tuning on negated captions and questions",
+}
+HEADLINE = {  # column -> task and metric
+    "R@5": ("scenes_retrieval", "image_retrieval_recall@5"),
+    "negated R@5": ("scenes_negated_retrieval", "image_retrieval_recall@5"),
+    "MCQ": ("scenes_mcq", "accuracy"),
+    "truth table": ("scenes_truth_table", "accuracy"),
+    "all four": ("scenes_truth_table", "group_accuracy"),
+    "zero-shot": ("scenes_zeroshot", "accuracy"),
+}
+
+
+def experiments(data_dir: str, pretrained: str, seed: int) -> dict[str, Experiment]:
+    """The stages in order. `pretrained`: the workdir of the first, from which the others start.
+
+    configs/scenes_*.py hold the same settings, for `negjax train`.
+    """
+    optim = Optim(learning_rate=2e-3, warmup_steps=50, weight_decay=0.1)
+    fresh, start = ModelSpec(arch="tiny"), ModelSpec(init_from=pretrained)
+    affirmative = Source("scenes_negcap", 128, contrastive=1.0)
+    negation = {
+        "negcap": Source("scenes_negcap", 64, contrastive=1.0, negated_fraction=0.5),
+        "negmcq": Source("scenes_negmcq", 48, mcq=1.0),
+        "balanced": Source("scenes_balanced", 256, mcq=1.0),
+    }
+    captions = {"captions": Source("scenes_captions", 128, contrastive=1.0)}
+    return {
+        "pretrained": Experiment(fresh, captions, data_dir, 1000, replace(optim, warmup_steps=100), seed=seed),
+        "affirmative": Experiment(start, {"affirmative": affirmative}, data_dir, 400, optim, seed=seed),
+        "negfull": Experiment(start, negation, data_dir, 700, optim, seed=seed),
+    }
+
+
+def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
+    """Runs the story and returns what it wrote to WORKDIR/results.json.
+
+    short: a twentieth of the steps on a tenth of the data, to see that everything works; its figures mean nothing.
+    """
+    begin = time.monotonic()
+    console = Console(stderr=True)
+    data_dir = workdir / "data"
+    _say(console, "Drawing the scenes")
+    _build(data_dir, seed, SHORT if short else Size())
+    tasks = [open_set(data_dir, name) for name in TASKS]
+
+    stages: dict[str, Any] = {}
+    plan = None
+    for stage, experiment in experiments(str(data_dir), str(workdir / "pretrained"), seed).items():
+        _say(console, STORY[stage])
+        if short:
+            steps = experiment.steps // 20
+            optim = replace(experiment.optim, warmup_steps=5)
+            experiment = replace(experiment, steps=steps, optim=optim, log_every=5)
+        run_experiment(experiment, workdir / stage)
+        model = read_model(workdir / stage)
+        if plan is None:
+            context = model.config.text.context_length
+            plan = prepare(tasks, model.preprocess, model.tokenizer, context_length=context)
+        result = evaluate(model, plan)
+        write_results(result, workdir / stage / "eval")
+        stages[stage] = result.results
+        console.print(headline(stages))
+
+    write_report(
+        [workdir / stage / "eval" for stage in stages],
+        workdir / "report.html",
+        title="negjax quickstart: a CLIP that understands “no”",
+        data_dir=data_dir,
+    )
+    results = {
+        "seed": seed,
+        "seconds": round(time.monotonic() - begin, 1),
+        "peak_memory_bytes": _peak_memory(),
+        "stages": stages,
+    }
+    write_atomic(workdir / "results.json", json.dumps(results, indent=2) + "\n")
+    console.print(f"{results['seconds']:.0f} s. Open {workdir / 'report.html'} in a browser.")
+    return results
+
+
+def headline(stages: dict[str, Any]) -> Table:
+    """The main figures of each stage in per cent, and what a model scores on the questions without the image."""
+    table = Table()
+    table.add_column("stage")
+    for name in (*HEADLINE, "MCQ, blind"):
+        table.add_column(name, justify="right")
+    for stage, results in stages.items():
+        tasks = results["tasks"]
+        figures = [tasks[task]["metrics"][metric] for task, metric in HEADLINE.values()]
+        figures.append(tasks["scenes_mcq"]["blind"]["mean_image"]["accuracy"])
+        table.add_row(stage, *(f"{100 * figure:.1f}" for figure in figures))
+    return table
+
+
+def _build(data_dir: Path, seed: int, size: Size) -> None:
+    """Builds the scenes unless they are there; refuses a workdir with scenes of another seed or size."""
+    wanted = {"seed": seed, "size": repr(size)}
+    stamp = data_dir / "scenes.json"
+    if stamp.exists():
+        if json.loads(stamp.read_text()) != wanted:
+            raise NegjaxError(f"{data_dir} holds scenes of another seed or size: use another --workdir")
+        return
+    build_scenes(data_dir, seed, size, overwrite=True)
+    write_atomic(stamp, json.dumps(wanted) + "\n")
+
+
+def _peak_memory() -> int:
+    """The largest resident size of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _say(console: Console, text: str) -> None:
+    console.rule(f"[bold]{text}", align="left")

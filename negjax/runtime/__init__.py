@@ -1,0 +1,1 @@
+"""How negjax runs on machines: devices, checkpoints, metrics and progress."""

@@ -1,0 +1,61 @@
+"""The devices as a mesh, and batches laid out over it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from negjax.errors import NegjaxError
+
+AXES = ("data", "fsdp", "tensor")
+
+
+def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """All devices (or those given) on the axis "data"; the axes "fsdp" and "tensor" have size 1."""
+    devices = jax.devices() if devices is None else list(devices)
+    # jax.make_mesh would give explicit axes by default, under which plain jitted code does not run.
+    return jax.make_mesh((len(devices), 1, 1), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The whole array on every device."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """The leading axis split over "data" and "fsdp", everything else whole."""
+    return NamedSharding(mesh, PartitionSpec(("data", "fsdp")))
+
+
+def put_batch(mesh: Mesh, batch: Any) -> Any:
+    """Global arrays from this process's rows of a batch.
+
+    batch: tree of numpy arrays [b, ...], b the rows that belong to this process's devices, as many in every
+    process. Returns the same tree of jax arrays [B, ...], B the rows of all processes. Raises NegjaxError
+    when b cannot be split over the process's devices.
+    """
+    sharding = batch_sharding(mesh)
+    here = mesh.local_mesh.size
+
+    def put(array: np.ndarray) -> jax.Array:
+        if len(array) % here:
+            raise NegjaxError(f"a batch of {len(array)} rows does not divide evenly over {here} devices")
+        return jax.make_array_from_process_local_data(sharding, array)
+
+    return jax.tree.map(put, batch)
+
+
+def local_rows(mesh: Mesh, batch_size: int, where: str, multiple: int = 1) -> slice:
+    """The rows of a global batch that this process's devices hold.
+
+    where: the setting that gives batch_size, for the error. multiple: consecutive rows that must stay on one device.
+    Raises NegjaxError when the batch cannot be split evenly over the devices.
+    """
+    if batch_size % (mesh.size * multiple):
+        each = f" x {multiple} rows that stay together" if multiple > 1 else ""
+        raise NegjaxError(f"{where} is {batch_size}: it must be a multiple of {mesh.size} devices{each}")
+    places = batch_sharding(mesh).addressable_devices_indices_map((batch_size,)).values()
+    slices = [place[0].indices(batch_size) for place in places if place is not None]
+    return slice(min(start for start, *_ in slices), max(stop for _, stop, _ in slices))

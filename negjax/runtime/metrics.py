@@ -1,0 +1,225 @@
+"""What a run tells: metrics as JSON lines for programs, progress for people.
+
+On a terminal progress is a bar; in a log it is a plain line now and then. Both go to stderr.
+"""
+
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, TextIO, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bars
+
+from negjax.errors import NegjaxError
+from negjax.runtime.files import write_atomic
+
+T = TypeVar("T")
+SECONDS_BETWEEN_LINES = 30.0
+SECONDS_BETWEEN_DRAWINGS = 0.05
+RATE_SECONDS = 30.0  # rates are means over so much of the past
+
+
+class MetricsLog:
+    """A local file with one JSON object a line, each with its "step". Lines are on disk as soon as they are written."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Appends an object. JSON has no number for infinity and not-a-number: they become null."""
+        finite = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in values.items()
+        }
+        try:
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("a", encoding="utf-8")
+            self._file.write(json.dumps(finite) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise NegjaxError(f"cannot write {self.path}: {error.strerror}") from error
+
+    def cut_back(self, step: int) -> None:
+        """Drops what was written after `step`, and a line that was cut off; call it before the first `write`."""
+        if not self.path.exists():
+            return
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        kept = [line for line in lines if _step(line) <= step]
+        if kept != lines:
+            write_atomic(self.path, "".join(f"{line}\n" for line in kept))
+
+
+def _step(line: str) -> float:
+    """The step of a line; infinity for a line that is not whole."""
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+
+
+class Progress:
+    """Progress of training: steps done, loss, steps a second and time left. A context manager.
+
+    total: the last step. first: the step the run starts from.
+    """
+
+    def __init__(self, total: int, first: int = 0):
+        self._display = _display("training", total, "step")
+        self._loss = ""
+        self._first = first
+
+    def __enter__(self) -> "Progress":
+        self._display.start(self._first)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._display.stop()
+
+    def advance(self, step: int) -> None:
+        """`step` steps are done in all."""
+        self._display.show(step, self._loss)
+
+    def show(self, loss: float) -> None:
+        """Shows this loss from now on."""
+        self._loss = f"loss {loss:.4f}"
+
+
+def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """The items, with progress as they are used up. total: how many there are, where len(items) does not say."""
+    with counter(len(items) if total is None else total, description) as done:  # type: ignore[arg-type]
+        for item in items:
+            yield item
+            done(1)
+
+
+@contextmanager
+def counter(total: int, description: str) -> Iterator[Callable[[int], None]]:
+    """Shows progress of work in `total` pieces; gives a function to call with the number of pieces just done."""
+    display = _display(description, total)
+    done = 0
+
+    def advance(pieces: int = 1) -> None:
+        nonlocal done
+        done += pieces
+        display.show(done, "")
+
+    display.start(0)
+    try:
+        yield advance
+    finally:
+        display.stop()
+
+
+class _Display(Protocol):
+    def start(self, done: int) -> None: ...
+    def show(self, done: int, note: str) -> None: ...
+    def stop(self) -> None: ...
+
+
+def _display(description: str, total: int, unit: str = "") -> _Display:
+    console = Console(stderr=True)
+    kind = _Bar if console.is_terminal else _Lines
+    return kind(console, description, total, unit)
+
+
+class _Rate:
+    """Pieces a second over the last RATE_SECONDS."""
+
+    def __init__(self) -> None:
+        self._past: deque[tuple[float, int]] = deque()
+
+    def __call__(self, done: int) -> float:
+        """The rate now that `done` pieces are done; 0 at the first call."""
+        now = time.monotonic()
+        if not self._past or now - self._past[-1][0] > RATE_SECONDS / 100:
+            self._past.append((now, done))
+        while now - self._past[0][0] > RATE_SECONDS and len(self._past) > 1:
+            self._past.popleft()
+        since, before = self._past[0]
+        return (done - before) / (now - since) if now > since else 0.0
+
+
+class _Bar:
+    """A bar on a terminal."""
+
+    def __init__(self, console: Console, description: str, total: int, unit: str):
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
+        self._bars = Bars(*columns, console=console)
+        self._task = self._bars.add_task(description, total=total, note="")
+        self._total, self._unit, self._rate = total, unit, _Rate()
+        self._drawn = 0.0
+
+    def start(self, done: int) -> None:
+        self._bars.update(self._task, completed=done)
+        self._bars.start()
+
+    def show(self, done: int, note: str) -> None:
+        rate = self._rate(done)
+        if done == self._total or time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
+            self._drawn = time.monotonic()
+            self._bars.update(self._task, completed=done, note=_note(rate, self._total - done, self._unit, note))
+
+    def stop(self) -> None:
+        self._bars.stop()
+
+
+class _Lines:
+    """Lines in a log: one each SECONDS_BETWEEN_LINES, and one at the end of what took longer than a second."""
+
+    def __init__(self, console: Console, description: str, total: int, unit: str):
+        self._console, self._description, self._total, self._unit = console, description, total, unit
+        self._rate = _Rate()
+
+    def start(self, done: int) -> None:
+        self._begun = self._shown = time.monotonic()
+        self._last = self._done = done
+        self._note = ""
+
+    def show(self, done: int, note: str) -> None:
+        self._done, self._note = done, note
+        rate = self._rate(done)
+        if time.monotonic() - self._shown >= SECONDS_BETWEEN_LINES:
+            self._print(_note(rate, self._total - done, self._unit, note))
+
+    def stop(self) -> None:
+        seconds = time.monotonic() - self._begun
+        if seconds > 1 and self._done > self._last:
+            self._print(", ".join(part for part in (self._note, f"{_duration(seconds)} in all") if part))
+
+    def _print(self, note: str) -> None:
+        self._shown, self._last = time.monotonic(), self._done
+        unit = f"{self._unit} " if self._unit else ""
+        line = f"{self._description}: {unit}{self._done:,} of {self._total:,}, {note}"
+        self._console.print(line.rstrip(", "), soft_wrap=True, highlight=False, markup=False)
+
+
+def _note(rate: float, left: int, unit: str, note: str) -> str:
+    parts = [note, f"{rate:.3g} {unit}s/s" if rate and unit else "", f"{_duration(left / rate)} left" if rate else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

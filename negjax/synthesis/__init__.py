@@ -1,0 +1,1 @@
+"""How negation data is made from labels: sentence patterns, captions and questions."""
