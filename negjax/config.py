@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -31,7 +31,7 @@ class ModelSpec:
 
     arch: str = ""
     init_from: str = ""
-    dtype: str = "float32"
+    dtype: Literal["float32", "bfloat16"] = "float32"
     remat: bool = False
     scan: bool = False
 
@@ -43,6 +43,7 @@ class Source:
     batch_size: examples of this source in a step, over all devices.
     contrastive, sigmoid: weight of the loss on an image and one caption of it, drawn anew each time.
     mcq: weight of the loss on the image's question. The three weights of all sources add up to the loss.
+    flip: mirror each image left to right in half of its uses (not where captions speak of left and right, or text).
     negated_fraction: how often the caption is one of `negated_captions` instead of `captions`.
     """
 
@@ -52,6 +53,7 @@ class Source:
     sigmoid: float = 0.0
     mcq: float = 0.0
     negated_fraction: float = 0.0
+    flip: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,6 @@ class Experiment:
         for key in ("steps", "log_every", "checkpoint_every", "keep"):
             if getattr(self, key) < 1:
                 raise NegjaxError(f"config.{key} is {getattr(self, key)}: it must be positive")
-        if self.model.dtype not in ("float32", "bfloat16"):
-            raise NegjaxError(f"config.model.dtype is {self.model.dtype!r}: it must be float32 or bfloat16")
         if not (self.model.arch or self.model.init_from):
             raise NegjaxError("config.model needs an arch, or weights to start from (init_from)")
 
@@ -153,6 +153,10 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise NegjaxError(f"{where} is {value!r}: it must be a list")
         return tuple(_value(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is Literal:
+        if value not in args:
+            raise NegjaxError(f"{where} is {value!r}: it must be {' or '.join(map(str, args))}")
+        return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:

@@ -51,13 +51,13 @@ def experiments(data_dir: str, pretrained: str, seed: int) -> dict[str, Experime
     """
     optim = Optim(learning_rate=2e-3, warmup_steps=50, weight_decay=0.1)
     fresh, start = ModelSpec(arch="tiny"), ModelSpec(init_from=pretrained)
-    affirmative = Source("scenes_negcap", 128, contrastive=1.0)
+    affirmative = Source("scenes_negcap", 128, contrastive=1.0, flip=True)
     negation = {
-        "negcap": Source("scenes_negcap", 64, contrastive=1.0, negated_fraction=0.5),
-        "negmcq": Source("scenes_negmcq", 48, mcq=1.0),
-        "balanced": Source("scenes_balanced", 256, mcq=1.0),
+        "negcap": Source("scenes_negcap", 64, contrastive=1.0, negated_fraction=0.5, flip=True),
+        "negmcq": Source("scenes_negmcq", 32, mcq=1.0, flip=True),
+        "balanced": Source("scenes_balanced", 256, mcq=1.0, flip=True),
     }
-    captions = {"captions": Source("scenes_captions", 128, contrastive=1.0)}
+    captions = {"captions": Source("scenes_captions", 128, contrastive=1.0, flip=True)}
     return {
         "pretrained": Experiment(fresh, captions, data_dir, 1000, replace(optim, warmup_steps=100), seed=seed),
         "affirmative": Experiment(start, {"affirmative": affirmative}, data_dir, 400, optim, seed=seed),

@@ -9,8 +9,6 @@ from pathlib import PurePath
 from typing import Any
 
 from etils import epath
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from negjax.datasets.media_root import MediaRoot
 from negjax.datasets.records import ENCODED, Record
@@ -18,6 +16,7 @@ from negjax.datasets.store import check_free, write_set
 from negjax.datasets.tables import read_rows
 from negjax.errors import NegjaxError
 from negjax.media.images import decode
+from negjax.runtime.metrics import counter
 
 FIELDS = {"captions": ("captions",), "negcap": ("captions", "negated_captions"), "questions": ("question",)}
 NAMED = 20  # so many of the rows that are left out are named in the metadata
@@ -84,36 +83,35 @@ def build_from_csv(
     survey = _survey(csv, kind)
     places = {file: place for file in survey.files if (place := root.find(file))}
     missing = survey.rows_of(survey.files.keys() - places.keys())
-    with _bars(progress) as bars:
-        if missing and not skip_missing:
-            raise _refusal(csv, survey, missing, f"files that are not below {media_root}")
-        reasons = _broken(places, bars)
-        broken = survey.rows_of(reasons)
-        if broken and not skip_missing:
-            raise _refusal(csv, survey, broken, f"images that cannot be decoded ({reasons[broken[0][1]]})")
-        whole = {file: place for file, place in places.items() if file not in reasons}
-        if not whole:
-            raise NegjaxError(f"{csv}: no row of {survey.rows} has a whole image below {media_root}")
-        task_kind, negated, notes = _task(kind, csv, survey, negated)
-        metadata = {
-            "task_kind": task_kind,
-            "negated": negated,
-            "source": {
-                "kind": kind,
-                "csv": str(csv),
-                "csv_sha256": _sha256(csv),
-                "media_root": str(media_root),
-            },
-            "skipped": {"missing": _named(missing), "broken": _named(broken)},
-        }
-        bar = bars.add_task(f"writing {name}", total=survey.rows - len(missing) - len(broken))
+    if missing and not skip_missing:
+        raise _refusal(csv, survey, missing, f"files that are not below {media_root}")
+    reasons = _broken(places, progress)
+    broken = survey.rows_of(reasons)
+    if broken and not skip_missing:
+        raise _refusal(csv, survey, broken, f"images that cannot be decoded ({reasons[broken[0][1]]})")
+    whole = {file: place for file, place in places.items() if file not in reasons}
+    if not whole:
+        raise NegjaxError(f"{csv}: no row of {survey.rows} has a whole image below {media_root}")
+    task_kind, negated, notes = _task(kind, csv, survey, negated)
+    metadata = {
+        "task_kind": task_kind,
+        "negated": negated,
+        "source": {
+            "kind": kind,
+            "csv": str(csv),
+            "csv_sha256": _sha256(csv),
+            "media_root": str(media_root),
+        },
+        "skipped": {"missing": _named(missing), "broken": _named(broken)},
+    }
+    with counter(survey.rows - len(missing) - len(broken), f"writing {name}", progress) as done:
         folder = write_set(
             data_dir,
             name,
             lambda: _examples(csv, kind, whole),
             FIELDS[kind],
             metadata,
-            lambda: bars.advance(bar),
+            lambda: done(1),
             overwrite=overwrite,
         )
     if empty := sum(file in whole for file in survey.empty):
@@ -139,22 +137,27 @@ def _survey(csv: epath.PathLike, kind: str) -> _Survey:
     return survey
 
 
-def _broken(places: Mapping[str, epath.Path], bars: Progress) -> dict[str, str]:
+def _broken(places: Mapping[str, epath.Path], progress: bool) -> dict[str, str]:
     """The files that cannot be decoded, and why not."""
-
-    def reason(place: epath.Path) -> str | None:
-        try:
-            decode(place.read_bytes(), str(place))
-        except (NegjaxError, OSError) as error:
-            return str(error)
-        return None
-
     threads = ThreadPoolExecutor(os.cpu_count())
+    reasons = {}
     try:
-        reasons = bars.track(threads.map(reason, places.values()), len(places), description="checking images")
-        return {file: text for text, file in zip(reasons, places) if text}
+        with counter(len(places), "checking images", progress) as done:
+            for file, reason in zip(places, threads.map(_why_broken, places.values())):
+                if reason:
+                    reasons[file] = reason
+                done(1)
     finally:
         threads.shutdown(cancel_futures=True)  # or Ctrl-C would wait for all of them
+    return reasons
+
+
+def _why_broken(place: epath.Path) -> str | None:
+    try:
+        decode(place.read_bytes(), str(place))
+    except (NegjaxError, OSError) as error:
+        return str(error)
+    return None
 
 
 def _task(kind: str, csv: epath.PathLike, survey: _Survey, negated: bool | None) -> tuple[str, bool, list[str]]:
@@ -192,8 +195,3 @@ def _named(rows: list[RowFile]) -> dict[str, Any]:
 
 def _sha256(path: epath.PathLike) -> str:
     return hashlib.sha256(epath.Path(path).read_bytes()).hexdigest()
-
-
-def _bars(show: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not show)

@@ -1,26 +1,24 @@
 """A model's figures on any number of sets: embed everything once, then score each set on its own."""
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import flax
 import jax
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import negjax
 from negjax.datasets.reading import Set
 from negjax.errors import NegjaxError
 from negjax.evaluation.bootstrap import figures, intervals
-from negjax.evaluation.encode import OnDone, encode_images, encode_texts, place
+from negjax.evaluation.encode import encode_images, encode_texts, place
 from negjax.evaluation.plan import Plan, Source
 from negjax.evaluation.prepare import prepare
 from negjax.evaluation.score import Columns, score
 from negjax.models.loaded import LoadedModel
+from negjax.runtime.metrics import counter
 
 
 @dataclass
@@ -90,10 +88,9 @@ def software() -> dict[str, str]:
 def _embed(model: LoadedModel, plan: Plan, batch_size: int, progress: bool) -> tuple[np.ndarray, np.ndarray]:
     model, sharding = place(model)
     size = min(batch_size, len(plan.images))
-    with _bars(progress) as bar:
-        done = bar("images", len(plan.images))
+    with counter(len(plan.images), "images", progress) as done:
         image_DE = encode_images(model, plan.pixels(size), size, sharding, done)
-        done = bar("captions", len(plan.captions))
+    with counter(len(plan.captions), "captions", progress) as done:
         caption_CE = encode_texts(model, plan.token_CT, batch_size, sharding, done)
     _check_finite(image_DE, plan.images, "image")
     _check_finite(caption_CE, plan.captions, "caption")
@@ -107,16 +104,3 @@ def _check_finite(embedding_NE: np.ndarray, sources: list[Source], what: str) ->
             f"the model's embeddings of {len(bad)} of {len(sources)} {what}s are not finite, first in "
             f"{sources[bad[0]]}: its weights are damaged, or its numbers overflow in this precision"
         )
-
-
-@contextmanager
-def _bars(show: bool) -> Iterator[Callable[[str, int], OnDone]]:
-    """Makes progress bars on stderr."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), disable=not show) as bars:
-
-        def bar(what: str, total: int) -> OnDone:
-            task = bars.add_task(what, total=total)
-            return lambda rows: bars.advance(task, rows)
-
-        yield bar

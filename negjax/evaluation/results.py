@@ -11,23 +11,23 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import EvalResult
 from negjax.evaluation.score import Columns
+from negjax.runtime.files import write_atomic
 
 
 def write_results(result: EvalResult, out_dir: epath.PathLike) -> None:
-    """Writes OUT/predictions/*.csv, then OUT/results.json, each to a temporary name and then moved.
+    """Writes OUT/predictions/*.csv, then OUT/results.json, each complete or not at all.
 
     An earlier results.json and the predictions it names go first, so that what stands there is of one run.
     Raises NegjaxError where the folder cannot be written.
     """
     out = epath.Path(out_dir)
     try:
-        (out / "predictions").mkdir(parents=True, exist_ok=True)
         _remove_earlier(out)
-        for name, columns in result.files.items():
-            _write(out / "predictions" / f"{name}.csv", to_csv(columns))
-        _write(out / "results.json", json.dumps(result.results, indent=2, allow_nan=False) + "\n")
     except OSError as error:
         raise NegjaxError(f"cannot write the results to {out}: {error}") from error
+    for name, columns in result.files.items():
+        write_atomic(out / "predictions" / f"{name}.csv", to_csv(columns))
+    write_atomic(out / "results.json", json.dumps(result.results, indent=2, allow_nan=False) + "\n")
 
 
 def to_csv(columns: Columns) -> str:
@@ -42,12 +42,6 @@ def to_csv(columns: Columns) -> str:
 def _cells(column: Any) -> list[Any]:
     values = np.asarray(column)
     return [f"{x:.9g}" for x in values.tolist()] if values.dtype.kind == "f" else values.tolist()
-
-
-def _write(path: epath.Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
 
 
 def _remove_earlier(out: epath.Path) -> None:

@@ -95,8 +95,8 @@ def group_size(data: Set) -> int:
 
 
 def _draw(index: int, rng: np.random.Generator, *, group: int) -> dict[str, Any]:
-    """A group's rows, and what is random about each: which kind of caption, and which of them."""
-    return {"row": group * index + np.arange(group), "draw": rng.random((group, 2))}
+    """A group's rows, and what is random about each: which kind of caption, which of them, and the mirroring."""
+    return {"row": group * index + np.arange(group), "draw": rng.random((group, 3))}
 
 
 @dataclass
@@ -118,9 +118,12 @@ class _Loader:
 
     def __call__(self, plan: dict[str, np.ndarray]) -> Batch:
         part = slice(self.shard.start, self.shard.stop)
-        numbers, draws = plan["row"].reshape(-1), plan["draw"].reshape(-1, 2)
+        numbers, draws = plan["row"].reshape(-1), plan["draw"].reshape(-1, 3)
         rows = [self._row(int(i)) for i in numbers[part]]
         batch = {"image": np.stack([pixels for pixels, _ in rows])}
+        if self.source.flip:
+            mirrored = draws[part, 2] < 0.5
+            batch["image"][mirrored] = batch["image"][mirrored, :, ::-1]
         if self.source.contrastive or self.source.sigmoid:
             negated = draws[:, 0] < self.source.negated_fraction
             fields = np.where(negated, "negated_captions", "captions")

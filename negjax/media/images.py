@@ -46,7 +46,7 @@ def decode(data: bytes, where: str) -> Image.Image:
     scaled to 8 bits. Raises NegjaxError for what cannot be decoded whole, and for pictures over MOST_PIXELS.
     """
     try:
-        image = Image.open(io.BytesIO(data))
+        image: Image.Image = Image.open(io.BytesIO(data))
         if image.width * image.height > MOST_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels, more than {MOST_PIXELS:,}")
         image.load()
@@ -78,6 +78,6 @@ def to_pixels(image: Image.Image, preprocess: Preprocess) -> np.ndarray:
 
 
 def normalise(pixels_BHWC: jax.Array, preprocess: Preprocess) -> jax.Array:
-    """uint8 pixels to the model's input, float32: scaled to [0, 1], less the mean, over the deviation. On the device."""
+    """uint8 pixels to the model's input, float32: scaled to [0, 1], less the mean, over the deviation."""
     mean, std = jnp.array(preprocess.mean), jnp.array(preprocess.std)
     return (pixels_BHWC.astype(jnp.float32) / 255 - mean) / std

@@ -100,7 +100,7 @@ def _clip(
     mlp_width: int = 0,
     context: int = 77,
 ) -> CLIPConfig:
-    """vision: image size, patch, width, depth, heads; text: width, depth, heads; mlp_width where it is not 4 x width."""
+    """vision: image size, patch, width, depth, heads; text: width, depth, heads; mlp_width: unless 4 x width."""
     image_size, patch, width, depth, heads = vision
     text_width, text_depth, text_heads = text
     return CLIPConfig(
@@ -124,7 +124,7 @@ PRESETS: dict[str, CLIPConfig] = {
         _clip("ViT-g-14", 1024, (224, 14, 1408, 40, 16), (1024, 24, 16), mlp_width=6144),
         _clip("ViT-bigG-14", 1280, (224, 14, 1664, 48, 16), (1280, 32, 20), mlp_width=8192),
         # Small enough to train on a laptop's CPU; for tests, the quickstart and trying things out.
-        _clip("tiny", 64, (32, 8, 64, 3, 2), (64, 2, 2)),
+        _clip("tiny", 64, (40, 8, 64, 3, 2), (64, 2, 2)),
         _clip("small", 192, (64, 16, 192, 6, 3), (192, 4, 3)),
     )
 }

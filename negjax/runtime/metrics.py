@@ -7,11 +7,11 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, TextIO, TypeVar
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -20,7 +20,6 @@ from rich.progress import Progress as Bars
 from negjax.errors import NegjaxError
 from negjax.runtime.files import write_atomic
 
-T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 30.0
 SECONDS_BETWEEN_DRAWINGS = 0.05
 RATE_SECONDS = 30.0  # rates are means over so much of the past
@@ -105,21 +104,19 @@ class Progress:
         self._loss = f"loss {loss:.4f}"
 
 
-def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """The items, with progress as they are used up. total: how many there are, where len(items) does not say."""
-    with counter(len(items) if total is None else total, description) as done:  # type: ignore[arg-type]
-        for item in items:
-            yield item
-            done(1)
-
-
 @contextmanager
-def counter(total: int, description: str) -> Iterator[Callable[[int], None]]:
-    """Shows progress of work in `total` pieces; gives a function to call with the number of pieces just done."""
+def counter(total: int, description: str, show: bool = True) -> Iterator[Callable[[int], None]]:
+    """Shows progress of work in `total` pieces; gives a function to call with the number of pieces just done.
+
+    show: False for work that shall be silent.
+    """
+    if not show:
+        yield lambda pieces: None
+        return
     display = _display(description, total)
     done = 0
 
-    def advance(pieces: int = 1) -> None:
+    def advance(pieces: int) -> None:
         nonlocal done
         done += pieces
         display.show(done, "")

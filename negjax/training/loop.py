@@ -89,7 +89,8 @@ def train(experiment: Experiment, model: LoadedModel, workdir: Path, evaluate: E
 
             # Metrics are fetched a step after they were asked for, so that the device never waits for the host.
             if pending is not None:
-                pending = _report(pending, learning_rate, meter, log, progress)
+                _report(pending, learning_rate, meter, log, progress)
+                pending = None
             if step % experiment.log_every == 0 or step == steps:
                 pending = step, metrics
             progress.advance(step)
@@ -98,7 +99,8 @@ def train(experiment: Experiment, model: LoadedModel, workdir: Path, evaluate: E
             figures = None
             if evaluate and (last or (experiment.evaluation.every and step % experiment.evaluation.every == 0)):
                 if pending is not None:
-                    pending = _report(pending, learning_rate, meter, log, progress)
+                    _report(pending, learning_rate, meter, log, progress)
+                    pending = None
                 figures = evaluate(replace(model, params=state["params"]))
                 log.write({"step": step, **{f"eval/{name}": value for name, value in figures.items()}})
                 meter.restart()
@@ -170,6 +172,7 @@ def _report(
     log: MetricsLog,
     progress: Progress,
 ) -> None:
+    """Logs a step's metrics, which are on the device."""
     step, metrics = pending
     values = {name: float(value) for name, value in jax.device_get(metrics).items()}
     rates = meter.read(step)

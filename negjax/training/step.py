@@ -41,7 +41,8 @@ def loss_and_metrics(
     Each image is encoded once, however many objectives of its source use it.
     """
     scale = jnp.exp(params["logit_scale"])
-    total, metrics = jnp.zeros(()), {}
+    total = jnp.zeros(())
+    metrics: Metrics = {}
     for name, source in sources.items():
         batch = batches[name]
         image_BE = clip.encode_image(config, params, normalise(batch["image"], preprocess), compute)
@@ -51,8 +52,7 @@ def loss_and_metrics(
         if source.contrastive:
             parts.append(("contrastive", source.contrastive, contrastive_loss(image_BE, text_BE, scale)))
         if source.sigmoid:
-            loss = sigmoid_loss(image_BE, text_BE, scale, params["logit_bias"])
-            parts.append(("sigmoid", source.sigmoid, loss))
+            parts.append(("sigmoid", source.sigmoid, sigmoid_loss(image_BE, text_BE, scale, params["logit_bias"])))
         if source.mcq:
             options = batch["options"]
             option_BOE = clip.encode_text(config, params, options.reshape(-1, options.shape[-1]), compute)

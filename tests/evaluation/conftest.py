@@ -39,7 +39,7 @@ def model() -> LoadedModel:
     return LoadedModel(
         config=config,
         params=init_params(config, seed=0),
-        preprocess=Preprocess(size=32),
+        preprocess=Preprocess(size=config.vision.image_size),
         tokenizer=Tokenizer(),
         info={"arch": "test", "activation": config.activation, "source": "random"},
     )

@@ -10,13 +10,18 @@ from negjax.objectives.contrastive import contrastive_loss
 from negjax.objectives.mcq import mcq_loss
 from negjax.objectives.sigmoid import sigmoid_loss
 
-B, O, E = 16, 4, 8
+B, M, E = 16, 4, 8  # batch, options, width
 
 
 @pytest.fixture
 def embeddings():
     rng = np.random.default_rng(0)
-    return rng.normal(size=(B, E)), rng.normal(size=(B, E)), rng.normal(size=(B, O, E)), rng.integers(O, size=B)
+    return (
+        rng.normal(size=(B, E)),
+        rng.normal(size=(B, E)),
+        rng.normal(size=(B, M, E)),
+        rng.integers(M, size=B),
+    )
 
 
 def cosine(x, y):

@@ -17,7 +17,7 @@ from negjax.datasets.scenes.shapes import SceneObject
 
 BY_NAME: dict[str, SceneObject] = {each.name: each for each in OBJECTS}
 MIN_VISIBLE = 0.6
-MARGIN = 0.03  # kept above MIN_VISIBLE, for what sampling and pixels may differ
+MARGIN = 0.05  # kept above MIN_VISIBLE, for what sampling and pixels may differ
 MAX_OBJECTS = 4
 MAX_TURN = 25.0  # degrees, both ways
 DIAMETERS = {1: (0.45, 0.62), 2: (0.4, 0.55), 3: (0.36, 0.48), 4: (0.34, 0.46)}  # shares of the picture's side

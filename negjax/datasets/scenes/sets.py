@@ -32,8 +32,8 @@ TEMPLATES = ("a picture of {}", "a drawing of {}", "this image shows {}", "there
 class Size:
     """How many pictures and questions. The defaults are those of the quickstart."""
 
-    pretraining: int = 16_000
-    finetuning: int = 16_000
+    pretraining: int = 20_000
+    finetuning: int = 20_000
     galleries: int = 4
     gallery: int = 500
     questions: int = 1_200
@@ -42,7 +42,7 @@ class Size:
     named: int = 20  # pictures of each object alone
     captions: int = 3  # for each training picture
     queries: int = 2  # captions for each picture of a gallery
-    training_pixels: int = 32  # side at which training pictures are stored
+    training_pixels: int = 40  # side at which training pictures are stored
 
 
 def build_scenes(data_dir: Path, seed: int, size: Size = Size(), *, overwrite: bool = False) -> None:

@@ -9,6 +9,7 @@ from negjax.datasets.scenes.objects import NAMES
 
 HELD_OUT_SHARE = 0.12
 LARGEST = 4
+TRAINING_SIZES = (0.1, 0.3, 0.3, 0.3)  # shares of pictures with 1, 2, 3 and 4 objects
 
 
 class World:
@@ -35,7 +36,7 @@ class World:
 
     def training(self, rng: np.random.Generator) -> list[str]:
         """1 to 4 objects, no two of them a held-out pair."""
-        size = rng.integers(1, LARGEST + 1)
+        size = 1 + rng.choice(LARGEST, p=TRAINING_SIZES)
         while True:
             names = [NAMES[i] for i in rng.choice(len(NAMES), size, replace=False)]
             if not self.has_held_out(names):
