@@ -4,16 +4,18 @@ A config file is a Python file with `get_config(arg=None) -> ml_collections.Conf
 an unknown key or a value of another type is an error that names the key.
 """
 
+import ast
 import dataclasses
 import difflib
+import re
+import runpy
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from negjax.errors import NegjaxError
 
@@ -43,7 +45,9 @@ class Source:
     batch_size: examples of this source in a step, over all devices.
     contrastive, sigmoid: weight of the loss on an image and one caption of it, drawn anew each time.
     mcq: weight of the loss on the image's question. The three weights of all sources add up to the loss.
-    flip: mirror each image left to right in half of its uses (not where captions speak of left and right, or text).
+    crop_scale: smallest share of an image that a random crop keeps, as in RandomResizedCrop((crop_scale, 1)); 1 for the
+    preprocessing of evaluation.
+    flip: mirror each image left to right in half of its uses (not where captions speak of left, right, or writing).
     negated_fraction: how often the caption is one of `negated_captions` instead of `captions`.
     """
 
@@ -53,6 +57,7 @@ class Source:
     sigmoid: float = 0.0
     mcq: float = 0.0
     negated_fraction: float = 0.0
+    crop_scale: float = 1.0
     flip: bool = False
 
 
@@ -112,9 +117,13 @@ class Experiment:
                 raise NegjaxError(f"config.sources.{name}.batch_size is {source.batch_size}: it must be positive")
             if not 0 <= source.negated_fraction <= 1:
                 raise NegjaxError(f"config.sources.{name}.negated_fraction must lie between 0 and 1")
+            if not 0 < source.crop_scale <= 1:
+                raise NegjaxError(f"config.sources.{name}.crop_scale must lie above 0 and not above 1")
         for key in ("steps", "log_every", "checkpoint_every", "keep"):
             if getattr(self, key) < 1:
                 raise NegjaxError(f"config.{key} is {getattr(self, key)}: it must be positive")
+        if self.seed < 0:
+            raise NegjaxError(f"config.seed is {self.seed}: it must not be negative")
         if not (self.model.arch or self.model.init_from):
             raise NegjaxError("config.model needs an arch, or weights to start from (init_from)")
 
@@ -160,26 +169,64 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:
-        raise NegjaxError(f"{where} is {value!r}: it must be a {kind.__name__}")
+        raise NegjaxError(f"{where} is {value!r}: it must be of type {kind.__name__}")
     return value
 
 
 def load_config(file: str, overrides: Sequence[str] = ()) -> Experiment:
     """The experiment that a config file describes.
 
-    file: "FILE.py" or "FILE.py:arg", the latter passing `arg` to get_config. overrides: "--config.a.b=value" each.
+    file: "FILE.py" or "FILE.py:arg", the latter passing `arg` to get_config. overrides: "--config.a.b=value" each, for
+    any setting, whether the file gives it or not; lists are separated by commas.
     """
-    path = Path(file.split(":", 1)[0])
+    name, _, arg = file.partition(":")
+    path = Path(name)
     if not path.is_file():
         raise NegjaxError(f"there is no config file {path}")
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=values)
     try:
-        values(["negjax", f"--config={file}", *overrides])
-        config = values["config"].value
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        message = " ".join(str(error).split())
-        raise NegjaxError(f"{file}: {message}") from error
+        config = runpy.run_path(name)["get_config"](*[arg] if arg else [])
+    except Exception as error:  # the file is a program, which may raise anything
+        reason = " ".join(str(error).split())
+        raise NegjaxError(f"{file}: the config file cannot be run ({type(error).__name__}: {reason})") from error
     if not isinstance(config, ConfigDict):
         raise NegjaxError(f"{path}: get_config() must return an ml_collections.ConfigDict")
-    return build(Experiment, config.to_dict())
+    values = config.to_dict()
+    for override in overrides:
+        _override(values, override)
+    return build(Experiment, values)
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    """Puts the value of "--config.a.b=value" in its place; `build` checks that there is such a setting."""
+    found = re.fullmatch(r"--config\.([^=]+)=(.*)", override, re.DOTALL)
+    if not found:
+        raise NegjaxError(f"{override}: a setting is changed by --config.NAME=VALUE")
+    *groups, last = found[1].split(".")
+    kind: Any = Experiment
+    for key in groups:
+        kind = _kind(kind, key)
+        if not isinstance(values.setdefault(key, {}), dict):
+            raise NegjaxError(f"{override}: {key} is not a group of settings")
+        values = values[key]
+    values[last] = _parse(_kind(kind, last), found[2])
+
+
+def _kind(kind: Any, key: str) -> Any:
+    """The type of a group's setting; str where there is no such setting."""
+    if typing.get_origin(kind) is dict:
+        return typing.get_args(kind)[1]
+    return typing.get_type_hints(kind).get(key, str) if dataclasses.is_dataclass(kind) else str
+
+
+def _parse(kind: Any, text: str) -> Any:
+    """A text as a value of the type; the text itself where it is none."""
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    try:
+        if kind in (int, float):
+            return kind(text)
+        if typing.get_origin(kind) is tuple:
+            return ast.literal_eval(text) if text[:1] in ("(", "[") else [part for part in text.split(",") if part]
+    except (ValueError, SyntaxError):
+        pass
+    return text

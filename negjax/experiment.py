@@ -2,19 +2,27 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
+
+import jax
 
 from negjax.config import Experiment
 from negjax.datasets.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
+from negjax.evaluation.prepare import check as check_task
 from negjax.evaluation.prepare import prepare
+from negjax.input.pipeline import check as check_source
+from negjax.input.pipeline import group_size
 from negjax.media.images import Preprocess
 from negjax.models.init import init_params
 from negjax.models.layers import Compute
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import for_sigmoid_loss, preset
+from negjax.runtime.mesh import local_rows, make_mesh
 from negjax.tokenizer import Tokenizer
 from negjax.training.loop import Evaluate, train
+from negjax.training.optimizer import trainable
 from negjax.weights.read import read_model
 
 
@@ -22,6 +30,26 @@ def run_experiment(experiment: Experiment, workdir: Path) -> LoadedModel:
     """Trains as the experiment says, evaluating its tasks on the way, and returns the last weights."""
     model = initial_model(experiment)
     return train(experiment, model, workdir, _evaluator(experiment, model))
+
+
+def describe(experiment: Experiment) -> dict[str, Any]:
+    """What a run would be, JSON-able, after every check that needs no training. Writes nothing."""
+    model = initial_model(experiment)
+    trainable(model.params, experiment.optim.freeze)
+    for name in experiment.evaluation.tasks:
+        check_task(open_set(experiment.data_dir, name))
+    sources = {}
+    for name, source in experiment.sources.items():
+        data = open_set(experiment.data_dir, source.dataset)
+        check_source(data, source)
+        local_rows(make_mesh(), source.batch_size, f"config.sources.{name}.batch_size", group_size(data))
+        sources[name] = {"rows": len(data), "epochs": round(experiment.steps * source.batch_size / len(data), 2)}
+    return {
+        "experiment": experiment.to_dict(),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(model.params)),
+        "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+        "sources": sources,
+    }
 
 
 def initial_model(experiment: Experiment) -> LoadedModel:

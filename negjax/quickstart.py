@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,17 +52,18 @@ def experiments(data_dir: str, pretrained: str, seed: int) -> dict[str, Experime
     """
     optim = Optim(learning_rate=2e-3, warmup_steps=50, weight_decay=0.1)
     fresh, start = ModelSpec(arch="tiny"), ModelSpec(init_from=pretrained)
-    affirmative = Source("scenes_negcap", 128, contrastive=1.0, flip=True)
+    source = partial(Source, crop_scale=0.7, flip=True)
+    affirmative = source("scenes_negcap", 128, contrastive=1.0)
     negation = {
-        "negcap": Source("scenes_negcap", 64, contrastive=1.0, negated_fraction=0.5, flip=True),
-        "negmcq": Source("scenes_negmcq", 32, mcq=1.0, flip=True),
-        "balanced": Source("scenes_balanced", 256, mcq=1.0, flip=True),
+        "negcap": source("scenes_negcap", 64, contrastive=1.0, negated_fraction=0.5),
+        "negmcq": source("scenes_negmcq", 32, mcq=1.0),
+        "balanced": source("scenes_balanced", 128, mcq=1.0),
     }
-    captions = {"captions": Source("scenes_captions", 128, contrastive=1.0, flip=True)}
+    captions = {"captions": source("scenes_captions", 128, contrastive=1.0)}
     return {
         "pretrained": Experiment(fresh, captions, data_dir, 1000, replace(optim, warmup_steps=100), seed=seed),
         "affirmative": Experiment(start, {"affirmative": affirmative}, data_dir, 400, optim, seed=seed),
-        "negfull": Experiment(start, negation, data_dir, 700, optim, seed=seed),
+        "negfull": Experiment(start, negation, data_dir, 1300, optim, seed=seed),
     }
 
 

@@ -1,6 +1,29 @@
 """Eight devices on the host for every test, so that what is sharded is tested as such."""
 
 import os
+from pathlib import Path
+
+import pytest
 
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8".strip()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real inputs, which are not part of the project: $NEGJAX_TEST_DATA, or ../shared/data."""
+    folder = Path(os.environ.get("NEGJAX_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"there are no real inputs at {folder}: set NEGJAX_TEST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of small sets of scenes, seed 7."""
+    from negjax.datasets.scenes.sets import Size, build_scenes
+
+    size = Size(pretraining=96, finetuning=240, galleries=2, gallery=40, questions=60, groups=8, named=2)
+    data_dir = tmp_path_factory.mktemp("scenes")
+    build_scenes(data_dir, 7, size)
+    return data_dir

@@ -1,4 +1,4 @@
-"""Metrics as weighted means of credits, and their intervals when the images are drawn anew."""
+"""Metrics as means of credits, and their intervals when images (or groups of questions) are drawn anew."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,25 +13,21 @@ class Credits:
     """What a metric is the mean of.
 
     credit_N: in [0, 1], one for each item (a question, a caption, a group).
-    image_NM: the M images that an item rests on (1 for a question, 4 for a group of the truth table).
+    unit_N: what the item belongs to and is drawn together with: its image, or its group.
     stratum_N: where given, the metric is the mean over strata (classes) of the means within them.
     """
 
     credit_N: np.ndarray
-    image_NM: np.ndarray
+    unit_N: np.ndarray
     stratum_N: np.ndarray | None = None
 
     def mean(self) -> float:
         """The metric itself."""
-        images = int(self.image_NM.max()) + 1
-        return float(self.weighted_means(np.ones((1, images)))[0])
+        return float(self.weighted_means(np.ones((1, int(self.unit_N.max()) + 1)))[0])
 
-    def weighted_means(self, weight_BI: np.ndarray) -> np.ndarray:
-        """The metric under each of B weightings of the I images [B]; NaN where no item has weight.
-
-        An item weighs the product of its images' weights.
-        """
-        weight_BN = weight_BI[:, self.image_NM].prod(axis=-1)
+    def weighted_means(self, weight_BU: np.ndarray) -> np.ndarray:
+        """The metric under each of B weightings of the U units [B]; NaN where no item has weight."""
+        weight_BN = weight_BU[:, self.unit_N]
         with np.errstate(invalid="ignore"):
             if self.stratum_N is None:
                 return weight_BN @ self.credit_N / weight_BN.sum(axis=1)
@@ -50,28 +46,22 @@ def figures(credits: Mapping[str, Credits]) -> dict[str, float]:
 
 
 def intervals(credits: Mapping[str, Credits], *, resamples: int = 1000, seed: int = 0) -> dict[str, list[float]]:
-    """The 95 % percentile interval of each metric, over `resamples` draws of the images with replacement.
+    """The 95 % percentile interval of each metric, over `resamples` draws of its units with replacement.
 
-    All metrics of a task see the same draws; `seed` decides them. Draws in which a metric rests on nothing
-    are left out of its interval, and a metric that never rests on anything has none.
+    Metrics over the same units see the same draws; `seed` decides them.
     """
-    images = max(int(credit.image_NM.max()) for credit in credits.values()) + 1
-    used_I = np.zeros(images, bool)
-    for credit in credits.values():
-        used_I[credit.image_NM] = True
-    images_U = np.flatnonzero(used_I)
-    items = max(len(credit.credit_N) for credit in credits.values())
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in credits}
-    for size in _blocks(resamples, BLOCK // max(items, images)):
-        weight_BI = np.zeros((size, images))
-        for row in weight_BI:
-            row[images_U] = np.bincount(rng.integers(len(images_U), size=len(images_U)), minlength=len(images_U))
-        for name, credit in credits.items():
-            drawn[name].append(credit.weighted_means(weight_BI))
-    found = {name: np.concatenate(parts) for name, parts in drawn.items()}
-    found = {name: values[~np.isnan(values)] for name, values in found.items()}
-    return {name: np.percentile(x, [2.5, 97.5]).tolist() for name, x in found.items() if len(x)}
+    return {name: _interval(credit, resamples, seed) for name, credit in credits.items()}
+
+
+def _interval(credits: Credits, resamples: int, seed: int) -> list[float]:
+    units, unit_N = np.unique(credits.unit_N, return_inverse=True)
+    compact = Credits(credits.credit_N, unit_N, credits.stratum_N)
+    rng, count = np.random.default_rng(seed), len(units)
+    means = []
+    for size in _blocks(resamples, BLOCK // len(unit_N)):
+        weight_BU = np.stack([np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(size)])
+        means.append(compact.weighted_means(weight_BU.astype(float)))
+    return np.percentile(np.concatenate(means), [2.5, 97.5]).tolist()
 
 
 def _blocks(total: int, size: int) -> list[int]:

@@ -48,17 +48,18 @@ def choice_credit(scores_NO: np.ndarray, answer_N: np.ndarray) -> np.ndarray:
 
 def question_credits(credit_N: np.ndarray, image_N: np.ndarray, kinds: Sequence[str]) -> dict[str, Credits]:
     """ "accuracy", and "KIND_accuracy" for each kind of question that occurs."""
-    kind_N, image_NM = np.asarray(kinds), image_N[:, None]
-    credits = {"accuracy": Credits(credit_N, image_NM)}
+    kind_N = np.asarray(kinds)
+    credits = {"accuracy": Credits(credit_N, image_N)}
     for kind in sorted(set(kinds) - {""}, key=lambda kind: (ORDER.index(kind) if kind in ORDER else 99, kind)):
         chosen = kind_N == kind
-        credits[f"{kind}_accuracy"] = Credits(credit_N[chosen], image_NM[chosen])
+        credits[f"{kind}_accuracy"] = Credits(credit_N[chosen], image_N[chosen])
     return credits
 
 
-def group_credits(credit_N: np.ndarray, image_N: np.ndarray, kinds: Sequence[str], group_N: np.ndarray) -> Credits:
+def group_credits(credit_N: np.ndarray, kinds: Sequence[str], group_N: np.ndarray) -> Credits:
     """The truth table's group accuracy: a group's credit is the product of its four questions' credits.
 
+    Groups are the units of its interval: that some share an image is left out of account.
     Raises ValueError unless every group has each of the four cells once.
     """
     cell_N = np.array([CELLS.index(kind) if kind in CELLS else -1 for kind in kinds])
@@ -68,4 +69,4 @@ def group_credits(credit_N: np.ndarray, image_N: np.ndarray, kinds: Sequence[str
     for group, start, count in zip(groups, starts, counts):
         if cell_N[start : start + count].tolist() != [0, 1, 2, 3]:
             raise ValueError(f"group {group} does not have one question for each of {', '.join(CELLS)}")
-    return Credits(credit_N[order].reshape(-1, 4).prod(axis=1), image_N[order].reshape(-1, 4))
+    return Credits(credit_N[order].reshape(-1, 4).prod(axis=1), groups)

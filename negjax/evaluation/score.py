@@ -66,7 +66,7 @@ def _question_credits(task: Task, asked: Questions, credit_N: np.ndarray) -> dic
     credits = mcq.question_credits(credit_N, task.image_N, asked.kinds)
     if task.kind == "truth_table":
         try:
-            credits["group_accuracy"] = mcq.group_credits(credit_N, task.image_N, asked.kinds, task.group_N)
+            credits["group_accuracy"] = mcq.group_credits(credit_N, asked.kinds, task.group_N)
         except ValueError as error:
             raise NegjaxError(f"set {task.name}: {error}; build the set again") from error
     return credits
@@ -77,8 +77,8 @@ def _retrieval(task: Task, asked: Retrieval, image_DE: np.ndarray, caption_CE: n
     to_image = retrieval.image_retrieval(*vectors)
     to_text = retrieval.text_retrieval(*vectors)
     images = {
-        "image": task.image_N[asked.owner_C[to_image.query_Q], None],
-        "text": task.image_N[to_text.query_Q, None],
+        "image": task.image_N[asked.owner_C[to_image.query_Q]],
+        "text": task.image_N[to_text.query_Q],
     }
     credits = {
         f"{name}_retrieval_recall@{k}": Credits(ranks.recall(k), images[name])

@@ -11,18 +11,17 @@ def table(results: dict[str, Any]) -> Table:
     info = results["model"]
     title = " ".join(str(info[key]) for key in ("arch", "source", "step") if info.get(key) is not None)
     made = Table(title=title, box=box.SIMPLE)
-    made.add_column("task", overflow="fold")
-    made.add_column("metric", no_wrap=True)
+    made.add_column("task and metric", no_wrap=True)
     for heading in ("n", "%", "95 %\ninterval", "mean\nimage", "other\nimage"):
         made.add_column(heading, justify="right", no_wrap=True)
     for name, task in results["tasks"].items():
-        for place, (metric, value) in enumerate(task["metrics"].items()):
+        made.add_row(f"[bold]{name}", f"{task['n']:,}")
+        for metric, value in task["metrics"].items():
             low_high = task["ci95"].get(metric)
             blind = [task["blind"].get(kind, {}).get(metric) for kind in ("mean_image", "other_image")]
             made.add_row(
-                "" if place else name,
-                metric,
-                "" if place else f"{task['n']:,}",
+                f"  {metric}",
+                "",
                 _per_cent(value),
                 f"{_per_cent(low_high[0])}-{_per_cent(low_high[1])}" if low_high else "",
                 *(_per_cent(figure) for figure in blind),

@@ -30,6 +30,6 @@ def class_scores(image_NE: np.ndarray, class_KE: np.ndarray, block: int = 1024) 
 def class_credits(credit_N: np.ndarray, image_N: np.ndarray, label_N: np.ndarray) -> dict[str, Credits]:
     """ "accuracy" over images and "mean_class_accuracy", the mean over the classes that occur."""
     return {
-        "accuracy": Credits(credit_N, image_N[:, None]),
-        "mean_class_accuracy": Credits(credit_N, image_N[:, None], label_N),
+        "accuracy": Credits(credit_N, image_N),
+        "mean_class_accuracy": Credits(credit_N, image_N, label_N),
     }

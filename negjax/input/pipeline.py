@@ -13,17 +13,19 @@ from typing import Any
 
 import grain
 import numpy as np
+from PIL import Image
 
 from negjax.config import Source
 from negjax.datasets.store import Set
 from negjax.errors import NegjaxError
-from negjax.media.images import Preprocess, decode, to_pixels
+from negjax.media.images import Preprocess, decode, random_box, to_pixels
 from negjax.tokenizer import Tokenizer
 
 Batch = dict[str, np.ndarray]
 LENGTH_STEP = 8  # captions are cut at the longest of the batch, rounded up to this, so that few shapes are compiled
 MOST_BROKEN = 10  # so many broken images in a row are replaced before it is an error
-CACHE_BYTES = 1 << 30  # a set whose preprocessed pixels fit is decoded once and kept
+CACHE_BYTES = 1 << 30  # decoded images are kept until they fill this
+DRAWS = 7  # random numbers for each use of a row: negated or not, which caption, mirrored or not, four for the crop
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ def group_size(data: Set) -> int:
 
 
 def _draw(index: int, rng: np.random.Generator, *, group: int) -> dict[str, Any]:
-    """A group's rows, and what is random about each: which kind of caption, which of them, and the mirroring."""
-    return {"row": group * index + np.arange(group), "draw": rng.random((group, 3))}
+    """A group's rows, and what is random about each: its caption, and how the image is cut and mirrored."""
+    return {"row": group * index + np.arange(group), "draw": rng.random((group, DRAWS))}
 
 
 @dataclass
@@ -111,19 +113,14 @@ class _Loader:
     shard: Shard
 
     def __post_init__(self) -> None:
-        size = self.preprocess.size
-        self.cache: dict[int, tuple[np.ndarray, dict]] | None = (
-            {} if len(self.data) * size * size * 3 <= CACHE_BYTES else None
-        )
+        self.cache: dict[int, tuple[np.ndarray, dict]] = {}
+        self.room = CACHE_BYTES
 
     def __call__(self, plan: dict[str, np.ndarray]) -> Batch:
         part = slice(self.shard.start, self.shard.stop)
-        numbers, draws = plan["row"].reshape(-1), plan["draw"].reshape(-1, 3)
+        numbers, draws = plan["row"].reshape(-1), plan["draw"].reshape(-1, DRAWS)
         rows = [self._row(int(i)) for i in numbers[part]]
-        batch = {"image": np.stack([pixels for pixels, _ in rows])}
-        if self.source.flip:
-            mirrored = draws[part, 2] < 0.5
-            batch["image"][mirrored] = batch["image"][mirrored, :, ::-1]
+        batch = {"image": np.stack([self._pixels(image, draw) for (image, _), draw in zip(rows, draws[part])])}
         if self.source.contrastive or self.source.sigmoid:
             negated = draws[:, 0] < self.source.negated_fraction
             fields = np.where(negated, "negated_captions", "captions")
@@ -136,13 +133,23 @@ class _Loader:
             batch["answer"] = np.array([record["answer"] for _, record in rows], np.int32)
         return batch
 
+    def _pixels(self, image: np.ndarray, draw_D: np.ndarray) -> np.ndarray:
+        """The image as the model takes it, cut and mirrored as drawn."""
+        if self.source.crop_scale < 1:
+            box = random_box(image.shape[1], image.shape[0], self.source.crop_scale, draw_D[3:])
+            image = to_pixels(Image.fromarray(image), self.preprocess, box)
+        return image[:, ::-1] if self.source.flip and draw_D[2] < 0.5 else image
+
     def _length(self, rows: np.ndarray, fields: set[str]) -> int:
         longest = max(int(self.data.lengths(name)[rows].max()) for name in fields)
         return min(-(-longest // LENGTH_STEP) * LENGTH_STEP, self.context_length)
 
     def _row(self, index: int) -> tuple[np.ndarray, dict]:
-        """Pixels and record of a row; of the next row that can be decoded where this one cannot."""
-        if self.cache is not None and index in self.cache:
+        """Image and record of a row; of the next row that can be decoded where this one cannot.
+
+        The image is preprocessed already, unless it is yet to be cropped.
+        """
+        if index in self.cache:
             return self.cache[index]
         for step in range(MOST_BROKEN + 1):
             record = self.data[(index + step) % len(self.data)]
@@ -153,8 +160,10 @@ class _Loader:
                 if step == MOST_BROKEN:
                     raise NegjaxError(f"{error}, nor can the {step} rows before it: rebuild the set") from error
                 logging.warning("%s: the next row takes its place", error)
-        entry = to_pixels(image, self.preprocess), record
-        if self.cache is not None:
+        cropped = self.source.crop_scale < 1
+        entry = np.asarray(image) if cropped else to_pixels(image, self.preprocess), record
+        if entry[0].nbytes <= self.room:
+            self.room -= entry[0].nbytes
             self.cache[index] = entry
         return entry
 

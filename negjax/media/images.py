@@ -7,7 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from negjax.errors import NegjaxError
 
@@ -53,22 +53,50 @@ def decode(data: bytes, where: str) -> Image.Image:
         if image.mode.startswith("I;16"):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         return image.convert("RGB")
+    except UnidentifiedImageError as error:  # its own message names an object in memory
+        raise NegjaxError(f"{where}: the image cannot be decoded (no known image format)") from error
     except Exception as error:  # Pillow's decoders raise whatever they trip over
         reason = " ".join(str(error).split()) or type(error).__name__
         raise NegjaxError(f"{where}: the image cannot be decoded ({reason})") from error
 
 
-def to_pixels(image: Image.Image, preprocess: Preprocess) -> np.ndarray:
-    """uint8 [S, S, 3], S = preprocess.size, resized and cropped exactly as torchvision does with Pillow."""
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+
+
+def random_box(width: int, height: int, least: float, draw_4: np.ndarray) -> Box:
+    """The part of an image that torchvision's RandomResizedCrop((least, 1)) would keep, made of 4 draws from [0, 1).
+
+    Its area is a share of the image's, uniform between `least` and 1; the logarithm of its sides' ratio is uniform
+    between those of 3/4 and 4/3. Where a side does not fit it is cut to fit (torchvision draws again).
+    """
+    area = width * height * (least + (1 - least) * draw_4[0])
+    ratio = float(np.exp(np.log(4 / 3) * (2 * draw_4[1] - 1)))
+    wide, high = min(width, (area * ratio) ** 0.5), min(height, (area / ratio) ** 0.5)
+    left, top = draw_4[2] * (width - wide), draw_4[3] * (height - high)
+    return float(left), float(top), float(left + wide), float(top + high)
+
+
+def to_pixels(image: Image.Image, preprocess: Preprocess, box: Box | None = None) -> np.ndarray:
+    """uint8 [S, S, 3], S = preprocess.size, resized and cropped exactly as torchvision does with Pillow.
+
+    box: take this part of the image instead, resized to the whole square.
+    """
     size, resample = preprocess.size, _FILTERS[preprocess.interpolation]
     width, height = image.size
-    if preprocess.resize_mode == "squash":
+    if box is not None:
+        image = image.resize((size, size), resample, box)
+    elif preprocess.resize_mode == "squash":
         image = image.resize((size, size), resample)
     elif preprocess.resize_mode == "shortest":
         short = min(width, height)
-        image = image.resize((int(size * width / short), int(size * height / short)), resample)
-        left, top = round((image.width - size) / 2), round((image.height - size) / 2)
-        image = image.crop((left, top, left + size, top + size))
+        wide, high = int(size * width / short), int(size * height / short)
+        left, top = round((wide - size) / 2), round((high - size) / 2)
+        if wide * high <= MOST_PIXELS:
+            image = image.resize((wide, high), resample).crop((left, top, left + size, top + size))
+        else:  # so elongated that only the crop's part of it fits in memory
+            across, down = width / wide, height / high
+            box = (left * across, top * down, (left + size) * across, (top + size) * down)
+            image = image.resize((size, size), resample, box)
     else:
         ratio = size / max(width, height)
         small = image.resize((max(1, round(width * ratio)), max(1, round(height * ratio))), resample)

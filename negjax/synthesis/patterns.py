@@ -42,6 +42,8 @@ AFFIRMATIVE = Patterns(
         "the picture has {P} in it",
         "{P} {is} part of this drawing",
         "what you see is {P}",
+        "this picture features {P}",
+        "the image features {P}",
     ),
     held_out=(
         "a view of {P}",
@@ -80,6 +82,7 @@ NEGATION_LAST = Patterns(
         "the scene has {P} and no {N}",
         "{P} {is} in this picture but {a_N} is not in it",
         "someone drew {P} but did not draw {a_N}",
+        "this drawing features {P} but not {a_N}",
     ),
     held_out=(
         "an image of {P} with no {N}",
@@ -161,6 +164,9 @@ ABSENT = Patterns(
         "no {N} is in this scene",
         "{a_N} is not visible in this image",
         "you cannot see {a_N} here",
+        "this picture does not feature {a_N}",
+        "this image does not show {a_N}",
+        "the image does not include {a_N}",
     ),
     held_out=(
         "no {N} in the picture",

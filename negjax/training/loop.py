@@ -104,13 +104,15 @@ def train(experiment: Experiment, model: LoadedModel, workdir: Path, evaluate: E
                 figures = evaluate(replace(model, params=state["params"]))
                 log.write({"step": step, **{f"eval/{name}": value for name, value in figures.items()}})
                 meter.restart()
-            if last or stopping() or figures is not None or step % experiment.checkpoint_every == 0:
+            stop = stopping()
+            if last or stop or figures is not None or step % experiment.checkpoint_every == 0:
+                if pending is not None:  # a run that goes on from here does not write it
+                    _report(pending, learning_rate, meter, log, progress)
+                    pending = None
                 checkpoints.save(step, state, meta, figures)
-            if stopping() and not last:
+            if stop and not last:
                 checkpoints.wait()
                 raise Preempted(f"stopped at step {step} and saved: run the same command to go on")
-        if pending is not None:
-            _report(pending, learning_rate, meter, log, progress)
         checkpoints.wait()
     return replace(model, params=state["params"])
 

@@ -27,6 +27,11 @@ def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
     return jax.tree.map(lambda name: not any(re.fullmatch(pattern, name) for pattern in freeze), names)
 
 
+def decays(params: Params) -> Any:
+    """The same tree with True where weight decay applies: not to biases, nor to what has fewer than two axes."""
+    return jax.tree.map(lambda name, leaf: leaf.ndim >= 2 and not name.endswith("/bias"), paths(params), params)
+
+
 def schedule(optim: Optim, steps: int) -> optax.Schedule:
     """Linear warm-up from 0 to the peak, then a cosine to 0 at the last step."""
     return optax.warmup_cosine_decay_schedule(0.0, optim.learning_rate, optim.warmup_steps, max(steps, 1))
@@ -42,7 +47,7 @@ def make_optimizer(optim: Optim, steps: int, params: Params) -> optax.GradientTr
         b2=optim.b2,
         eps=optim.eps,
         weight_decay=optim.weight_decay,
-        mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim >= 2, tree),
+        mask=decays,
     )
     clip = optax.clip_by_global_norm(optim.clip_norm) if optim.clip_norm else optax.identity()
     labels = jax.tree.map(lambda learns: "learn" if learns else "freeze", trainable(params, optim.freeze))

@@ -89,7 +89,7 @@ def make_step(
         params = optax.apply_updates(state["params"], updates)
         if softmax:
             params = params | {"logit_scale": jnp.clip(params["logit_scale"], 0, math.log(100))}
-        metrics |= {"gradient_norm": optax.global_norm(grads), "logit_scale": jnp.exp(params["logit_scale"])}
+        metrics |= {"gradient_norm": optax.tree.norm(grads), "logit_scale": jnp.exp(params["logit_scale"])}
         return {"params": params, "opt_state": opt_state, "step": state["step"] + 1}, metrics
 
     return step

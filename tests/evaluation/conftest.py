@@ -29,6 +29,12 @@ def picture(seed: int) -> bytes:
     return file.getvalue()
 
 
+@pytest.fixture(scope="session")
+def png() -> Callable[[int], bytes]:
+    """png(seed): an encoded picture."""
+    return picture
+
+
 def caption(i: int, j: int, words: int = 0) -> str:
     return f"a {WORDS[i % 10]} but no {WORDS[j % 10]}" + " at all" * words
 

@@ -63,16 +63,16 @@ def test_a_groups_credit_is_the_product_of_its_four():
     credit = rng.choice([0.25, 0.5, 1], size=12)
     order = rng.permutation(12)
     expected = np.mean([np.prod(credit[group == g]) for g in (7, 3, 9)])
-    found = group_credits(credit[order], np.arange(12), [kind[i] for i in order], group[order])
+    found = group_credits(credit[order], [kind[i] for i in order], group[order])
     assert found.mean() == pytest.approx(expected)
-    assert found.image_NM.shape == (3, 4)
+    assert found.unit_N.tolist() == [3, 7, 9]
 
 
 @pytest.mark.parametrize("kinds", [CELLS[:3], ("a_only", "a_only", "both", "neither"), (*CELLS, "both")])
 def test_a_group_without_its_four_cells_is_an_error(kinds):
     n = len(kinds)
     with pytest.raises(ValueError, match="group 5"):
-        group_credits(np.ones(n), np.arange(n), kinds, np.full(n, 5))
+        group_credits(np.ones(n), kinds, np.full(n, 5))
 
 
 def test_distinct_rows_keep_the_order_of_first_appearance():

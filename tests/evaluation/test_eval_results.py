@@ -65,7 +65,7 @@ def test_nothing_of_an_earlier_run_stays(result, tmp_path):
 
 def test_a_place_that_cannot_be_written_is_one_clear_line(result, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(NegjaxError, match="cannot write the results"):
+    with pytest.raises(NegjaxError, match=r"cannot write .*Not a directory"):
         write_results(result, tmp_path / "file")
 
 

@@ -64,7 +64,7 @@ def place(names: Sequence[str], rng: np.random.Generator) -> Layout:
     if not 1 <= len(names) <= MAX_OBJECTS:
         raise ValueError(f"a scene holds 1 to {MAX_OBJECTS} objects, not {len(names)}")
     order = [names[i] for i in rng.permutation(len(names))]
-    wanted = rng.uniform(MIN_VISIBLE + MARGIN, 1.0)
+    wanted = rng.uniform(0.8, 1.0)
     for _ in range(ROUNDS):
         layout = _try_to_place(order, wanted, rng)
         if layout is not None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from negjax.datasets.scenes.objects import NAMES
 from negjax.datasets.scenes.pools import Scene
 from negjax.datasets.scenes.world import World
 from negjax.synthesis.captions import Writer
@@ -92,14 +93,13 @@ def truth_tables(
     A picture stands in at most `reuse` groups. Raises ValueError when the pool runs out.
     """
     rng = writer.rng
-    names = sorted({name for scene in pool for name in scene.names})
-    holds = np.array([[name in scene.names for name in names] for scene in pool])
+    holds = np.array([[name in scene.names for name in NAMES] for scene in pool])
     uses = np.zeros(len(pool), int)
     group = 0
     for _ in range(10 * count):
         pair = pairs[int(rng.integers(len(pairs)))]
         first, second = writer.shuffled(pair)
-        has_first, has_second = holds[:, names.index(first)], holds[:, names.index(second)]
+        has_first, has_second = holds[:, NAMES.index(first)], holds[:, NAMES.index(second)]
         free = uses < reuse
         cells = {
             "a_only": free & has_first & ~has_second,

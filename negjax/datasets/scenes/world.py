@@ -7,9 +7,9 @@ import numpy as np
 
 from negjax.datasets.scenes.objects import NAMES
 
-HELD_OUT_SHARE = 0.12
+HELD_OUT_SHARE = 0.08
 LARGEST = 4
-TRAINING_SIZES = (0.1, 0.3, 0.3, 0.3)  # shares of pictures with 1, 2, 3 and 4 objects
+TRAINING_SIZES = (0.2, 0.2, 0.3, 0.3)  # shares of pictures with 1, 2, 3 and 4 objects
 
 
 class World:

@@ -1,0 +1,224 @@
+"""The sets of scenes: the same for a seed, held-out pairs kept out of training, and every text true of its picture."""
+
+import hashlib
+import io
+import re
+from collections import Counter, defaultdict
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from caption_reader import read
+from PIL import Image
+
+from negjax.datasets.records import Record
+from negjax.datasets.scenes.draw import draw_scene, encode_png
+from negjax.datasets.scenes.objects import NAMES
+from negjax.datasets.scenes.sets import TASKS, TRAINING, Size, build_scenes
+from negjax.datasets.scenes.world import World
+from negjax.datasets.store import list_sets, open_set
+from negjax.synthesis.questions import CELLS, MCQ_KINDS, TRAINING_KINDS
+
+SEED = 7  # of the fixture `scenes`
+TINY = Size(pretraining=12, finetuning=120, galleries=1, gallery=24, questions=9, groups=2, named=1)
+
+
+def rows(folder: Path, name: str) -> list[Record]:
+    return list(open_set(folder, name).rows())
+
+
+def named(text: str) -> set[str]:
+    """The objects that a text names, whatever it says of them."""
+    return set(re.findall(rf"\b(?:{'|'.join(NAMES)})\b", text))
+
+
+def held_out() -> set[frozenset[str]]:
+    return {frozenset(pair) for pair in World(SEED).held_out}
+
+
+def pairs(names: set[str] | list[str]) -> set[frozenset[str]]:
+    return {frozenset(pair) for pair in combinations(names, 2)}
+
+
+@pytest.fixture(scope="module")
+def shown(scenes) -> dict[str, set[str]]:
+    """The objects of each picture by its sha256, from the sets that list them."""
+    return {
+        row["media_sha256"]: set(row["positive_objects"])
+        for name in ("scenes_captions", "scenes_negcap", "scenes_retrieval")
+        for row in rows(scenes, name)
+    }
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_same_seed_same_bytes_and_another_seed_differs(tmp_path):
+    for folder, seed in (("a", 3), ("b", 3), ("c", 4)):
+        build_scenes(tmp_path / folder, seed, TINY)
+    first, again, other = (digests(tmp_path / folder) for folder in "abc")
+    assert len(first) >= 3 * len((*TRAINING, *TASKS))
+    assert first == again
+    assert first.keys() == other.keys()
+    for name in (*TRAINING, *TASKS):
+        contents = [open_set(tmp_path / folder, name).metadata["content"] for folder in "abc"]
+        assert contents[0] == contents[1] != contents[2]
+        records = [path for path in first if path.startswith(name) and "array_record" in path]
+        assert records
+        assert all(first[path] != other[path] for path in records)
+
+
+def test_the_sets_say_what_they_are(scenes):
+    listed = {each.name: each for each in list_sets(scenes)}
+    assert set(listed) == {*TRAINING, *TASKS}
+    kinds = {name: listed[name].task_kind for name in TASKS}
+    assert list(kinds.values()) == ["retrieval", "retrieval", "mcq", "truth_table", "zeroshot"]
+    assert [listed[name].negated for name in TASKS] == [False, True, True, True, False]
+    for name in TRAINING:
+        assert listed[name].task_kind == "train"
+        assert re.fullmatch(r"resized to \d+", open_set(scenes, name).metadata["altered"])
+    assert all(open_set(scenes, name).metadata["altered"] == "" for name in TASKS)
+    assert open_set(scenes, "scenes_balanced").metadata["group_size"] == 4
+    assert [listed[name].n for name in ("scenes_captions", "scenes_negcap", "scenes_mcq")] == [96, 240, 60]
+    assert len(NAMES) == len(set(NAMES)) >= 24
+
+
+def test_pictures_show_what_their_records_say(scenes):
+    """Drawn again from the names, picture number and seed: the same pixels."""
+    for i, row in enumerate(rows(scenes, "scenes_retrieval")[:20]):
+        assert row["media"] == encode_png(draw_scene(row["positive_objects"], np.random.default_rng([SEED, 3, i])))
+    side = int(open_set(scenes, "scenes_negcap").metadata["altered"].removeprefix("resized to "))
+    for part, name in ((1, "scenes_captions"), (2, "scenes_negcap")):
+        for i, row in enumerate(rows(scenes, name)[:20]):
+            picture = draw_scene(row["positive_objects"], np.random.default_rng([SEED, part, i]))
+            small = picture.resize((side, side), Image.Resampling.BICUBIC)
+            np.testing.assert_array_equal(Image.open(io.BytesIO(row["media"])), small)
+
+
+def test_a_pair_in_ten_or_so_is_held_out():
+    for seed in range(20):
+        world = World(seed)
+        assert not set(world.held_out) & set(world.trained)
+        assert len(pairs(list(NAMES))) == len(world.held_out) + len(world.trained)
+        assert 0.05 < len(world.held_out) / len(pairs(list(NAMES))) < 0.25
+    assert World(1).held_out == World(1).held_out != World(2).held_out
+
+
+def test_held_out_pairs_are_never_together_in_training(scenes, shown):
+    """Not in a picture, nor in all that its record says of it: captions, absent objects, options of its question."""
+    met: set[frozenset[str]] = set()
+    for name in TRAINING:
+        for row in rows(scenes, name):
+            texts = [*row.get("captions", []), *row.get("negated_captions", []), *row.get("options", [])]
+            words = named(" ; ".join(texts)) | set(row.get("negative_objects", []))
+            assert words
+            met |= pairs(words) | pairs(shown[row["media_sha256"]])
+            if name != "scenes_balanced":  # whose questions are also asked of pictures of other things
+                met |= pairs(words | shown[row["media_sha256"]])
+    assert not met & held_out()
+    assert len(met) > 0.9 * len(World(SEED).trained)
+
+
+def test_test_pictures_and_truth_tables_hold_a_held_out_pair(scenes):
+    for name in ("scenes_retrieval", "scenes_negated_retrieval"):
+        for row in rows(scenes, name):
+            assert 2 <= len(set(row["positive_objects"])) == len(row["positive_objects"]) <= 4
+            assert pairs(row["positive_objects"]) & held_out()
+    for row in rows(scenes, "scenes_truth_table"):
+        assert frozenset(named(" ; ".join(row["options"]))) in held_out()
+
+
+def test_galleries_hold_different_sets_of_objects(scenes):
+    for name in ("scenes_retrieval", "scenes_negated_retrieval"):
+        galleries = defaultdict(list)
+        for row in rows(scenes, name):
+            galleries[row["group"]].append(frozenset(row["positive_objects"]))
+        assert sorted(galleries) == [0, 1]
+        for gallery in galleries.values():
+            assert len(gallery) == len(set(gallery)) == 40
+    plain, negated = (rows(scenes, name) for name in ("scenes_retrieval", "scenes_negated_retrieval"))
+    assert [row["media_sha256"] for row in plain] == [row["media_sha256"] for row in negated]
+
+
+def test_captions_name_every_object_and_nothing_else(scenes):
+    for name in ("scenes_captions", "scenes_negcap", "scenes_retrieval"):
+        for row in rows(scenes, name):
+            for caption in row["captions"]:
+                present, absent = read(caption, NAMES)
+                assert sorted(present) == sorted(row["positive_objects"]), caption
+                assert absent == []
+
+
+def test_negated_captions_say_what_is_not_there(scenes):
+    for name, column in (("scenes_negcap", "negated_captions"), ("scenes_negated_retrieval", "captions")):
+        for row in rows(scenes, name):
+            assert len(row["negative_objects"]) == len(set(row["negative_objects"])) == len(row[column])
+            assert not set(row["negative_objects"]) & set(row["positive_objects"])
+            for caption, missing in zip(row[column], row["negative_objects"]):
+                present, absent = read(caption, NAMES)
+                assert (sorted(present), absent) == (sorted(row["positive_objects"]), [missing]), caption
+
+
+def is_true(caption: str, scene: set[str]) -> bool:
+    present, absent = read(caption, NAMES)
+    assert present or absent, caption
+    return scene.issuperset(present) and not scene & set(absent)
+
+
+@pytest.mark.parametrize(("name", "kinds"), [("scenes_mcq", MCQ_KINDS), ("scenes_negmcq", TRAINING_KINDS)])
+def test_one_option_of_each_question_is_true(scenes, shown, name, kinds):
+    asked, answers = Counter(), Counter()
+    for row in rows(scenes, name):
+        scene = shown[row["media_sha256"]]
+        assert len(row["options"]) == 4
+        assert [is_true(option, scene) for option in row["options"]] == [i == row["answer"] for i in range(4)]
+        asked[row["kind"]] += 1
+        answers[row["answer"]] += 1
+        if name == "scenes_mcq":
+            assert all(
+                re.fullmatch(
+                    r"This image (features an? \w+(, but not an? \w+| and an? \w+)?|does not feature an? \w+)", x
+                )
+                for x in row["options"]
+            )
+    assert set(asked) == set(kinds)
+    assert max(asked.values()) - min(asked.values()) <= 1
+    assert len(answers) == 4
+
+
+@pytest.mark.parametrize("name", ["scenes_truth_table", "scenes_balanced"])
+def test_truth_tables_agree_with_their_pictures(scenes, shown, name):
+    table, uses = rows(scenes, name), Counter()
+    assert len(table) % 4 == 0
+    for start in range(0, len(table), 4):
+        four = table[start : start + 4]
+        assert {row["group"] for row in four} == {start // 4}
+        assert [row["kind"] for row in four] == list(CELLS)
+        assert len({tuple(row["options"]) for row in four}) == 1
+        assert sorted(row["answer"] for row in four) == [0, 1, 2, 3]
+        for row in four:
+            scene = shown[row["media_sha256"]]
+            assert [is_true(option, scene) for option in row["options"]] == [i == row["answer"] for i in range(4)]
+        uses.update(row["media_sha256"] for row in four)
+    assert max(uses.values()) <= Size().reuse
+
+
+def test_zero_shot_pictures_hold_their_label_alone(scenes):
+    data = open_set(scenes, "scenes_zeroshot")
+    names = data.metadata["classnames"]
+    assert len(names) == len(set(names)) >= 24
+    assert [re.sub(r"^an? ", "", name) for name in names] == list(NAMES)
+    assert all(name.startswith("an " if name.split()[1][0] in "aeiou" else "a ") for name in names)
+    assert all(template.count("{}") == 1 for template in data.metadata["templates"])
+    labels = Counter(row["label"] for row in data.rows())
+    assert labels == dict.fromkeys(range(len(NAMES)), 2)
+    for i, row in enumerate(data.rows()):
+        assert row["media"] == encode_png(draw_scene([NAMES[row["label"]]], np.random.default_rng([SEED, 4, i])))
+
+
+def test_too_few_pictures_for_the_truth_tables_are_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"24 pictures give only \d+ of 50 groups"):
+        build_scenes(tmp_path, 3, Size(pretraining=2, finetuning=120, galleries=1, gallery=24, groups=50, named=1))

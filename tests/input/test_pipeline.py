@@ -1,0 +1,273 @@
+"""The training pipeline: what global batch k holds, on any shard, after any restart, with broken images too."""
+
+import io
+import logging
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice, pairwise
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from negjax.config import Source
+from negjax.datasets.reading import Set
+from negjax.datasets.store import open_set, write_set
+from negjax.errors import NegjaxError
+from negjax.input.pipeline import LENGTH_STEP, MOST_BROKEN, Batch, Shard, batches, check
+from negjax.media.images import Preprocess, decode, to_pixels
+from negjax.tokenizer import END, Tokenizer
+
+PREPROCESS = Preprocess(size=16)
+TRAIN = {"task_kind": "train", "negated": True}
+NEGCAP = Source("scenes_negcap", 16, contrastive=1.0, negated_fraction=0.5, flip=True)
+NEGMCQ = Source("scenes_negmcq", 16, mcq=1.0)
+BALANCED = Source("scenes_balanced", 16, mcq=1.0, flip=True)
+SOURCES = [NEGCAP, NEGMCQ, BALANCED]
+
+
+def read(
+    data: Set, source: Source, count: int, first: int = 0, shard: Shard | None = None, seed: int = 5, context: int = 77
+) -> list[Batch]:
+    stream = batches(
+        data,
+        source,
+        preprocess=PREPROCESS,
+        tokenizer=Tokenizer(),
+        context_length=context,
+        seed=seed,
+        first_step=first,
+        shard=shard or Shard(0, source.batch_size),
+    )
+    return list(islice(stream, count))
+
+
+def assert_equal(first: list[Batch], second: list[Batch]) -> None:
+    assert len(first) == len(second)
+    for one, other in zip(first, second):
+        assert one.keys() == other.keys()
+        for name in one:
+            assert one[name].dtype == other[name].dtype
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def pixels(record: dict) -> np.ndarray:
+    return to_pixels(decode(record["media"], "x"), PREPROCESS)
+
+
+def whose(data: Set) -> dict[bytes, int]:
+    """Row of each picture by its pixels, mirrored ones too."""
+    found = {}
+    for i, record in enumerate(data.rows()):
+        image = pixels(record)
+        found |= {image.tobytes(): i, image[:, ::-1].tobytes(): i}
+    assert len(found) == 2 * len(data)
+    return found
+
+
+def texts(ids: np.ndarray) -> tuple[int, ...]:
+    """A row's ids up to its end token."""
+    return tuple(ids[: int(ids.argmax()) + 1].tolist())
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.dataset)
+def test_batch_k_depends_on_seed_and_k_alone(scenes, source):
+    data = open_set(scenes, source.dataset)
+    whole = read(data, source, 24)  # past an epoch of 240 rows
+    assert_equal(whole, read(open_set(scenes, source.dataset), source, 24))
+    for first in (1, 9, 20):
+        assert_equal(read(data, source, 3, first), whole[first : first + 3])
+    other = read(data, source, 1, seed=6)[0]
+    assert not np.array_equal(other["image"], whole[0]["image"])
+    assert not np.array_equal(whole[1]["image"], whole[0]["image"])
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.dataset)
+@pytest.mark.parametrize("shards", [1, 2, 4])
+def test_shards_together_are_the_whole_batch(scenes, source, shards):
+    data = open_set(scenes, source.dataset)
+    each = source.batch_size // shards
+    parts = [read(data, source, 5, 3, Shard(i * each, (i + 1) * each)) for i in range(shards)]
+    joined = [{name: np.concatenate([part[name] for part in step]) for name in step[0]} for step in zip(*parts)]
+    assert_equal(joined, read(data, source, 5, 3))
+
+
+@pytest.mark.parametrize("batch_size", [16, 32])  # 240 rows are 15 batches, or seven and a half
+def test_every_row_once_an_epoch_in_a_new_order(scenes, batch_size):
+    data = open_set(scenes, "scenes_negcap")
+    rows, source = whose(data), Source("scenes_negcap", batch_size, contrastive=1.0)
+    got = [rows[image.tobytes()] for batch in read(data, source, 480 // batch_size) for image in batch["image"]]
+    first, second = got[:240], got[240:]
+    assert sorted(first) == sorted(second) == list(range(240))
+    assert first != second
+    assert first != sorted(first)
+    assert np.mean([abs(a - b) for a, b in pairwise(first)]) > 50  # 80 for a random order
+
+
+def test_captions_belong_to_their_pictures_and_are_drawn_anew(scenes):
+    data, tokenizer = open_set(scenes, "scenes_negcap"), Tokenizer()
+    rows, mirrored, negated, met = whose(data), 0, 0, Counter()
+    count = 90  # six epochs
+    for batch in read(data, NEGCAP, count):
+        assert batch["image"].dtype == np.uint8
+        assert batch["image"].shape == (16, 16, 16, 3)
+        assert batch["text"].dtype == np.int32
+        for image, ids in zip(batch["image"], batch["text"]):
+            record = data[rows[image.tobytes()]]
+            mirrored += not np.array_equal(image, pixels(record))
+            said = {tuple(tokenizer.encode(text)): text for text in record["captions"] + record["negated_captions"]}
+            text = said[texts(ids)]
+            negated += text in record["negated_captions"]
+            met[record["id"], text] += 1
+    assert 0.46 < mirrored / (16 * count) < 0.54
+    assert 0.46 < negated / (16 * count) < 0.54
+    assert len(met) > 700  # of 1,440 captions; 960 or so are expected of six draws a picture
+
+
+@pytest.mark.parametrize(("fraction", "column"), [(0.0, "captions"), (1.0, "negated_captions")])
+def test_one_kind_of_caption_alone_and_no_mirroring(scenes, fraction, column):
+    data, tokenizer = open_set(scenes, "scenes_negcap"), Tokenizer()
+    rows = whose(data)
+    source = Source("scenes_negcap", 16, sigmoid=1.0, negated_fraction=fraction)
+    for batch in read(data, source, 15):
+        for image, ids in zip(batch["image"], batch["text"]):
+            record = data[rows[image.tobytes()]]
+            np.testing.assert_array_equal(image, pixels(record))
+            assert texts(ids) in {tuple(tokenizer.encode(text)) for text in record[column]}
+
+
+def test_questions_share_their_options_within_a_group(scenes):
+    data, tokenizer = open_set(scenes, "scenes_balanced"), Tokenizer()
+    media = {}
+    for record in data.rows():
+        image = pixels(record)
+        for each in (image, image[:, ::-1]):
+            media.setdefault(each.tobytes(), set()).add((record["group"], record["answer"]))
+    groups = {record["group"]: record for record in data.rows()}
+    for batch in read(data, BALANCED, 15):
+        assert batch["image"].shape[0] == 16
+        assert batch["options"].shape[:2] == (4, 4)
+        assert batch["answer"].dtype == np.int32
+        for i, options in enumerate(batch["options"]):
+            part = slice(4 * i, 4 * i + 4)
+            assert sorted(batch["answer"][part]) == [0, 1, 2, 3]
+            (group,) = set.intersection(*({g for g, _ in media[image.tobytes()]} for image in batch["image"][part]))
+            assert [texts(ids) for ids in options] == [tuple(tokenizer.encode(t)) for t in groups[group]["options"]]
+            for image, answer in zip(batch["image"][part], batch["answer"][part]):
+                assert (group, answer) in media[image.tobytes()]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.dataset)
+def test_texts_are_cut_where_the_longest_of_the_batch_ends(scenes, source):
+    data, widths = open_set(scenes, source.dataset), Counter()
+    name = "text" if source.contrastive else "options"
+    for batch in read(data, source, 15):
+        ids = batch[name].reshape(-1, batch[name].shape[-1])
+        assert (ids == END).sum(1).tolist() == [1] * len(ids)
+        widths[ids.shape[1]] += 1
+    assert all(width % LENGTH_STEP == 0 for width in widths)
+    longest = max(data.lengths("negated_captions" if name == "text" else name))
+    assert max(widths) <= -(-longest // LENGTH_STEP) * LENGTH_STEP < 77
+    for batch in read(data, source, 3, context=10):
+        ids = batch[name].reshape(-1, batch[name].shape[-1])
+        assert ids.shape[1] == 10
+        assert (ids == END).sum(1).tolist() == [1] * len(ids)
+
+
+def png(shade: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20), (shade, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def damaged(tmp_path) -> Callable[..., Set]:
+    """damaged(broken rows, group_size): 16 pictures whose red tells the row, each with its caption and question."""
+
+    def make(broken: set[int], group_size: int = 1, count: int = 16) -> Set:
+        rows = [
+            {
+                "media": b"broken" if i in broken else png(10 * i),
+                "captions": [f"number {i}"],
+                "options": [f"group {i // group_size} option {o}" for o in range(4)],
+                "answer": i % 4,
+            }
+            for i in range(count)
+        ]
+        fields = ["captions", "question"]
+        write_set(tmp_path, "damaged", lambda: iter(rows), fields, TRAIN | {"group_size": group_size})
+        return open_set(tmp_path, "damaged")
+
+    return make
+
+
+def numbers(batch: Batch) -> list[int]:
+    return (batch["image"][:, 0, 0, 0] // 10).tolist()
+
+
+def test_a_broken_image_is_replaced_by_the_next_row(damaged, caplog):
+    data, source = damaged({4, 5, 15}), Source("damaged", 16, contrastive=1.0)
+    with caplog.at_level(logging.WARNING):
+        (batch,) = read(data, source, 1)
+    assert sorted(numbers(batch)) == sorted([0, 1, 2, 3, 6, 6, *range(6, 15), 0])
+    encode = Tokenizer().encode
+    assert [texts(ids) for ids in batch["text"]] == [tuple(encode(f"number {n}")) for n in numbers(batch)]
+    lines = {record.getMessage() for record in caplog.records}
+    assert {line.split(":")[0] for line in lines} == {"damaged row 4", "damaged row 5", "damaged row 15"}
+    assert all(line.endswith("the next row takes its place") for line in lines)
+    assert_equal([batch], read(data, source, 1))
+    parts = [read(data, source, 1, shard=Shard(i, i + 4))[0] for i in range(0, 16, 4)]
+    assert_equal([batch], [{name: np.concatenate([part[name] for part in parts]) for name in batch}])
+
+
+def test_a_broken_image_of_a_group_is_replaced_from_its_group(damaged):
+    """Else the question would be asked of a picture that belongs to other options."""
+    data, source = damaged({2, 7, 8}, group_size=4), Source("damaged", 16, mcq=1.0)
+    batch = read(data, source, 1)[0]
+    expected = {0: [0, 1, 3, 3], 4: [4, 5, 6, 4], 8: [9, 9, 10, 11], 12: [12, 13, 14, 15]}
+    encode = Tokenizer().encode
+    for i, options in enumerate(batch["options"]):
+        got = numbers(batch)[4 * i : 4 * i + 4]
+        first = got[0] // 4 * 4
+        assert got == expected.pop(first)
+        assert batch["answer"][4 * i : 4 * i + 4].tolist() == [n % 4 for n in got]
+        assert [texts(ids) for ids in options] == [tuple(encode(f"group {first // 4} option {o}")) for o in range(4)]
+    assert not expected
+
+
+@pytest.mark.parametrize(("broken", "group_size"), [(range(16), 1), (range(8, 12), 4)])
+def test_too_many_broken_images_are_an_error(damaged, broken, group_size):
+    data = damaged(set(broken), group_size)
+    source = Source("damaged", 16, mcq=1.0)
+    rest = min(MOST_BROKEN, len(broken) - 1)
+    with pytest.raises(NegjaxError, match=rf"damaged row \d+: .* nor can the {rest} rows .*: rebuild the set"):
+        read(data, source, 1)
+
+
+def test_as_many_broken_images_in_a_row_as_are_allowed(damaged):
+    data = damaged(set(range(1, 1 + MOST_BROKEN)))
+    batch = read(data, Source("damaged", 16, contrastive=1.0), 1)[0]
+    assert Counter(numbers(batch))[1 + MOST_BROKEN] == 1 + MOST_BROKEN
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (Source("scenes_captions", 8, mcq=1.0), "set scenes_captions has no question"),
+        (Source("scenes_captions", 8, contrastive=1.0, negated_fraction=0.5), "has no negated_captions"),
+        (Source("scenes_negmcq", 8, contrastive=1.0), "set scenes_negmcq has no captions"),
+        (Source("scenes_negmcq", 8, sigmoid=1.0), "set scenes_negmcq has no captions"),
+        (Source("scenes_captions", 1024, contrastive=1.0), "batch_size 1024 does not suit .* at most 96"),
+        (Source("scenes_balanced", 18, mcq=1.0), "batch_size 18 does not suit .* a multiple of 4"),
+    ],
+)
+def test_sets_that_do_not_suit_their_source(scenes, source, message):
+    with pytest.raises(NegjaxError, match=message):
+        check(open_set(scenes, source.dataset), source)
+    with pytest.raises(NegjaxError, match=message):
+        read(open_set(scenes, source.dataset), source, 1)
+
+
+def test_sets_that_suit_their_source(scenes):
+    check(open_set(scenes, "scenes_negcap"), Source("scenes_negcap", 240, contrastive=1.0, negated_fraction=1.0))
+    check(open_set(scenes, "scenes_balanced"), Source("scenes_balanced", 20, mcq=1.0))

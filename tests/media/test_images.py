@@ -1,0 +1,263 @@
+"""Preprocessing against OpenAI's own result, against Pillow and NumPy spelled out, and with what people call images."""
+
+import io
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from negjax.errors import NegjaxError
+from negjax.media.images import MOST_PIXELS, OPENAI_MEAN, OPENAI_STD, Preprocess, decode, normalise, to_pixels
+
+RNG = np.random.default_rng(0)
+
+
+def noise(width: int, height: int) -> Image.Image:
+    """Smooth enough to be no pure noise, rough enough that every resampling error shows."""
+    small = RNG.integers(256, size=(max(1, height // 3), max(1, width // 3), 3), dtype=np.uint8)
+    rough = Image.fromarray(small).resize((width, height), Image.Resampling.NEAREST)
+    return Image.blend(rough, Image.fromarray(RNG.integers(256, size=(height, width, 3), dtype=np.uint8)), 0.3)
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+    """A PNG by hand: `rows` are the scan lines, each after its filter byte."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def numpy_resize(pixels_HWC: np.ndarray, height: int, width: int, kind: str) -> np.ndarray:
+    """Antialiased bicubic (a = -0.5) or bilinear resampling in float64, rounded after each direction."""
+
+    def cubic(x: float) -> float:
+        x = abs(x)
+        return 1.5 * x**3 - 2.5 * x**2 + 1 if x < 1 else -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x < 2 else 0.0
+
+    weight, reach = (cubic, 2.0) if kind == "bicubic" else (lambda x: max(0.0, 1 - abs(x)), 1.0)
+
+    def matrix(old: int, new: int) -> np.ndarray:
+        stretch = max(1.0, old / new)
+        rows = np.zeros((new, old))
+        for i in range(new):
+            centre = (i + 0.5) * old / new
+            for j in range(old):
+                if abs(j + 0.5 - centre) < reach * stretch:
+                    rows[i, j] = weight((j + 0.5 - centre) / stretch)
+        return rows / rows.sum(1, keepdims=True)
+
+    wide = np.einsum("ow,hwc->hoc", matrix(pixels_HWC.shape[1], width), pixels_HWC).round().clip(0, 255)
+    return np.einsum("oh,hwc->owc", matrix(pixels_HWC.shape[0], height), wide).round().clip(0, 255)
+
+
+def test_openais_photograph(test_data: Path):
+    folder = test_data / "clip"
+    expected_CHW = np.load(folder / "preprocessed_photo.npy")[0]
+    preprocess = Preprocess()
+    pixels_HWC = to_pixels(decode((folder / "photo.jpg").read_bytes(), "photo"), preprocess)
+    wanted_HWC = expected_CHW.transpose(1, 2, 0).astype(np.float64)
+    exact = ((wanted_HWC * OPENAI_STD + OPENAI_MEAN) * 255).round().astype(np.uint8)
+    np.testing.assert_array_equal(pixels_HWC, exact)
+    np.testing.assert_allclose(normalise(pixels_HWC[None], preprocess)[0], wanted_HWC, atol=1e-6, rtol=0)
+
+
+# Width, height, and the size and crop that torchvision's Resize(24) and CenterCrop(24) come to, worked out by hand.
+@pytest.mark.parametrize(
+    ("width", "height", "resized", "corner"),
+    [
+        (48, 48, (24, 24), (0, 0)),
+        (60, 40, (36, 24), (6, 0)),
+        (40, 61, (24, 36), (0, 6)),
+        (50, 37, (32, 24), (4, 0)),
+        (51, 37, (33, 24), (4, 0)),  # 9 / 2 = 4.5, to the even 4
+        (54, 37, (35, 24), (6, 0)),  # 11 / 2 = 5.5, to the even 6
+        (10, 7, (34, 24), (5, 0)),
+        (5, 90, (24, 432), (0, 204)),
+    ],
+)
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_short_side_and_centre_crop(width, height, resized, corner, interpolation):
+    image = noise(width, height)
+    got = to_pixels(image, Preprocess(size=24, interpolation=interpolation))
+    left, top = corner
+    whole = np.asarray(image.resize(resized, getattr(Image.Resampling, interpolation.upper())))
+    np.testing.assert_array_equal(got, whole[top : top + 24, left : left + 24])
+    brute = numpy_resize(np.asarray(image, np.float64), resized[1], resized[0], interpolation)
+    difference = np.abs(got - brute[top : top + 24, left : left + 24])
+    assert difference.max() <= 1  # Pillow calculates in fixed-point numbers, which shows where a half is rounded
+
+
+@pytest.mark.parametrize(("long", "offset"), [(8, 0), (9, 0), (10, 1), (11, 2), (12, 2), (13, 2), (14, 3), (15, 4)])
+def test_halves_of_a_pixel_are_rounded_to_even(long, offset):
+    """With the short side already right nothing is resampled: each row or column tells its number."""
+    numbers = np.repeat(np.arange(long, dtype=np.uint8), 8).reshape(long, 8, 1).repeat(3, 2)
+    preprocess = Preprocess(size=8)
+    rows = to_pixels(Image.fromarray(numbers), preprocess)
+    columns = to_pixels(Image.fromarray(numbers.transpose(1, 0, 2)), preprocess)
+    assert rows[:, 0, 0].tolist() == list(range(offset, offset + 8))
+    assert columns[0, :, 0].tolist() == list(range(offset, offset + 8))
+
+
+def test_squash_and_longest():
+    image = noise(60, 33)
+    squashed = to_pixels(image, Preprocess(size=24, resize_mode="squash"))
+    assert np.abs(squashed - numpy_resize(np.asarray(image, np.float64), 24, 24, "bicubic")).max() <= 1
+    padded = to_pixels(image, Preprocess(size=24, resize_mode="longest"))
+    assert padded.shape == (24, 24, 3)
+    assert np.abs(padded[5:18] - numpy_resize(np.asarray(image, np.float64), 13, 24, "bicubic")).max() <= 1
+    assert not padded[:5].any()
+    assert not padded[18:].any()
+
+
+@pytest.mark.parametrize("mode", ["shortest", "squash", "longest"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1), (3, 2000), (1, 65_000), (65_000, 1)])
+def test_tiny_and_elongated_images(size, mode):
+    image = Image.new("RGB", size, (10, 200, 30))
+    pixels = to_pixels(image, Preprocess(size=224, resize_mode=mode))
+    assert pixels.shape == (224, 224, 3)
+    assert pixels.dtype == np.uint8
+    painted = pixels.reshape(-1, 3)[pixels.reshape(-1, 3).any(1)]
+    assert (painted == (10, 200, 30)).all()
+    assert len(painted) == 224 * 224 or mode == "longest"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_image_too_elongated_to_be_resized_whole_gives_its_middle(turned):
+    """Torchvision's way would take gigabytes here; the middle alone has the same pixels but for rounding."""
+    size, length = 224, 9001
+    assert size * int(size * length / 2) > MOST_PIXELS
+    column_HWC = np.random.default_rng(1).integers(80, 170, size=(length, 2, 3), dtype=np.uint8)
+    got = to_pixels(Image.fromarray(column_HWC.transpose(1, 0, 2) if turned else column_HWC), Preprocess(size=size))
+    # The middle row is number 4500; of seven rows around it, resized to 784, the middle 224 are what is wanted.
+    brute = numpy_resize(column_HWC[4497:4504].astype(np.float64), 784, size, "bicubic")[280:504]
+    np.testing.assert_allclose(got.transpose(1, 0, 2) if turned else got, brute, atol=2)
+
+
+@pytest.mark.filterwarnings("ignore:Palette images with Transparency")
+def test_grey_palette_and_transparent_images_become_rgb():
+    grey = RNG.integers(256, size=(6, 5), dtype=np.uint8)
+    np.testing.assert_array_equal(
+        decode(encoded(Image.fromarray(grey), "PNG"), "x"), np.repeat(grey[..., None], 3, axis=2)
+    )
+    bits = grey > 127
+    np.testing.assert_array_equal(
+        decode(encoded(Image.fromarray(bits), "PNG"), "x"), np.repeat(255 * bits[..., None], 3, axis=2)
+    )
+    colours = RNG.integers(256, size=(16, 3), dtype=np.uint8)
+    palette = Image.fromarray(grey % 16).convert("P")
+    palette.putpalette(colours.tobytes())
+    for options in ({}, {"transparency": 3}, {"transparency": bytes(range(16))}):
+        np.testing.assert_array_equal(decode(encoded(palette, "PNG", **options), "x"), colours[grey % 16])
+    rgba = RNG.integers(256, size=(6, 5, 4), dtype=np.uint8)
+    rgba[0, :, 3] = 0
+    np.testing.assert_array_equal(decode(encoded(Image.fromarray(rgba), "PNG"), "x"), rgba[..., :3])
+    grey_alpha = Image.fromarray(rgba[..., :2], mode="LA")
+    np.testing.assert_array_equal(decode(encoded(grey_alpha, "PNG"), "x"), np.repeat(rgba[..., :1], 3, axis=2))
+
+
+def test_cmyk_jpeg():
+    ink = Image.new("CMYK", (16, 16), (0, 255, 255, 0))  # magenta and yellow make red
+    red = np.asarray(decode(encoded(ink, "JPEG", quality=95), "x")).astype(int)
+    assert np.abs(red - (255, 0, 0)).max() <= 3
+
+
+def test_sixteen_bits_are_scaled_to_eight():
+    grey = np.array([[0, 255, 256, 257], [32768, 0x80FF, 65279, 65535]], np.uint16)
+    expected = np.array([[0, 0, 1, 1], [128, 128, 254, 255]], np.uint8)
+    np.testing.assert_array_equal(
+        decode(encoded(Image.fromarray(grey), "PNG"), "x"), np.repeat(expected[..., None], 3, axis=2)
+    )
+    rows = b"".join(b"\0" + struct.pack(">12H", *row.repeat(3)) for row in grey)
+    np.testing.assert_array_equal(decode(png(4, 2, 16, 2, rows), "x"), np.repeat(expected[..., None], 3, axis=2))
+
+
+def test_exif_rotation_is_not_applied():
+    image = noise(12, 7)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(image, "PNG", exif=exif)
+    assert Image.open(io.BytesIO(data)).getexif()[0x0112] == 6
+    np.testing.assert_array_equal(decode(data, "x"), image)
+
+
+def test_the_first_frame_of_an_animation():
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ("#ff0000", "#00ff00")]
+    for kind in ("GIF", "PNG", "WEBP"):
+        options = {"lossless": True} if kind == "WEBP" else {}
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50, **options)
+        assert getattr(Image.open(io.BytesIO(data)), "n_frames", 1) == 2
+        assert (np.asarray(decode(data, "x")) == (255, 0, 0)).all()
+
+
+def broken() -> dict[str, bytes]:
+    jpeg = encoded(noise(64, 64), "JPEG", quality=95)
+    whole = encoded(noise(64, 64), "PNG")
+    side = math.isqrt(MOST_PIXELS) + 1
+    return {
+        "nothing": b"",
+        "text": b"<html>404 Not Found</html>",
+        "header alone": jpeg[:20],
+        "half a JPEG": jpeg[: len(jpeg) // 2],
+        "JPEG without its last rows": jpeg[:-200],
+        "half a PNG": whole[: len(whole) // 2],
+        "PNG with a wrong byte": whole[:-60] + bytes([whole[-60] ^ 255]) + whole[-59:],
+        "no pixels": png(0, 5, 8, 2, b""),
+        "bomb": png(side, side, 8, 2, b""),
+        "large bomb": png(60_000, 60_000, 8, 2, b""),
+        "text bomb": whole[:33] + bomb_of_text() + whole[33:],
+    }
+
+
+def bomb_of_text() -> bytes:
+    body = b"zTXt" + b"k\0\0" + zlib.compress(bytes(80_000_000))
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("name", broken())
+def test_what_cannot_be_decoded_is_one_line_that_names_it(name):
+    with pytest.raises(NegjaxError) as caught:
+        decode(broken()[name], "set cats row 7")
+    message = str(caught.value)
+    assert message.startswith("set cats row 7: the image cannot be decoded (")
+    assert "\n" not in message
+    assert "object at 0x" not in message
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_the_largest_image_that_is_read():
+    assert decode(encoded(Image.new("1", (9000, 9000)), "PNG"), "x").size == (9000, 9000)
+    with pytest.raises(NegjaxError, match=r"9459 x 9460 pixels, more than 89,478,485"):
+        decode(png(9459, 9460, 1, 0, b""), "x")
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_normalise_equals_float64(compiled):
+    """All 256 values of all three channels."""
+    preprocess = Preprocess(mean=OPENAI_MEAN, std=OPENAI_STD)
+    pixels = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 16, 16, 3)
+    exact = (pixels / np.float64(255) - np.array(OPENAI_MEAN)) / np.array(OPENAI_STD)
+    function = jax.jit(lambda x: normalise(x, preprocess)) if compiled else lambda x: normalise(x, preprocess)
+    got = function(pixels)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, exact, atol=1e-6, rtol=0)
+
+
+def test_wrong_settings():
+    with pytest.raises(NegjaxError, match="'nearest': it must be bicubic or bilinear"):
+        Preprocess(interpolation="nearest")
+    with pytest.raises(NegjaxError, match="'crop': it must be shortest, squash or longest"):
+        Preprocess(resize_mode="crop")

@@ -1,0 +1,155 @@
+"""The tables of sentence patterns: enough of them, apart for training and testing, and meaning what they should."""
+
+import re
+import string
+from itertools import product
+
+import pytest
+from caption_reader import read
+
+from negjax.synthesis import patterns
+from negjax.synthesis.captions import fill
+from negjax.synthesis.patterns import (
+    ABSENT,
+    AFFIRMATIVE,
+    NEGATION_FIRST,
+    NEGATION_LAST,
+    NEITHER,
+    OPENERS,
+    Patterns,
+)
+from negjax.synthesis.questions import NEGBENCH
+
+NAMES = ["apple", "cat", "dog", "key", "owl"]
+# Kind -> the names it is filled with here: present, absent.
+KINDS = {
+    "AFFIRMATIVE": (["cat", "apple"], []),
+    "NEGATION_LAST": (["cat", "apple"], ["owl"]),
+    "NEGATION_FIRST": (["cat", "apple"], ["owl"]),
+    "ABSENT": ([], ["owl"]),
+    "NEITHER": ([], ["owl", "dog"]),
+}
+PLACES = {
+    "AFFIRMATIVE": [{"P"}],
+    "NEGATION_LAST": [{"P", "N"}, {"P", "a_N"}],
+    "NEGATION_FIRST": [{"P", "N"}, {"P", "a_N"}],
+    "ABSENT": [{"N"}, {"a_N"}],
+    "NEITHER": [{"N", "M"}, {"a_N", "a_M"}],
+}
+
+
+def both(name: str) -> list[str]:
+    table: Patterns = getattr(patterns, name)
+    return [*table.train, *table.held_out]
+
+
+def filled(part: str) -> dict[str, set[str]]:
+    """All sentences of a part ("train" or "held_out") with each opener, by kind."""
+    openers = getattr(OPENERS, part)
+    return {
+        kind: {opener + fill(pattern, *names) for opener, pattern in product(openers, getattr(table, part))}
+        for kind, names in KINDS.items()
+        for table in [getattr(patterns, kind)]
+    }
+
+
+def test_every_table_is_tested_here():
+    tables = {name for name, value in vars(patterns).items() if isinstance(value, Patterns)}
+    assert tables == {*KINDS, "OPENERS"}
+
+
+def test_there_are_at_least_twenty_patterns_of_each_sort():
+    assert len(set(AFFIRMATIVE.train)) >= 20
+    negating = [*NEGATION_FIRST.train, *NEGATION_LAST.train]
+    assert len(set(negating)) >= 20
+    assert len(set(NEGATION_FIRST.train)) >= 10
+    assert len(set(NEGATION_LAST.train)) >= 10
+    for kind in KINDS:
+        table = getattr(patterns, kind)
+        assert len(set(table.train)) == len(table.train)
+        assert len(set(table.held_out)) == len(table.held_out) >= 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [" no ", "without", " not ", "lacks", "absent", "nowhere to be seen", "neither .* nor ", "cannot", "missing"],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_training_covers_the_ways_to_say_no(words, first):
+    """Each way is met, and where a sentence says what is there as well, before it and after it."""
+    train = filled("train")
+    sentences = train["NEITHER"] if "neither" in words else train["NEGATION_FIRST" if first else "NEGATION_LAST"]
+    assert any(re.search(words, f" {sentence} ") for sentence in sentences)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_patterns_have_the_places_of_their_kind(kind):
+    for pattern in both(kind):
+        places = [field for _, field, _, _ in string.Formatter().parse(pattern) if field and field != "is"]
+        assert len(places) == len(set(places))
+        assert set(places) in PLACES[kind], pattern
+        if "{is}" in pattern:
+            assert "P" in places, pattern
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_sentence_says_what_its_kind_says(kind):
+    """With each opener, and with one and three present names: by a reader that knows no pattern."""
+    present, absent = KINDS[kind]
+    for opener, pattern in product({*OPENERS.train, *OPENERS.held_out}, both(kind)):
+        for some in [present, present[:1], [*present, "key"]] if present else [present]:
+            caption = opener + fill(pattern, some, absent)
+            assert read(caption, NAMES) == (some, absent), caption
+
+
+@pytest.mark.parametrize(("kind", "first"), [("NEGATION_FIRST", True), ("NEGATION_LAST", False)])
+def test_the_absent_thing_stands_where_the_kind_says(kind, first):
+    for pattern in both(kind):
+        caption = fill(pattern, ["cat", "key"], ["owl"])
+        assert (caption.index("owl") < caption.index("cat")) == first, caption
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_words_fit(kind):
+    """Articles, and the verb's number, in sentences about an apple, an owl and things without a vowel in front."""
+    _, absent = KINDS[kind]
+    for pattern in both(kind):
+        for some, verb in ((["apple"], "is"), (["apple", "key"], "are")):
+            caption = f" {fill(pattern, some if 'P' in pattern else [], absent)} "
+            for wrong in (" a apple", " a owl", " an key", " an dog", "  ", "{", "}"):
+                assert wrong not in caption, caption
+            if "{is}" in pattern:
+                assert f" {verb} " in caption.replace(",", " "), caption
+
+
+def test_training_and_held_out_sentences_are_disjoint():
+    train, held_out = filled("train"), filled("held_out")
+    assert not set().union(*train.values()) & set().union(*held_out.values())
+    assert not {opener for opener in OPENERS.train if opener} & set(OPENERS.held_out)
+
+
+def test_negbenchs_templates_are_in_no_training_sentence():
+    templates = [
+        NEGBENCH.pair("cat", "apple"),
+        NEGBENCH.hybrid("cat", "owl"),
+        NEGBENCH.single("cat"),
+        NEGBENCH.negative("owl"),
+    ]
+    assert templates == [
+        "This image features a cat and an apple",
+        "This image features a cat, but not an owl",
+        "This image features a cat",
+        "This image does not feature an owl",
+    ]
+    train = set().union(*filled("train").values())
+    alone = {opener + fill(p, ["cat"], ["owl"]) for opener in OPENERS.train for p in NEGATION_LAST.train}
+    alone |= {opener + fill(p, ["cat"]) for opener in OPENERS.train for p in AFFIRMATIVE.train}
+    for sentence in train | alone:
+        assert all(template.lower() not in sentence for template in templates), sentence
+
+
+def test_absent_and_neither_say_nothing_of_what_is_there():
+    for pattern in [*both("ABSENT"), *both("NEITHER")]:
+        assert "{P}" not in pattern
+    assert len(set(ABSENT.train)) >= 10
+    assert len(set(NEITHER.train)) >= 10

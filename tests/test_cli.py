@@ -1,0 +1,230 @@
+"""The command line: help, the way from data to report, and one clear line for whatever is wrong."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from negjax.cli import main
+from negjax.datasets.scenes.sets import TASKS, Size, build_scenes
+
+SMALL = Size(pretraining=64, finetuning=64, galleries=1, gallery=20, questions=24, groups=4, reuse=8, named=1)
+CONFIG = """
+from ml_collections import ConfigDict
+
+def get_config():
+    config = ConfigDict()
+    config.model = {"arch": "tiny"}
+    config.sources = {"captions": {"dataset": "scenes_captions", "batch_size": 8, "contrastive": 1.0}}
+    config.data_dir = "DATA"
+    config.steps = 2
+    config.log_every = 1
+    return config
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data/ (small scenes), config.py and run/, trained for two steps."""
+    folder = tmp_path_factory.mktemp("cli")
+    build_scenes(folder / "data", 0, SMALL)
+    (folder / "config.py").write_text(CONFIG.replace("DATA", str(folder / "data")))
+    assert main(["train", "--config", str(folder / "config.py"), "--workdir", str(folder / "run")]) == 0
+    return folder
+
+
+@pytest.fixture
+def says(capsys):
+    """says(*arguments): the one line in which the command fails."""
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        assert main([str(word) for word in arguments]) == 2
+        out, err = capsys.readouterr()
+        lines = [line for line in err.splitlines() if "negjax: error: " in line]
+        assert len(lines) == 1, err
+        assert err.splitlines()[-1] == lines[0]
+        assert "Traceback" not in out + err
+        return lines[0]
+
+    return run
+
+
+def photo(path: Path) -> Path:
+    from PIL import Image
+
+    Image.new("RGB", (30, 20), "navy").save(path)
+    return path
+
+
+def table(path: Path, images: list[str], columns: str = "image_path,correct_answer,caption_0,caption_1") -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns.split(","))
+        writer.writerows([[image, 0, "a cat", "no cat"][: columns.count(",") + 1] for image in images])
+    return path
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["quickstart"], ["data", "build"], ["data", "list"], ["train"], ["eval"], ["report"], ["doctor"]]
+)
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--help"])
+    assert stop.value.code == 0
+    assert f"negjax {' '.join(command)}" in capsys.readouterr().out.split("example")[1]
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    code = (
+        "import sys; from negjax.cli import main; main([]); "
+        "assert not {'jax', 'tensorflow_datasets', 'grain', 'numpy'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "quickstart" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["eval", "--modle", "x"], ["nonsense"], ["doctor", "--config.steps=1"]])
+def test_unknown_words_are_refused(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+
+
+def test_from_training_to_the_report(place, tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ["eval", "--model", place / "run", "--tasks", ",".join(TASKS), "--data-dir", place / "data", "--out", out]
+    assert main([str(word) for word in words]) == 0
+    results = json.loads((out / "results.json").read_text())
+    assert set(results["tasks"]) == set(TASKS)
+    for task, found in results["tasks"].items():
+        assert all(0 <= value <= 1 for value in found["metrics"].values())
+        assert (out / "predictions" / f"{task}.csv").exists()
+    assert results["model"]["step"] == 2
+    page = tmp_path / "report.html"
+    assert main(["report", str(out), "--out", str(page), "--data-dir", str(place / "data")]) == 0
+    assert "scenes_truth_table" in page.read_text()
+    assert main(["data", "list", "--data-dir", str(place / "data")]) == 0
+    assert "scenes_negcap" in capsys.readouterr().out
+
+
+def test_dry_run_writes_nothing(place, tmp_path, capsys):
+    words = ["train", "--config", place / "config.py", "--workdir", tmp_path / "new", "--dry-run", "--config.steps=16"]
+    assert main([str(word) for word in words]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["sources"] == {"captions": {"rows": 64, "epochs": 2.0}}
+    assert plan["experiment"]["steps"] == 16
+    assert not (tmp_path / "new").exists()
+
+
+def test_wrong_configs(place, says, tmp_path):
+    train = ["train", "--workdir", tmp_path / "new", "--config"]
+    config = place / "config.py"
+    assert "no config file" in says(*train, tmp_path / "none.py")
+    assert "did you mean steps" in says(*train, config, "--config.stepz=3")
+    assert "config.steps" in says(*train, config, "--config.steps=many")
+    assert "config.model.dtype" in says(*train, config, "--config.model.dtype=float16")
+    assert "no architecture called" in says(*train, config, "--config.model.arch=ViT-Z")
+    missing = says(*train, config, "--config.sources.captions.dataset=cats")
+    assert "no set called cats" in missing
+    assert "scenes_captions" in missing
+    (tmp_path / "broken.py").write_text("def get_config(:\n")
+    assert "broken.py" in says(*train, tmp_path / "broken.py")
+    assert not (tmp_path / "new" / "checkpoints").exists()
+
+
+def test_a_workdir_of_another_experiment(place, says):
+    line = says("train", "--config", place / "config.py", "--workdir", place / "run", "--config.seed=7")
+    assert "config.seed" in line
+
+
+def test_wrong_evaluations(place, says, tmp_path):
+    def evaluate(**changes: object) -> str:
+        given = {"model": place / "run", "tasks": "scenes_mcq", "data_dir": place / "data", "out": tmp_path / "out"}
+        pairs = (given | changes).items()
+        return says("eval", *(word for name, value in pairs for word in (f"--{name.replace('_', '-')}", value)))
+
+    assert "there is no" in evaluate(model=tmp_path / "none")
+    line = evaluate(tasks="scenes_mqc")
+    assert "no set called scenes_mqc" in line
+    assert "scenes_mcq" in line
+    assert "step" in evaluate(step="first")
+    assert "was altered" in evaluate(tasks="scenes_negmcq") or "kind 'train'" in evaluate(tasks="scenes_negmcq")
+    assert "batch size" in evaluate(batch_size=0)
+    (tmp_path / "file").write_text("")
+    assert "cannot write" in evaluate(out=tmp_path / "file")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_truncated_checkpoint(place, says, tmp_path):
+    shutil.copytree(place / "run", tmp_path / "run")
+    largest = max((tmp_path / "run/checkpoints").rglob("*"), key=lambda path: path.stat().st_size * path.is_file())
+    with largest.open("r+b") as file:
+        file.truncate(largest.stat().st_size // 2)
+    given = ["--tasks", "scenes_mcq", "--data-dir", place / "data", "--out", tmp_path / "out"]
+    assert "checkpoint" in says("eval", "--model", tmp_path / "run", *given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_tables_and_images(says, tmp_path):
+    photo(tmp_path / "a.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:200])
+
+    def build(file: Path, *more: object) -> str:
+        given = ["--kind", "questions", "--media-root", tmp_path, "--name", "asked", "--data-dir", tmp_path / "data"]
+        return says("data", "build", "--csv", file, *given, *more)
+
+    assert "none.csv" in build(tmp_path / "none.csv")
+    line = build(table(tmp_path / "t.csv", ["a.jpg"], "image_path,correct_answer,caption_0"))
+    assert "caption_1" in line
+    line = build(table(tmp_path / "t.csv", ["a.jpg", "b.jpg"]))
+    assert "b.jpg" in line
+    assert "row 1" in line
+    assert "--skip-missing" in line
+    line = build(table(tmp_path / "t.csv", ["a.jpg", "cut.jpg"]))
+    assert "cut.jpg" in line
+    assert not (tmp_path / "data" / "asked").exists()
+    assert not list((tmp_path / "data").glob("*")) if (tmp_path / "data").exists() else True
+
+
+def test_skip_missing_builds_the_rest(tmp_path, capsys):
+    photo(tmp_path / "a.jpg")
+    file = table(tmp_path / "t.csv", ["a.jpg", "b.jpg"])
+    words = ["data", "build", "--kind", "questions", "--csv", file, "--media-root", tmp_path, "--name", "asked"]
+    assert main([str(word) for word in [*words, "--data-dir", tmp_path / "data", "--skip-missing"]]) == 0
+    assert "asked: 1 rows" in capsys.readouterr().out
+
+
+def test_sigterm_saves_and_the_same_command_goes_on(place, tmp_path):
+    run = tmp_path / "run"
+    words = [
+        f"--config={place / 'config.py'}",
+        f"--workdir={run}",
+        "--config.steps=400",
+        "--config.checkpoint_every=400",
+    ]
+    command = [sys.executable, "-m", "negjax.cli", "train", *words]
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        log = run / "metrics.jsonl"
+        end = time.monotonic() + 120
+        while time.monotonic() < end and not (log.exists() and log.read_text().count("\n") > 2):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        err = process.communicate(timeout=120)[1]
+    assert process.returncode == 143, err
+    assert "saved: run the same command to go on" in err.splitlines()[-1]
+    stopped = json.loads(log.read_text().splitlines()[-1])["step"]
+    assert 2 < stopped < 150
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    assert steps == list(range(1, 151))

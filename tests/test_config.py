@@ -1,0 +1,185 @@
+"""Config files: every setting checked by name and type, overrides, and the shipped ones against the quickstart."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from negjax.config import Experiment, ModelSpec, Optim, Source, build, load_config
+from negjax.datasets.scenes.sets import TASKS, TRAINING
+from negjax.errors import NegjaxError
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+SMALL = """
+from ml_collections import ConfigDict
+
+def get_config(arg="8"):
+    config = ConfigDict()
+    config.model = {"arch": "tiny"}
+    config.sources = {"a": {"dataset": "cats", "batch_size": int(arg), "contrastive": 1}}
+    config.data_dir = "data"
+    config.steps = 10
+    return config
+"""
+
+
+@pytest.fixture
+def small(tmp_path) -> str:
+    path = tmp_path / "small.py"
+    path.write_text(SMALL)
+    return str(path)
+
+
+def values(**more) -> dict:
+    source = {"dataset": "cats", "batch_size": 8, "contrastive": 1.0}
+    return {"model": {"arch": "tiny"}, "sources": {"a": source}, "data_dir": "data", "steps": 10} | more
+
+
+def test_a_config_file(small):
+    expected = Experiment(ModelSpec(arch="tiny"), {"a": Source("cats", 8, contrastive=1.0)}, "data", 10)
+    assert load_config(small) == expected
+    assert type(load_config(small).sources["a"].contrastive) is float
+    assert load_config(f"{small}:32").sources["a"].batch_size == 32
+
+
+def test_overrides_reach_settings_in_the_file_and_beside_it(small):
+    experiment = load_config(
+        small,
+        [
+            "--config.steps=7",
+            "--config.log_every=3",
+            "--config.data_dir=/a=b",
+            "--config.model.dtype=bfloat16",
+            "--config.model.scan=true",
+            "--config.optim.learning_rate=1e-3",
+            "--config.optim.weight_decay=0",
+            "--config.optim.freeze=visual/.*,(text|logit)_.*",
+            "--config.evaluation.tasks=('x','y')",
+            "--config.sources.a.batch_size=16",
+            "--config.sources.b.dataset=dogs",
+            "--config.sources.b.batch_size=4",
+            "--config.sources.b.mcq=0.5",
+        ],
+    )
+    assert (experiment.steps, experiment.log_every, experiment.data_dir) == (7, 3, "/a=b")
+    assert experiment.model == ModelSpec(arch="tiny", dtype="bfloat16", scan=True)
+    assert experiment.optim == Optim(learning_rate=1e-3, weight_decay=0.0, freeze=("visual/.*", "(text|logit)_.*"))
+    assert experiment.evaluation.tasks == ("x", "y")
+    assert experiment.sources == {"a": Source("cats", 16, contrastive=1.0), "b": Source("dogs", 4, mcq=0.5)}
+    assert load_config(small, ["--config.evaluation.tasks="]).evaluation.tasks == ()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("--config.stepz=7", r"config\.stepz is not a setting: did you mean steps"),
+        ("--config.optim.lr=7", r"config\.optim\.lr is not a setting: there are learning_rate, .*freeze"),
+        ("--config.stuff.a=7", r"config\.stuff is not a setting"),
+        ("--config.steps=x", r"config\.steps is 'x': it must be of type int"),
+        ("--config.steps=7.5", r"config\.steps is '7\.5': it must be of type int"),
+        ("--config.optim.learning_rate=fast", r"config\.optim\.learning_rate is 'fast': it must be of type float"),
+        ("--config.model.scan=1", r"config\.model\.scan is '1': it must be of type bool"),
+        ("--config.evaluation.tasks=(1,2)", r"config\.evaluation\.tasks\[0\] is 1: it must be of type str"),
+        ("--config.sources.a=7", r"config\.sources\.a is '7': it must be a group of settings"),
+        ("--config.steps.a=7", r"--config\.steps\.a=7: steps is not a group of settings"),
+        ("--config.steps", r"--config\.steps: a setting is changed by --config\.NAME=VALUE"),
+        ("--steps=7", r"--steps=7: a setting is changed by --config\.NAME=VALUE"),
+        ("steps", r"steps: a setting is changed by --config\.NAME=VALUE"),
+    ],
+)
+def test_wrong_overrides(small, override, message):
+    with pytest.raises(NegjaxError, match=message):
+        load_config(small, [override])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("def get_config(:\n", r"bad\.py: the config file cannot be run \(SyntaxError"),
+        ("import no_such_module\n", r"bad\.py: the config file cannot be run \(ModuleNotFoundError"),
+        ("def get_config():\n    return oops\n", r"bad\.py: the config file cannot be run \(NameError"),
+        ("x = 1\n", r"bad\.py: the config file cannot be run \(KeyError: 'get_config'"),
+        ("def get_config():\n    return 3\n", r"bad\.py: get_config\(\) must return an ml_collections"),
+        (SMALL.replace('config.data_dir = "data"', ""), r"config\.data_dir is missing"),
+        (SMALL.replace('"dataset": "cats",', ""), r"config\.sources\.a\.dataset is missing"),
+    ],
+)
+def test_wrong_files(tmp_path, content, message):
+    path = tmp_path / "bad.py"
+    path.write_text(content)
+    with pytest.raises(NegjaxError, match=message) as caught:
+        load_config(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_an_argument_that_is_not_taken(tmp_path):
+    with pytest.raises(NegjaxError, match=r"there is no config file .*none\.py"):
+        load_config(str(tmp_path / "none.py"))
+    with pytest.raises(NegjaxError, match=r"scenes_pretrain\.py:large: the config file cannot be run \(TypeError"):
+        load_config(f"{CONFIGS / 'scenes_pretrain.py'}:large")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"sources": {}}, r"config\.sources is empty"),
+        ({"sources": {"a": {"dataset": "x", "batch_size": 8}}}, r"config\.sources\.a has no objective"),
+        ({"sources": {"a": {"dataset": "x", "batch_size": 0, "mcq": 1.0}}}, r"batch_size is 0: it must be positive"),
+        (
+            {"sources": {"a": {"dataset": "x", "batch_size": 8, "mcq": 1.0, "negated_fraction": 1.5}}},
+            r"negated_fraction must lie between 0 and 1",
+        ),
+        ({"sources": ["a"]}, r"config\.sources is \['a'\]: it must be a group of named entries"),
+        ({"steps": 0}, r"config\.steps is 0: it must be positive"),
+        ({"steps": True}, r"config\.steps is True: it must be of type int"),
+        ({"log_every": 0}, r"config\.log_every is 0"),
+        ({"checkpoint_every": -1}, r"config\.checkpoint_every is -1"),
+        ({"keep": 0}, r"config\.keep is 0"),
+        ({"seed": -1}, r"config\.seed is -1: it must not be negative"),
+        ({"model": {"arch": "tiny", "dtype": "float16"}}, r"dtype is 'float16': it must be float32 or bfloat16"),
+        ({"model": {}}, r"config\.model needs an arch, or weights to start from"),
+        ({"model": "tiny"}, r"config\.model is 'tiny': it must be a group of settings"),
+        ({"optim": {"freeze": "visual/.*"}}, r"config\.optim\.freeze is 'visual/\.\*': it must be a list"),
+        ({"optim": {"learning_rate": "1e-3"}}, r"config\.optim\.learning_rate is '1e-3': it must be of type float"),
+        ({"optim": {"learning_rate": True}}, r"config\.optim\.learning_rate is True: it must be of type float"),
+    ],
+)
+def test_wrong_settings(more, message):
+    with pytest.raises(NegjaxError, match=message):
+        build(Experiment, values(**more))
+
+
+def test_an_experiment_survives_json():
+    experiment = build(
+        Experiment, values(optim={"freeze": ["a", "b"], "learning_rate": 1}, evaluation={"tasks": ["t"]}, seed=3)
+    )
+    assert build(Experiment, json.loads(json.dumps(experiment.to_dict()))) == experiment
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        experiment.steps = 3
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.py")), ids=lambda path: path.stem)
+def test_shipped_configs_load_and_say_how_they_are_run(path):
+    experiment = load_config(str(path))
+    text = path.read_text()
+    assert f"negjax train --config configs/{path.name} --workdir" in text
+    assert {source.dataset for source in experiment.sources.values()} <= set(TRAINING)
+    assert experiment.evaluation.tasks == TASKS
+
+
+def test_configs_hold_the_quickstarts_settings():
+    from negjax.quickstart import experiments
+
+    stages = experiments("data", "runs/pretrain", seed=0)
+    assert list(stages) == ["pretrained", "affirmative", "negfull"]
+    for stage, file in zip(stages, ("scenes_pretrain", "scenes_affirmative", "scenes_negfull")):
+        experiment = load_config(str(CONFIGS / f"{file}.py"))
+        assert dataclasses.replace(experiment, evaluation=stages[stage].evaluation) == stages[stage], file
+
+
+@pytest.mark.parametrize("name", ["scenes_negcap", "scenes_negmcq"])
+def test_ablations_differ_from_negfull_in_their_sources_alone(name):
+    ablation, negfull = (load_config(str(CONFIGS / f"{file}.py")) for file in (name, "scenes_negfull"))
+    assert ablation.sources != negfull.sources
+    assert dataclasses.replace(ablation, sources=negfull.sources) == negfull

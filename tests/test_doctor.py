@@ -1,0 +1,47 @@
+"""What `negjax doctor` finds here, and how it tells what is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+
+from packaging.requirements import Requirement
+
+from negjax.doctor import Finding, _lacks, examine, problems, to_dict, to_table
+
+
+def test_this_machine():
+    findings = {each.what: each for each in examine()}
+    for name in ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy"):
+        assert findings[name] == Finding(name, version(name))
+    assert "8 x cpu" in findings["devices"].found
+    assert findings["a bfloat16 product"].found == "computed"
+    json.dumps(to_dict(list(findings.values())))
+
+
+def test_a_missing_or_old_package_is_named():
+    assert _lacks(Requirement("no-such-package>=1")) == "no-such-package is not installed"
+    assert _lacks(Requirement("numpy<1")) == f"numpy is {version('numpy')}, needed is <1"
+    assert _lacks(Requirement("numpy>=1")) == ""
+    assert "is not installed" in _lacks(Requirement("jax[tpu]>=0.1"))
+
+
+def test_what_is_wrong_is_counted_and_marked():
+    findings = [Finding("a", "1"), Finding("b", "missing", False, "pip install b[c]")]
+    assert problems(findings) == 1
+    assert to_dict(findings)["ok"] is False
+    table = to_table(findings)
+    assert str(table.caption).startswith("1 to mend")
+
+
+def test_an_unusable_platform_is_a_problem_and_no_traceback():
+    command = [sys.executable, "-m", "negjax.cli", "doctor", "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "tpu"}, check=False
+    )
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    (devices,) = [each for each in found["findings"] if each["what"] == "devices"]
+    assert not devices["ok"]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,191 @@
+"""The loop: what a run writes, and that a run which was cut off goes on as if it had not been."""
+
+import dataclasses
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from negjax.config import Evaluation, Experiment, ModelSpec, Optim, Source
+from negjax.errors import NegjaxError
+from negjax.models.loaded import LoadedModel
+from negjax.runtime.checkpoint import Checkpoints
+from negjax.training.loop import train
+
+RATES = ("steps_per_second", "examples_per_second")  # which no two runs share
+
+# The run of the tests below in a process of its own, killed as step 5 is evaluated if it is told to.
+KILLED = """
+import os, pickle, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import conftest
+from negjax.training.loop import train
+experiment, model = pickle.loads(Path(sys.argv[2]).read_bytes())
+train(experiment, model, Path(sys.argv[3]), lambda model: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+@pytest.fixture(scope="module")
+def experiment(scenes) -> Experiment:
+    """Six steps on two sources, a checkpoint every two, every step in the log."""
+    return Experiment(
+        ModelSpec(arch="mini"),
+        {
+            "captions": Source("scenes_negcap", 16, contrastive=1.0, negated_fraction=0.5, flip=True),
+            "balanced": Source("scenes_balanced", 32, mcq=1.0),
+        },
+        str(scenes),
+        steps=6,
+        optim=Optim(learning_rate=1e-3, warmup_steps=1),
+        log_every=1,
+        checkpoint_every=2,
+    )
+
+
+def lines(workdir: Path) -> list[dict]:
+    """The metrics without the rates."""
+    read = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key not in RATES} for line in read]
+
+
+def state_of(workdir: Path) -> list[np.ndarray]:
+    """All arrays of the last checkpoint, as their bytes stand on disk: parameters, moments, counts."""
+    step = Checkpoints(workdir / "checkpoints").latest()
+    found = []
+    for item in ("params", "training"):
+        folder = workdir / "checkpoints" / str(step) / item
+        metadata = ocp.PyTreeCheckpointHandler().metadata(folder).tree
+        how = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), metadata)
+        with ocp.PyTreeCheckpointer() as reader:
+            found += jax.tree.leaves(reader.restore(folder, args=ocp.args.PyTreeRestore(restore_args=how)))
+    return found
+
+
+def assert_same_run(workdir: Path, other: Path) -> None:
+    assert lines(workdir) == lines(other)
+    arrays, others = state_of(workdir), state_of(other)
+    assert len(arrays) == len(others) > 90
+    for one, two in zip(arrays, others):
+        assert np.asarray(one).tobytes() == np.asarray(two).tobytes()
+
+
+@pytest.fixture(scope="module")
+def saved() -> list[tuple[int, list[int]]]:
+    """For each checkpoint of the unbroken run, its step and the steps that were in the log when it was saved."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def unbroken(experiment, mini, saved, tmp_path_factory) -> Path:
+    workdir, save = tmp_path_factory.mktemp("runs") / "unbroken", Checkpoints.save
+
+    def watched(self: Checkpoints, step: int, *arguments) -> None:
+        saved.append((step, [line["step"] for line in lines(workdir)]))
+        save(self, step, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", watched)
+        train(experiment, mini, workdir)
+    return workdir
+
+
+def test_what_a_run_writes(experiment, unbroken):
+    logged = lines(unbroken)
+    assert [line["step"] for line in logged] == [1, 2, 3, 4, 5, 6]
+    for line in logged:
+        assert line["loss"] == pytest.approx(line["captions/contrastive"] + line["balanced/mcq"], rel=1e-5)
+        assert {"captions/contrastive_accuracy", "balanced/mcq_accuracy", "gradient_norm"} < set(line)
+    assert logged[0]["learning_rate"] == 0.0
+    assert logged[1]["learning_rate"] == pytest.approx(1e-3)
+    written = json.loads((unbroken / "metrics.jsonl").read_text().splitlines()[-1])
+    assert written["examples_per_second"] == pytest.approx(48 * written["steps_per_second"])
+    assert json.loads((unbroken / "config.json").read_text()) == json.loads(json.dumps(experiment.to_dict()))
+    assert Checkpoints(unbroken / "checkpoints").steps() == [2, 4, 6]
+
+
+def test_the_last_weights_are_returned_and_were_learned(experiment, mini, unbroken):
+    """A finished run, asked for again, trains no further."""
+    before = (unbroken / "metrics.jsonl").read_bytes()
+    model = train(experiment, mini, unbroken)
+    assert (unbroken / "metrics.jsonl").read_bytes() == before
+    stored = state_of(unbroken)[: len(jax.tree.leaves(model.params))]
+    for leaf, kept, fresh in zip(jax.tree.leaves(model.params), stored, jax.tree.leaves(mini.params)):
+        assert np.array_equal(leaf, kept)
+        assert not np.array_equal(leaf, fresh) or fresh.size == 1
+
+
+def test_a_killed_run_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
+    (tmp_path / "run.pickle").write_bytes(
+        pickle.dumps((dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5)), mini))
+    )
+    workdir = tmp_path / "run"
+    arguments = [str(Path(__file__).parents[1]), str(tmp_path / "run.pickle"), str(workdir)]
+    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=environment, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert [line["step"] for line in lines(workdir)] == [1, 2, 3, 4, 5]
+    assert Checkpoints(workdir / "checkpoints").latest() in (2, 4)  # the last may not have been whole yet
+    with (workdir / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 6, "lo')  # a line that was cut off
+    train(experiment, mini, workdir)
+    assert_same_run(workdir, unbroken)
+
+
+def test_what_is_logged_before_a_checkpoint_is_on_disk_before_it(unbroken, saved):
+    """Else a run that is killed right after a checkpoint would never write the step's line."""
+    assert saved == [(2, [1, 2]), (4, [1, 2, 3, 4]), (6, [1, 2, 3, 4, 5, 6])]
+
+
+def test_evaluation_is_passed_in_logged_and_decides_the_best_checkpoint(experiment, mini, tmp_path):
+    seen = []
+
+    def evaluate(model: LoadedModel) -> dict[str, float]:
+        seen.append(np.asarray(model.params["text"]["norm_final"]["scale"]))
+        return {"task/accuracy": [0.5, 0.9, 0.7][len(seen) - 1]}
+
+    wanted = Evaluation(tasks=("task",), every=1, best="task/accuracy")
+    short = dataclasses.replace(experiment, steps=3, evaluation=wanted, checkpoint_every=100, log_every=2, keep=1)
+    train(short, mini, tmp_path, evaluate)
+    assert [(line["step"], line.get("eval/task/accuracy")) for line in lines(tmp_path)] == [
+        (1, 0.5),
+        (2, None),
+        (2, 0.9),
+        (3, None),
+        (3, 0.7),
+    ]
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    assert checkpoints.steps() == [2, 3]  # the best and the last
+    assert checkpoints.best() == 2
+    assert not np.array_equal(seen[1], seen[2])
+
+
+def test_the_workdir_of_another_experiment_is_refused(experiment, mini, unbroken):
+    before = {path: path.read_bytes() for path in unbroken.rglob("*") if path.is_file()}
+    other = dataclasses.replace(experiment, optim=dataclasses.replace(experiment.optim, learning_rate=0.5))
+    with pytest.raises(
+        NegjaxError, match=r"unbroken holds another experiment \(config\.optim\.learning_rate is 0\.001 "
+    ):
+        train(other, mini, unbroken)
+    source = dataclasses.replace(experiment.sources["captions"], flip=False)
+    other = dataclasses.replace(experiment, sources=experiment.sources | {"captions": source})
+    with pytest.raises(
+        NegjaxError, match=r"\(config\.sources\.captions\.flip is True there and False now\): use another"
+    ):
+        train(other, mini, unbroken)
+    assert {path: path.read_bytes() for path in unbroken.rglob("*") if path.is_file()} == before
+    train(dataclasses.replace(experiment, log_every=3, keep=5), mini, unbroken)  # these decide nothing
+
+
+def test_a_batch_that_does_not_fit_the_devices_is_named(experiment, mini, tmp_path):
+    odd = dataclasses.replace(experiment, sources={"captions": Source("scenes_negcap", 12, contrastive=1.0)})
+    with pytest.raises(NegjaxError, match=r"config\.sources\.captions\.batch_size is 12: .* multiple of 8 devices"):
+        train(odd, mini, tmp_path)

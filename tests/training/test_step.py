@@ -1,0 +1,260 @@
+"""The training step: losses against NumPy, eight devices against one, and what may and may not change."""
+
+import math
+from functools import lru_cache
+
+import jax
+import numpy as np
+import pytest
+
+from negjax.config import Optim, Source
+from negjax.errors import NegjaxError
+from negjax.media.images import Preprocess, normalise
+from negjax.models import clip
+from negjax.models.layers import Compute
+from negjax.runtime.mesh import make_mesh, put_batch, replicated
+from negjax.tokenizer import END, START, VOCAB_SIZE
+from negjax.training.optimizer import decays, make_optimizer, paths, schedule, trainable
+from negjax.training.step import loss_and_metrics, make_step, new_state
+
+SOURCES = {
+    "pairs": Source("a", 16, contrastive=0.7, sigmoid=0.3),
+    "balanced": Source("b", 32, mcq=1.3),
+}
+SIGMOID = {"pairs": Source("a", 16, sigmoid=1.0)}
+SOFTMAX = {"pairs": Source("a", 16, contrastive=1.0)}
+GENTLE = Optim(learning_rate=2e-3, weight_decay=0.0)
+PREPROCESS = Preprocess(size=16)
+
+
+def tokens(rng: np.random.Generator, *shape: int, length: int = 16) -> np.ndarray:
+    ids = np.zeros((*shape, length), np.int32)
+    for row in ids.reshape(-1, length):
+        end = rng.integers(3, length)
+        row[: end + 1] = [START, *rng.integers(1, VOCAB_SIZE - 2, end - 1), END]
+    return ids
+
+
+@pytest.fixture(scope="module")
+def batch() -> dict:
+    rng = np.random.default_rng(0)
+    made = {}
+    for name, source in SOURCES.items():
+        made[name] = {"image": rng.integers(256, size=(source.batch_size, 16, 16, 3), dtype=np.uint8)}
+        if source.contrastive or source.sigmoid:
+            made[name]["text"] = tokens(rng, source.batch_size)
+        if source.mcq:
+            group = 4 if name == "balanced" else 1
+            made[name]["options"] = tokens(rng, source.batch_size // group, 4, length=24)
+            made[name]["answer"] = rng.integers(4, size=source.batch_size).astype(np.int32)
+    return made
+
+
+def value_and_grad(config, sources: dict = SOURCES, compute: Compute = Compute()):
+    def loss(params, batch):
+        return loss_and_metrics(params, batch, sources=sources, config=config, preprocess=PREPROCESS, compute=compute)
+
+    return jax.jit(jax.value_and_grad(loss, has_aux=True))
+
+
+def on(mesh, params, batch):
+    return jax.device_put(params, replicated(mesh)), put_batch(mesh, batch)
+
+
+@pytest.fixture(scope="module")
+def alone(config, params, batch):
+    """Loss, metrics and gradients on one device."""
+    (loss, metrics), grads = value_and_grad(config)(*on(make_mesh(jax.devices()[:1]), params, batch))
+    return jax.device_get((loss, metrics, grads))
+
+
+def largest(tree) -> float:
+    return max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(tree))
+
+
+def assert_close(tree, other, tolerance: float) -> None:
+    """Differences below `tolerance` of the largest entry of each leaf (and 1e-7 of the whole tree's)."""
+    floor = 1e-7 * largest(other)
+    for name, a, b in zip(jax.tree.leaves(paths(other)), jax.tree.leaves(tree), jax.tree.leaves(other)):
+        np.testing.assert_allclose(a, b, atol=tolerance * float(np.abs(b).max()) + floor, rtol=0, err_msg=name)
+
+
+def test_losses_equal_numpy(config, params, batch, alone):
+    """Through negjax's embeddings; everything after them in float64."""
+
+    def unit(x):
+        return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+    def image(part):
+        return unit(np.float64(clip.encode_image(config, params, normalise(part["image"], PREPROCESS))))
+
+    def text(ids):
+        return unit(np.float64(clip.encode_text(config, params, ids)))
+
+    def cross_entropy(logits, right):
+        return np.mean([math.log(sum(np.exp(row - row[i]))) for row, i in zip(logits, right)])
+
+    scale, bias = math.exp(params["logit_scale"]), float(params["logit_bias"])
+    wanted = {}
+    for name, source in SOURCES.items():
+        part = batch[name]
+        if "text" in part:
+            cosines = image(part) @ text(part["text"]).T
+            n = len(cosines)
+            wanted[f"{name}/contrastive"] = 0.5 * (
+                cross_entropy(scale * cosines, range(n)) + cross_entropy(scale * cosines.T, range(n))
+            )
+            wanted[f"{name}/contrastive_accuracy"] = np.mean(cosines.argmax(0) == np.arange(n))
+        if source.sigmoid:
+            pairs = [(1 if i == j else -1, cosines[i, j]) for i in range(n) for j in range(n)]
+            wanted[f"{name}/sigmoid"] = sum(math.log1p(math.exp(-z * (scale * c + bias))) for z, c in pairs) / n
+            wanted[f"{name}/sigmoid_accuracy"] = wanted[f"{name}/contrastive_accuracy"]
+        if source.mcq:
+            group = len(part["image"]) // len(part["options"])
+            options = text(part["options"].reshape(-1, part["options"].shape[-1])).reshape(-1, 4, config.embed_dim)
+            cosines = np.stack([options[i // group] @ x for i, x in enumerate(image(part))])
+            wanted[f"{name}/mcq"] = cross_entropy(scale * cosines, part["answer"])
+            wanted[f"{name}/mcq_accuracy"] = np.mean(cosines.argmax(1) == part["answer"])
+    wanted["loss"] = sum(
+        getattr(source, kind) * wanted[f"{name}/{kind}"]
+        for name, source in SOURCES.items()
+        for kind in ("contrastive", "sigmoid", "mcq")
+        if getattr(source, kind)
+    )
+    loss, metrics, _ = alone
+    assert metrics.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert metrics[name] == pytest.approx(value, rel=2e-5), name
+    assert loss == metrics["loss"]
+
+
+def test_eight_devices_give_the_loss_and_gradients_of_one(config, params, batch, alone):
+    assert jax.device_count() == 8
+    (loss, metrics), grads = value_and_grad(config)(*on(make_mesh(), params, batch))
+    assert loss == pytest.approx(alone[0], rel=1e-6)
+    assert {name: float(value) for name, value in metrics.items()} == pytest.approx(
+        {name: float(value) for name, value in alone[1].items()}, rel=1e-5
+    )
+    assert_close(grads, alone[2], 2e-5)
+    assert all(grad.sharding.is_fully_replicated for grad in jax.tree.leaves(grads))
+
+
+def test_remat_and_scan_change_nothing(config, params, batch, alone):
+    (loss, _), grads = value_and_grad(config, compute=Compute(remat=True, scan=True))(params, batch)
+    assert loss == pytest.approx(alone[0], rel=1e-6)
+    assert_close(grads, alone[2], 1e-4)
+
+
+def test_bfloat16_is_close(config, params, batch, alone):
+    (loss, _), grads = value_and_grad(config, compute=Compute(dtype="bfloat16"))(params, batch)
+    assert loss == pytest.approx(alone[0], rel=0.02)
+    assert loss != alone[0]
+    flat, exact = (np.concatenate([np.ravel(g) for g in jax.tree.leaves(tree)]) for tree in (grads, alone[2]))
+    assert flat.dtype == np.float32
+    assert flat @ exact / np.linalg.norm(flat) / np.linalg.norm(exact) > 0.99
+
+
+@lru_cache
+def compiled(config, optim: Optim, sources: tuple, compute: Compute):
+    """The optimizer for ten steps and the compiled step."""
+    params = clip.abstract_params(config)
+    optimizer = make_optimizer(optim, 10, params)
+    learns = trainable(params, optim.freeze)
+    return optimizer, jax.jit(make_step(dict(sources), config, PREPROCESS, compute, optimizer, learns))
+
+
+def run(config, params, batch, optim: Optim, sources: dict, steps: int = 1, compute: Compute = Compute()):
+    """The state and the metrics of each step."""
+    optimizer, step = compiled(config, optim, tuple(sources.items()), compute)
+    state, log = new_state(params, optimizer), []
+    for _ in range(steps):
+        state, metrics = step(state, batch)
+        log.append(metrics)
+    return jax.device_get((state, log))
+
+
+def numpy_adamw(grads_of, params, optim: Optim, rates: list[float]):
+    """Decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2) on kernels, embeddings and positions alone."""
+    names = jax.tree.leaves(paths(params))
+    leaves = [np.float64(leaf) for leaf in jax.tree.leaves(params)]
+    first, second = [[np.zeros_like(leaf) for leaf in leaves] for _ in range(2)]
+    for t, rate in enumerate(rates, 1):
+        grads = [np.float64(g) for g in jax.tree.leaves(grads_of(leaves))]
+        norm = math.sqrt(sum(float((g**2).sum()) for g in grads))
+        for i, (name, g) in enumerate(zip(names, grads)):
+            g = g * min(1.0, optim.clip_norm / norm)
+            first[i] = optim.b1 * first[i] + (1 - optim.b1) * g
+            second[i] = optim.b2 * second[i] + (1 - optim.b2) * g**2
+            change = first[i] / (1 - optim.b1**t) / (np.sqrt(second[i] / (1 - optim.b2**t)) + optim.eps)
+            if name.rsplit("/", 1)[-1] in ("kernel", "tokens", "positions"):
+                change = change + optim.weight_decay * leaves[i]
+            leaves[i] = leaves[i] - rate * change
+    return names, leaves
+
+
+def test_three_updates_equal_numpys_adamw(config, params, batch):
+    """With warm-up, cosine, clipping and decay; large enough an epsilon that tiny gradients do not blow up noise."""
+    optim = Optim(learning_rate=0.01, warmup_steps=1, weight_decay=0.3, clip_norm=0.5, eps=1e-4)
+    gradients = value_and_grad(config, SIGMOID)  # whose logit scale is not clipped
+    structure = jax.tree.structure(params)
+
+    def grads_of(leaves):
+        return gradients(jax.tree.unflatten(structure, [np.float32(leaf) for leaf in leaves]), batch)[1]
+
+    rates = [0.0, 0.01, 0.01 * 0.5 * (1 + math.cos(math.pi / 9))]
+    np.testing.assert_allclose([schedule(optim, 10)(i) for i in range(3)], rates, rtol=1e-6)
+    names, wanted = numpy_adamw(grads_of, params, optim, rates)
+    state, log = run(config, params, batch, optim, SIGMOID, steps=3)
+    assert state["step"] == 3
+    for name, got, right, before in zip(names, jax.tree.leaves(state["params"]), wanted, jax.tree.leaves(params)):
+        np.testing.assert_allclose(got, right, atol=2e-5, err_msg=name)
+        # The text tower's unused positions and the key biases, on which nothing depends, hardly move.
+        assert np.abs(got - before).max() > 1e-5, name
+    assert log[0]["gradient_norm"] > optim.clip_norm
+
+
+def test_decay_leaves_out_biases_norms_class_token_and_scale(params):
+    names, marked = jax.tree.leaves(paths(params)), jax.tree.leaves(decays(params))
+    kept = {name for name, decay in zip(names, marked) if not decay}
+    assert kept == {name for name in names if name.endswith(("bias", "norm", "scale", "class_token", "logit_bias"))}
+    assert "visual/transformer/blocks/0/attention/qkv/bias" in kept
+
+
+def test_frozen_parameters_stay_and_have_no_optimizer_state(config, params, batch):
+    optim = Optim(learning_rate=0.01, freeze=("visual/.*", "text/tokens"))
+    state, _ = run(config, params, batch, optim, SOFTMAX, steps=2)
+    learned = jax.tree.leaves(trainable(params, optim.freeze))
+    names = jax.tree.leaves(paths(params))
+    assert learned == [not (name.startswith("visual/") or name == "text/tokens") for name in names]
+    for name, learns, got, before in zip(names, learned, jax.tree.leaves(state["params"]), jax.tree.leaves(params)):
+        assert np.array_equal(got, before) != (learns and name != "logit_bias"), name  # which this loss has no use for
+    moments = sum(leaf.size for leaf in jax.tree.leaves(state["opt_state"]) if leaf.ndim)
+    scalars = sum(leaf.size == 1 for leaf in jax.tree.leaves(params))
+    assert moments == 2 * (sum(leaf.size for leaf, learns in zip(jax.tree.leaves(params), learned) if learns) - scalars)
+
+
+@pytest.mark.parametrize("start", [math.log(100) + 1, -1.0])
+def test_the_logit_scale_is_clipped_for_softmax_alone(config, params, batch, start):
+    changed = params | {"logit_scale": np.float32(start)}
+    state, log = run(config, changed, batch, GENTLE, SOFTMAX)
+    assert state["params"]["logit_scale"] == pytest.approx(math.log(100) if start > 0 else 0.0)
+    assert log[0]["logit_scale"] == pytest.approx(100 if start > 0 else 1.0, rel=1e-5)
+    state, _ = run(config, changed, batch, GENTLE, SIGMOID)
+    assert state["params"]["logit_scale"] == pytest.approx(start, abs=2 * GENTLE.learning_rate)
+
+
+def test_steps_in_bfloat16_learn_as_those_in_float32(config, params, batch):
+    losses = []
+    for compute in (Compute(), Compute(dtype="bfloat16")):
+        state, log = run(config, params, batch, GENTLE, SOFTMAX, steps=10, compute=compute)
+        assert {leaf.dtype for leaf in jax.tree.leaves(state["params"])} == {np.dtype(np.float32)}
+        losses.append([float(metrics["loss"]) for metrics in log])
+    assert losses[0][-1] < 0.8 * losses[0][0]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.05)
+
+
+def test_patterns_that_fit_nothing_and_too_long_a_warm_up(params):
+    with pytest.raises(NegjaxError, match=r"config\.optim\.freeze: 'vision/\.\*' fits no parameter"):
+        trainable(params, ("vision/.*",))
+    with pytest.raises(NegjaxError, match=r"warmup_steps is 10: it must be less than the 10 steps"):
+        make_optimizer(Optim(warmup_steps=10), 10, params)
