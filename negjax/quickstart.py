@@ -29,7 +29,8 @@ from negjax.experiment import run_experiment
 from negjax.runtime.files import write_atomic
 from negjax.weights.read import read_model
 
-SHORT = Size(pretraining=2000, finetuning=2000, galleries=1, questions=240, groups=40, named=4)  # for a trial run
+# For a trial run.
+SHORT = Size(pretraining=2000, finetuning=2000, galleries=1, asked=300, questions=240, groups=40, named=4)
 STORY = {  # stage -> what is announced
     "pretrained": "Pre-training a tiny CLIP on affirmative captions",
     "affirmative": "The control: fine-tuning on affirmative captions alone",

@@ -1,5 +1,6 @@
 """Eight devices on the host for every test, so that what is sharded is tested as such."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -19,11 +20,25 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of small sets of scenes, seed 7."""
-    from negjax.datasets.scenes.sets import Size, build_scenes
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, set[str]]]:
+    """Small sets of scenes, seed 7, and what was drawn for them: the objects of each picture by its sha256."""
+    from negjax.datasets.scenes import sets
 
-    size = Size(pretraining=96, finetuning=240, galleries=2, gallery=40, questions=60, groups=8, named=2)
-    data_dir = tmp_path_factory.mktemp("scenes")
-    build_scenes(data_dir, 7, size)
-    return data_dir
+    data_dir, objects, draw_pool = tmp_path_factory.mktemp("scenes"), {}, sets.draw_pool
+
+    def watched(*arguments):
+        for scene in draw_pool(*arguments):
+            objects[hashlib.sha256(scene.png).hexdigest()] = set(scene.names)
+            yield scene
+
+    size = sets.Size(pretraining=96, finetuning=240, galleries=2, gallery=40, asked=80, questions=60, groups=8, named=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sets, "draw_pool", watched)
+        sets.build_scenes(data_dir, 7, size)
+    return data_dir, objects
+
+
+@pytest.fixture(scope="session")
+def scenes(drawn) -> Path:
+    """The data folder of small sets of scenes, seed 7."""
+    return drawn[0]

@@ -15,7 +15,7 @@ import pytest
 from negjax.cli import main
 from negjax.datasets.scenes.sets import TASKS, Size, build_scenes
 
-SMALL = Size(pretraining=64, finetuning=64, galleries=1, gallery=20, questions=24, groups=4, reuse=8, named=1)
+SMALL = Size(pretraining=64, finetuning=64, galleries=1, gallery=20, asked=40, questions=24, groups=4, reuse=8, named=1)
 CONFIG = """
 from ml_collections import ConfigDict
 
@@ -208,8 +208,8 @@ def test_sigterm_saves_and_the_same_command_goes_on(place, tmp_path):
     words = [
         f"--config={place / 'config.py'}",
         f"--workdir={run}",
-        "--config.steps=400",
-        "--config.checkpoint_every=400",
+        "--config.steps=150",
+        "--config.checkpoint_every=150",
     ]
     command = [sys.executable, "-m", "negjax.cli", "train", *words]
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}

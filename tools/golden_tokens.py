@@ -40,6 +40,7 @@ CHOSEN = [
     "<b>bold</b> <br/> <!-- comment -->",
     "&amp; &lt; &gt; &quot; &#39; &#x27; &nbsp; &eacute; &copy; &hearts;",
     "&amp;amp; &amp;lt;b&amp;gt; &amp;amp;amp; &amp &ampx; &notanentity; &#0; &#128512; &#xD800;",
+    "<i>a &amp;lt; b &amp;amp; c</i>",  # which ftfy leaves as it is, for the "<"
     "AT&T Q&A rock&roll &",
     "café naïve résumé Ångström Øresund żółć Škoda ñandú çedille",
     "cafe\u0301 nai\u0308ve A\u030angstro\u0308m e\u0323\u0302 a\u0300\u0301\u0302\u0303\u0304\u0305",

@@ -147,17 +147,21 @@ class _Loader:
     def _row(self, index: int) -> tuple[np.ndarray, dict]:
         """Image and record of a row; of the next row that can be decoded where this one cannot.
 
-        The image is preprocessed already, unless it is yet to be cropped.
+        Rows that share their options are replaced from among themselves, for an answer counts among options. The image
+        is preprocessed already, unless it is yet to be cropped.
         """
         if index in self.cache:
             return self.cache[index]
-        for step in range(MOST_BROKEN + 1):
-            record = self.data[(index + step) % len(self.data)]
+        group = group_size(self.data)
+        span = group if group > 1 else len(self.data)
+        start, last = index - index % span, min(MOST_BROKEN, span - 1)
+        for step in range(last + 1):
+            record = self.data[start + (index - start + step) % span]
             try:
                 image = decode(record.pop("media"), f"{self.data.name} row {record['id']}")
                 break
             except NegjaxError as error:
-                if step == MOST_BROKEN:
+                if step == last:
                     raise NegjaxError(f"{error}, nor can the {step} rows before it: rebuild the set") from error
                 logging.warning("%s: the next row takes its place", error)
         cropped = self.source.crop_scale < 1

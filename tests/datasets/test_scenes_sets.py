@@ -1,5 +1,6 @@
 """The sets of scenes: the same for a seed, held-out pairs kept out of training, and every text true of its picture."""
 
+import dataclasses
 import hashlib
 import io
 import re
@@ -15,13 +16,13 @@ from PIL import Image
 from negjax.datasets.records import Record
 from negjax.datasets.scenes.draw import draw_scene, encode_png
 from negjax.datasets.scenes.objects import NAMES
-from negjax.datasets.scenes.sets import TASKS, TRAINING, Size, build_scenes
+from negjax.datasets.scenes.sets import TASKS, TRAINING, Size, _gallery, build_scenes
 from negjax.datasets.scenes.world import World
 from negjax.datasets.store import list_sets, open_set
 from negjax.synthesis.questions import CELLS, MCQ_KINDS, TRAINING_KINDS
 
 SEED = 7  # of the fixture `scenes`
-TINY = Size(pretraining=12, finetuning=120, galleries=1, gallery=24, questions=9, groups=2, named=1)
+TINY = Size(pretraining=12, finetuning=120, galleries=1, gallery=24, asked=48, questions=9, groups=2, named=1)
 
 
 def rows(folder: Path, name: str) -> list[Record]:
@@ -42,13 +43,9 @@ def pairs(names: set[str] | list[str]) -> set[frozenset[str]]:
 
 
 @pytest.fixture(scope="module")
-def shown(scenes) -> dict[str, set[str]]:
-    """The objects of each picture by its sha256, from the sets that list them."""
-    return {
-        row["media_sha256"]: set(row["positive_objects"])
-        for name in ("scenes_captions", "scenes_negcap", "scenes_retrieval")
-        for row in rows(scenes, name)
-    }
+def shown(drawn) -> dict[str, set[str]]:
+    """The objects of each picture by its sha256."""
+    return drawn[1]
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -86,8 +83,10 @@ def test_the_sets_say_what_they_are(scenes):
     assert len(NAMES) == len(set(NAMES)) >= 24
 
 
-def test_pictures_show_what_their_records_say(scenes):
+def test_pictures_show_what_their_records_say(scenes, shown):
     """Drawn again from the names, picture number and seed: the same pixels."""
+    for name in ("scenes_captions", "scenes_negcap", "scenes_retrieval", "scenes_negated_retrieval"):
+        assert all(shown[row["media_sha256"]] == set(row["positive_objects"]) for row in rows(scenes, name))
     for i, row in enumerate(rows(scenes, "scenes_retrieval")[:20]):
         assert row["media"] == encode_png(draw_scene(row["positive_objects"], np.random.default_rng([SEED, 3, i])))
     side = int(open_set(scenes, "scenes_negcap").metadata["altered"].removeprefix("resized to "))
@@ -141,6 +140,11 @@ def test_galleries_hold_different_sets_of_objects(scenes):
             assert len(gallery) == len(set(gallery)) == 40
     plain, negated = (rows(scenes, name) for name in ("scenes_retrieval", "scenes_negated_retrieval"))
     assert [row["media_sha256"] for row in plain] == [row["media_sha256"] for row in negated]
+
+
+def test_a_large_gallery_repeats_no_set_in_another_order():
+    gallery = _gallery(World(SEED), np.random.default_rng(0), 1500)
+    assert len({frozenset(names) for names in gallery}) == len(gallery) == 1500
 
 
 def test_captions_name_every_object_and_nothing_else(scenes):
@@ -220,5 +224,5 @@ def test_zero_shot_pictures_hold_their_label_alone(scenes):
 
 
 def test_too_few_pictures_for_the_truth_tables_are_an_error(tmp_path):
-    with pytest.raises(ValueError, match=r"24 pictures give only \d+ of 50 groups"):
-        build_scenes(tmp_path, 3, Size(pretraining=2, finetuning=120, galleries=1, gallery=24, groups=50, named=1))
+    with pytest.raises(ValueError, match=r"\d+ pictures give only \d+ of 900 groups"):
+        build_scenes(tmp_path, 3, dataclasses.replace(TINY, groups=900))

@@ -23,7 +23,8 @@ TRAIN = {"task_kind": "train", "negated": True}
 NEGCAP = Source("scenes_negcap", 16, contrastive=1.0, negated_fraction=0.5, flip=True)
 NEGMCQ = Source("scenes_negmcq", 16, mcq=1.0)
 BALANCED = Source("scenes_balanced", 16, mcq=1.0, flip=True)
-SOURCES = [NEGCAP, NEGMCQ, BALANCED]
+CROPPED = Source("scenes_captions", 16, contrastive=1.0, crop_scale=0.5, flip=True)
+SOURCES = [NEGCAP, NEGMCQ, BALANCED, CROPPED]
 
 
 def read(
@@ -124,6 +125,17 @@ def test_captions_belong_to_their_pictures_and_are_drawn_anew(scenes):
     assert len(met) > 700  # of 1,440 captions; 960 or so are expected of six draws a picture
 
 
+def test_crops_are_drawn_anew_and_are_parts_of_their_picture(damaged):
+    """Of pictures of one colour each: whatever the crop, the colour says the row."""
+    data = damaged(set())
+    cropped = Source("damaged", 16, contrastive=1.0, crop_scale=0.3)
+    for batch in read(data, cropped, 3):
+        assert sorted(numbers(batch)) == list(range(16))
+        assert all(len(np.unique(image[..., 0])) == 1 for image in batch["image"])
+        encode = Tokenizer().encode
+        assert [texts(ids) for ids in batch["text"]] == [tuple(encode(f"number {n}")) for n in numbers(batch)]
+
+
 @pytest.mark.parametrize(("fraction", "column"), [(0.0, "captions"), (1.0, "negated_captions")])
 def test_one_kind_of_caption_alone_and_no_mirroring(scenes, fraction, column):
     data, tokenizer = open_set(scenes, "scenes_negcap"), Tokenizer()
@@ -166,7 +178,8 @@ def test_texts_are_cut_where_the_longest_of_the_batch_ends(scenes, source):
         assert (ids == END).sum(1).tolist() == [1] * len(ids)
         widths[ids.shape[1]] += 1
     assert all(width % LENGTH_STEP == 0 for width in widths)
-    longest = max(data.lengths("negated_captions" if name == "text" else name))
+    fields = {"text": {"captions", "negated_captions"} if source.negated_fraction else {"captions"}}
+    longest = max(max(data.lengths(field)) for field in fields.get(name, {name}))
     assert max(widths) <= -(-longest // LENGTH_STEP) * LENGTH_STEP < 77
     for batch in read(data, source, 3, context=10):
         ids = batch[name].reshape(-1, batch[name].shape[-1])

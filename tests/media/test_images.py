@@ -12,7 +12,16 @@ import pytest
 from PIL import Image
 
 from negjax.errors import NegjaxError
-from negjax.media.images import MOST_PIXELS, OPENAI_MEAN, OPENAI_STD, Preprocess, decode, normalise, to_pixels
+from negjax.media.images import (
+    MOST_PIXELS,
+    OPENAI_MEAN,
+    OPENAI_STD,
+    Preprocess,
+    decode,
+    normalise,
+    random_box,
+    to_pixels,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -132,6 +141,34 @@ def test_tiny_and_elongated_images(size, mode):
     painted = pixels.reshape(-1, 3)[pixels.reshape(-1, 3).any(1)]
     assert (painted == (10, 200, 30)).all()
     assert len(painted) == 224 * 224 or mode == "longest"
+
+
+def test_random_boxes_are_torchvisions_random_resized_crop():
+    """Within the picture; the share of its area and the ratio of the sides are spread as they should be."""
+    draws = np.random.default_rng(0).random((4000, 4))
+    boxes = np.array([random_box(300, 300, 0.4, draw) for draw in draws])
+    wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    assert boxes.min() >= 0
+    assert boxes.max() <= 300 + 1e-9
+    free = (wide < 300) & (high < 300)
+    ratio, area = wide / high, wide * high / 90_000
+    assert 3 / 4 - 1e-9 <= ratio[free].min() < 0.77
+    assert 1.3 < ratio[free].max() <= 4 / 3 + 1e-9
+    assert 0.4 - 1e-9 <= area[free].min() < 0.41
+    assert np.median(np.log(ratio)) == pytest.approx(0, abs=0.02)
+    assert np.mean(0.4 + 0.6 * draws[:, 0]) == pytest.approx(area.mean(), abs=0.02)
+    assert np.corrcoef(boxes[free, 0] / (300 - wide[free]), draws[free, 2])[0, 1] == pytest.approx(1)
+
+
+def test_a_box_is_resized_to_the_whole_square():
+    """A part of one colour gives that colour alone; the whole picture as a box is the squashed picture."""
+    picture = np.zeros((30, 40, 3), np.uint8)
+    picture[5:25, 10:30] = (200, 100, 50)
+    got = to_pixels(Image.fromarray(picture), Preprocess(size=8), (14.5, 9.25, 25.5, 20.75))
+    assert (got == (200, 100, 50)).all()
+    image = noise(40, 30)
+    squashed = to_pixels(image, Preprocess(size=8, resize_mode="squash"))
+    np.testing.assert_array_equal(to_pixels(image, Preprocess(size=8), (0, 0, 40, 30)), squashed)
 
 
 @pytest.mark.parametrize("turned", [False, True])

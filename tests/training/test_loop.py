@@ -152,19 +152,14 @@ def test_evaluation_is_passed_in_logged_and_decides_the_best_checkpoint(experime
         seen.append(np.asarray(model.params["text"]["norm_final"]["scale"]))
         return {"task/accuracy": [0.5, 0.9, 0.7][len(seen) - 1]}
 
-    wanted = Evaluation(tasks=("task",), every=1, best="task/accuracy")
-    short = dataclasses.replace(experiment, steps=3, evaluation=wanted, checkpoint_every=100, log_every=2, keep=1)
-    train(short, mini, tmp_path, evaluate)
-    assert [(line["step"], line.get("eval/task/accuracy")) for line in lines(tmp_path)] == [
-        (1, 0.5),
-        (2, None),
-        (2, 0.9),
-        (3, None),
-        (3, 0.7),
-    ]
+    wanted = Evaluation(tasks=("task",), every=2, best="task/accuracy")
+    watched = dataclasses.replace(experiment, evaluation=wanted, checkpoint_every=100, log_every=4, keep=1)
+    train(watched, mini, tmp_path, evaluate)
+    logged = [(line["step"], line.get("eval/task/accuracy"), "loss" in line) for line in lines(tmp_path)]
+    assert logged == [(2, 0.5, False), (4, None, True), (4, 0.9, False), (6, None, True), (6, 0.7, False)]
     checkpoints = Checkpoints(tmp_path / "checkpoints")
-    assert checkpoints.steps() == [2, 3]  # the best and the last
-    assert checkpoints.best() == 2
+    assert checkpoints.steps() == [4, 6]  # the best and the last
+    assert checkpoints.best() == 4
     assert not np.array_equal(seen[1], seen[2])
 
 

@@ -20,7 +20,7 @@ MIN_VISIBLE = 0.6
 MARGIN = 0.05  # kept above MIN_VISIBLE, for what sampling and pixels may differ
 MAX_OBJECTS = 4
 MAX_TURN = 25.0  # degrees, both ways
-DIAMETERS = {1: (0.45, 0.62), 2: (0.4, 0.55), 3: (0.36, 0.48), 4: (0.34, 0.46)}  # shares of the picture's side
+DIAMETERS = {1: (0.5, 0.68), 2: (0.44, 0.58), 3: (0.4, 0.5), 4: (0.37, 0.46)}  # shares of the picture's side
 ROUNDS, SPOTS = 6, 8  # tries for a whole scene, and for the spot of one object
 
 _RASTER = 96  # side of a silhouette's lookup table
@@ -64,7 +64,7 @@ def place(names: Sequence[str], rng: np.random.Generator) -> Layout:
     if not 1 <= len(names) <= MAX_OBJECTS:
         raise ValueError(f"a scene holds 1 to {MAX_OBJECTS} objects, not {len(names)}")
     order = [names[i] for i in rng.permutation(len(names))]
-    wanted = rng.uniform(0.8, 1.0)
+    wanted = rng.uniform(0.72, 1.0)
     for _ in range(ROUNDS):
         layout = _try_to_place(order, wanted, rng)
         if layout is not None:

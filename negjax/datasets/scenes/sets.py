@@ -36,6 +36,7 @@ class Size:
     finetuning: int = 20_000
     galleries: int = 4
     gallery: int = 500
+    asked: int = 1_600  # pictures that test questions are asked about
     questions: int = 1_200
     groups: int = 300
     reuse: int = 4  # groups of a truth table that a picture may stand in
@@ -91,6 +92,9 @@ class _Build:
         self.write("scenes_retrieval", plain, ["captions"], task_kind="retrieval", negated=False)
         negated = in_galleries(records.negated(scene, self.world, writer, size.queries) for scene in pool)
         self.write("scenes_negated_retrieval", negated, ["captions"], task_kind="retrieval", negated=True)
+
+        # Galleries hold few pictures of two objects, as no two are of the same set; questions get their own pictures.
+        pool = list(draw_pool([self.world.testing(rng) for _ in range(size.asked)], (self.seed, 5)))
         questions = records.mcq_testing(pool, self.world, rng, size.questions)
         self.write("scenes_mcq", questions, ["question"], task_kind="mcq", negated=True)
         groups = records.truth_tables(pool, self.world.held_out, writer, size.groups, size.reuse)

@@ -1,0 +1,36 @@
+"""The quickstart from end to end, in its short form."""
+
+import json
+
+import pytest
+
+from negjax import quickstart
+from negjax.datasets.scenes.sets import TASKS
+from negjax.errors import NegjaxError
+
+
+@pytest.mark.slow
+def test_the_whole_story_and_once_more(tmp_path):
+    found = quickstart.run(tmp_path, seed=3, short=True)
+    assert json.loads((tmp_path / "results.json").read_text()) == found
+    assert found["seed"] == 3
+    assert found["seconds"] > 1
+    assert 1e8 < found["peak_memory_bytes"] < 4e9
+    assert list(found["stages"]) == ["pretrained", "affirmative", "negfull"]
+    for stage, results in found["stages"].items():
+        assert results == json.loads((tmp_path / stage / "eval/results.json").read_text())
+        assert tuple(results["tasks"]) == TASKS
+        for task in results["tasks"].values():
+            assert all(0 <= value <= 1 for value in task["metrics"].values())
+            assert ("mean_image" in task["blind"]) == (task["kind"] in ("mcq", "truth_table"))
+    page = (tmp_path / "report.html").read_text()
+    for stage in found["stages"]:
+        assert f"<th>{stage}</th>" in page
+
+    # Once more in the same place: nothing is trained again, and the figures are the same.
+    logs = {stage: (tmp_path / stage / "metrics.jsonl").read_bytes() for stage in found["stages"]}
+    again = quickstart.run(tmp_path, seed=3, short=True)
+    assert again["stages"] == found["stages"]
+    assert logs == {stage: (tmp_path / stage / "metrics.jsonl").read_bytes() for stage in found["stages"]}
+    with pytest.raises(NegjaxError, match="another seed or size"):
+        quickstart.run(tmp_path, seed=4, short=True)

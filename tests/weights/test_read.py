@@ -1,0 +1,160 @@
+"""Models read back from checkpoints: the same numbers, with all that was stored beside them, or one clear line."""
+
+import dataclasses
+import hashlib
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import negjax
+from negjax.errors import NegjaxError
+from negjax.media.images import Preprocess, to_pixels
+from negjax.models.init import init_params
+from negjax.models.presets import CLIPConfig, TextConfig, VisionConfig, preset, to_dict
+from negjax.runtime.checkpoint import Checkpoints
+from negjax.tokenizer import VOCAB_SIZE, Tokenizer
+from negjax.weights.read import fingerprint, read_model
+
+CONFIG = dataclasses.replace(
+    preset("tiny-quickgelu"),
+    name="mini",
+    embed_dim=12,
+    vision=VisionConfig(image_size=16, patch_size=8, width=24, depth=1, heads=3, mlp_width=40),
+    text=TextConfig(context_length=24, vocab_size=VOCAB_SIZE, width=16, depth=1, heads=2, mlp_width=30),
+    layer_norm_eps=1e-6,
+)
+PREPROCESS = Preprocess(
+    size=16, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4), interpolation="bilinear", resize_mode="squash"
+)
+META = {"arch": to_dict(CONFIG), "preprocess": asdict(PREPROCESS), "tokenizer": "clip", "config": {}}
+
+
+def save(workdir: Path, steps: dict[int, float], meta: dict = META, config: CLIPConfig = CONFIG) -> Path:
+    """Checkpoints of weights drawn with the step as seed, each with a figure."""
+    with Checkpoints(workdir / "checkpoints", best_metric="task/accuracy") as checkpoints:
+        for step, figure in steps.items():
+            params = jax.tree.map(jax.numpy.asarray, init_params(config, step))
+            checkpoints.save(step, {"params": params, "step": jax.numpy.int32(step)}, meta, {"task/accuracy": figure})
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory) -> Path:
+    return save(tmp_path_factory.mktemp("run"), {3: 0.2, 5: 0.9, 11: 0.4})
+
+
+def assert_weights_of(model, seed: int) -> None:
+    wanted = init_params(CONFIG, seed)
+    assert jax.tree.structure(model.params) == jax.tree.structure(wanted)
+    for got, right in zip(jax.tree.leaves(model.params), jax.tree.leaves(wanted)):
+        assert np.asarray(got).dtype == np.float32
+        np.testing.assert_array_equal(got, right)
+
+
+@pytest.mark.parametrize(("step", "seed"), [("latest", 11), ("best", 5), (3, 3), ("5", 5)])
+@pytest.mark.parametrize("below", ["", "checkpoints"])
+def test_a_workdir_or_its_checkpoints(workdir, step, seed, below):
+    model = read_model(workdir / below, step)
+    assert_weights_of(model, seed)
+    assert model.config == CONFIG
+    assert model.preprocess == PREPROCESS
+    assert model.tokenizer.context_length == 24
+    assert model.info["arch"] == "mini"
+    assert model.info["activation"] == "quick_gelu"
+    assert model.info["step"] == seed
+    assert model.info["source"] == str(workdir / below)
+    json.dumps(model.info)
+
+
+def test_a_single_checkpoint(workdir):
+    assert_weights_of(read_model(workdir / "checkpoints" / "3"), 3)
+    assert_weights_of(read_model(workdir / "checkpoints" / "3", 3), 3)
+    with pytest.raises(NegjaxError, match="is the checkpoint of step 3, not best: give its workdir"):
+        read_model(workdir / "checkpoints" / "3", "best")
+
+
+def test_the_fingerprint_is_of_the_weights(workdir):
+    model = read_model(workdir, 3)
+    total = hashlib.sha256()
+    flat = {"/".join(key.key for key in path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(model.params)}
+    for name in sorted(flat):
+        total.update(np.asarray(flat[name]).tobytes())
+    assert model.info["sha256"] == total.hexdigest() == fingerprint(init_params(CONFIG, 3))
+    assert model.info["sha256"] != read_model(workdir, 5).info["sha256"]
+    changed = init_params(CONFIG, 3)
+    changed["logit_scale"] = np.nextafter(changed["logit_scale"], np.float32(9))
+    assert fingerprint(changed) != total.hexdigest()
+
+
+def test_the_activation_is_the_checkpoints(workdir):
+    assert read_model(workdir, activation="quick_gelu").config.activation == "quick_gelu"
+    with pytest.raises(NegjaxError, match=r"checkpoints/11 was trained with activation quick_gelu, not gelu"):
+        read_model(workdir, activation="gelu")
+
+
+def test_what_is_no_model(workdir, tmp_path):
+    with pytest.raises(NegjaxError, match=r"there is no .*nowhere: give the workdir"):
+        read_model(tmp_path / "nowhere")
+    with pytest.raises(NegjaxError, match="holds no checkpoints"):
+        read_model(tmp_path)
+    (tmp_path / "weights.pt").write_bytes(b"x")
+    with pytest.raises(NegjaxError, match=r"weights\.pt"):
+        read_model(tmp_path / "weights.pt")
+    for step in (4, "4"):
+        with pytest.raises(NegjaxError, match="4"):
+            read_model(workdir, step)
+    with pytest.raises(NegjaxError, match="'newest' is no step: say latest, best or a number"):
+        read_model(workdir, "newest")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tokenizer": "sentencepiece"}, "is for the tokenizer 'sentencepiece'; there is only 'clip'"),
+        ({"preprocess": {"size": 16}}, "was not written by this version of negjax"),
+        ({"arch": {**to_dict(CONFIG), "pooling": "mean"}}, "not an architecture of this version of negjax: .*pooling"),
+        ({"arch": {**to_dict(CONFIG), "embed_dim": 13}}, "is of another model or optimizer: .*projection"),
+    ],
+)
+def test_what_another_version_wrote(tmp_path, change, message):
+    save(tmp_path, {1: 0.0}, META | change)
+    with pytest.raises(NegjaxError, match=message):
+        read_model(tmp_path)
+
+
+def test_a_damaged_checkpoint(tmp_path):
+    save(tmp_path, {1: 0.0})
+    largest = max((p for p in (tmp_path / "checkpoints").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+    with pytest.raises(NegjaxError, match="damaged"):
+        read_model(tmp_path)
+
+
+def test_negjax_load(workdir, tmp_path):
+    """Its three parts give what the parts of the model give."""
+    model, preprocess, tokenize = negjax.load(workdir, step="best")
+    assert_weights_of(model, 5)
+    image = Image.fromarray(np.random.default_rng(0).integers(256, size=(30, 20, 3), dtype=np.uint8))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    (tmp_path / "photo.png").write_bytes(buffer.getvalue())
+    pixels = to_pixels(image, PREPROCESS)
+    for source in (image, buffer.getvalue(), tmp_path / "photo.png", str(tmp_path / "photo.png")):
+        np.testing.assert_array_equal(preprocess(source), pixels)
+    np.testing.assert_array_equal(tokenize("no cat"), Tokenizer(24)(["no cat"]))
+    np.testing.assert_array_equal(tokenize(["no cat", "a dog"]), Tokenizer(24)(["no cat", "a dog"]))
+    assert model.encode_image(pixels[None]).shape == (1, 12)
+    assert model.encode_text(tokenize(["no cat", "a dog"])).shape == (2, 12)
+    with pytest.raises(NegjaxError, match=r"cannot read .*none\.png"):
+        preprocess(tmp_path / "none.png")
+    (tmp_path / "text.png").write_text("x")
+    with pytest.raises(NegjaxError, match=r"text\.png: the image cannot be decoded"):
+        preprocess(tmp_path / "text.png")
