@@ -16,13 +16,14 @@ TASKS = [
     "scenes_truth_table",
     "scenes_zeroshot",
 ]
+IMAGES = {"crop_scale": 0.7, "flip": True}
 
 
 def get_config() -> ConfigDict:
     config = ConfigDict()
     config.model = {"init_from": "runs/pretrain"}
     config.sources = {
-        "affirmative": {"dataset": "scenes_negcap", "batch_size": 128, "contrastive": 1.0},
+        "affirmative": {"dataset": "scenes_negcap", "batch_size": 128, "contrastive": 1.0, **IMAGES},
     }
     config.data_dir = "data"
     config.steps = 400

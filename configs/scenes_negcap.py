@@ -16,6 +16,7 @@ TASKS = [
     "scenes_truth_table",
     "scenes_zeroshot",
 ]
+IMAGES = {"crop_scale": 0.7, "flip": True}
 
 
 def get_config() -> ConfigDict:
@@ -27,10 +28,11 @@ def get_config() -> ConfigDict:
             "batch_size": 128,
             "contrastive": 1.0,
             "negated_fraction": 0.5,
+            **IMAGES,
         },
     }
     config.data_dir = "data"
-    config.steps = 700
+    config.steps = 1500
     config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0

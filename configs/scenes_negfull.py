@@ -1,10 +1,11 @@
 """NegFull: negated captions, NegBench-form questions and balanced questions in every step.
 
     negjax train --config configs/scenes_negfull.py --workdir runs/negfull --config.data_dir=DIR
+    negjax train --config configs/scenes_negfull.py:negcap+negmcq --workdir runs/unbalanced --config.data_dir=DIR
 
 DIR is the data folder of a `negjax quickstart` (its WORKDIR/data). It starts from runs/pretrain, where
 configs/scenes_pretrain.py left its weights; --config.model.init_from=DIR starts from elsewhere.
-What to expect: the README's table, row "NegFull".
+The second trains on some of the sources only. What to expect: the README's tables.
 """
 
 from ml_collections import ConfigDict
@@ -16,18 +17,20 @@ TASKS = [
     "scenes_truth_table",
     "scenes_zeroshot",
 ]
+IMAGES = {"crop_scale": 0.7, "flip": True}
 
 
-def get_config() -> ConfigDict:
+def get_config(chosen: str = "negcap+negmcq+balanced") -> ConfigDict:
     config = ConfigDict()
     config.model = {"init_from": "runs/pretrain"}
-    config.sources = {
-        "negcap": {"dataset": "scenes_negcap", "batch_size": 64, "contrastive": 1.0, "negated_fraction": 0.5},
-        "negmcq": {"dataset": "scenes_negmcq", "batch_size": 48, "mcq": 1.0},
-        "balanced": {"dataset": "scenes_balanced", "batch_size": 256, "mcq": 1.0},
+    sources = {
+        "negcap": {"dataset": "scenes_negcap", "batch_size": 64, "contrastive": 1.0, "negated_fraction": 0.5, **IMAGES},
+        "negmcq": {"dataset": "scenes_negmcq", "batch_size": 32, "mcq": 1.0, **IMAGES},
+        "balanced": {"dataset": "scenes_balanced", "batch_size": 128, "mcq": 1.0, **IMAGES},
     }
+    config.sources = {name: sources[name] for name in chosen.split("+")}
     config.data_dir = "data"
-    config.steps = 700
+    config.steps = 1500
     config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0

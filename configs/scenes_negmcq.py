@@ -16,16 +16,17 @@ TASKS = [
     "scenes_truth_table",
     "scenes_zeroshot",
 ]
+IMAGES = {"crop_scale": 0.7, "flip": True}
 
 
 def get_config() -> ConfigDict:
     config = ConfigDict()
     config.model = {"init_from": "runs/pretrain"}
     config.sources = {
-        "negmcq": {"dataset": "scenes_negmcq", "batch_size": 128, "mcq": 1.0},
+        "negmcq": {"dataset": "scenes_negmcq", "batch_size": 128, "mcq": 1.0, **IMAGES},
     }
     config.data_dir = "data"
-    config.steps = 700
+    config.steps = 1500
     config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0

@@ -3,7 +3,7 @@
     negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain --config.data_dir=DIR
 
 DIR is the data folder of a `negjax quickstart` (its WORKDIR/data).
-What to expect: see the README's table, row "pre-trained". About a minute on 2 CPU cores.
+What to expect: see the README's table, row "pretrained". About a minute on 2 CPU cores.
 """
 
 from ml_collections import ConfigDict
@@ -15,13 +15,14 @@ TASKS = [
     "scenes_truth_table",
     "scenes_zeroshot",
 ]
+IMAGES = {"crop_scale": 0.7, "flip": True}
 
 
 def get_config() -> ConfigDict:
     config = ConfigDict()
     config.model = {"arch": "tiny"}
     config.sources = {
-        "captions": {"dataset": "scenes_captions", "batch_size": 128, "contrastive": 1.0},
+        "captions": {"dataset": "scenes_captions", "batch_size": 128, "contrastive": 1.0, **IMAGES},
     }
     config.data_dir = "data"
     config.steps = 1000

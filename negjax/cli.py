@@ -14,6 +14,7 @@ from typing import Any
 
 from negjax import __version__
 from negjax.errors import NegjaxError
+from negjax.runtime.pages import start_with_large_pages
 
 Handler = Callable[[argparse.Namespace], int]
 
@@ -61,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if args.run is _train:
         args.overrides = overrides
+    if argv is None and args.run in (_quickstart, _train, _eval):
+        start_with_large_pages()
     _quiet()
     try:
         return args.run(args)

@@ -64,7 +64,7 @@ def experiments(data_dir: str, pretrained: str, seed: int) -> dict[str, Experime
     return {
         "pretrained": Experiment(fresh, captions, data_dir, 1000, replace(optim, warmup_steps=100), seed=seed),
         "affirmative": Experiment(start, {"affirmative": affirmative}, data_dir, 400, optim, seed=seed),
-        "negfull": Experiment(start, negation, data_dir, 1300, optim, seed=seed),
+        "negfull": Experiment(start, negation, data_dir, 1500, optim, seed=seed),
     }
 
 

@@ -20,18 +20,20 @@ def bars(
     chance: where a line is drawn; 0 for none.
     """
     with matplotlib.rc_context({"svg.hashsalt": "negjax", "svg.fonttype": "path"}):
-        figure = Figure(figsize=(max(4.5, 1.5 + 1.35 * len(groups)), 3.4), layout="constrained")
+        figure = Figure(figsize=(max(6.0, 1.0 + 1.05 * len(groups)), 3.4), layout="constrained")
         axes = figure.subplots()
         width = 0.8 / len(series)
         for number, (name, values) in enumerate(series.items()):
             places = [group - 0.4 + width * (number + 0.5) for group in range(len(groups))]
-            drawn = axes.bar(places, [value or 0 for value in values], 0.92 * width, label=name)
-            for bar, value in zip(drawn, values):
-                bar.set_color(COLOURS[number % len(COLOURS)])
+            colour = COLOURS[number % len(COLOURS)]
+            axes.bar(places, [value or 0 for value in values], 0.92 * width, label=name, color=colour)
+            unseen = (blind or {}).get(name, [None] * len(groups))
+            for place, value, mark in zip(places, values, unseen):
                 if value is not None:
-                    place = bar.get_x() + bar.get_width() / 2
-                    axes.annotate(f"{100 * value:.0f}", (place, value), ha="center", va="bottom", fontsize=8)
-            marks = [(x, y) for x, y in zip(places, (blind or {}).get(name, ())) if y is not None]
+                    # Above the mark, where that would cover the number.
+                    top = mark + 0.02 if mark is not None and -0.03 < mark - value < 0.08 else value
+                    axes.annotate(f"{100 * value:.0f}", (place, top), ha="center", va="bottom", fontsize=8)
+            marks = [(place, mark) for place, mark in zip(places, unseen) if mark is not None]
             if marks:
                 label = "the same model, blind" if number == len(series) - 1 else None
                 axes.plot(*zip(*marks), "D", color="black", markeredgecolor="white", markersize=6, label=label)

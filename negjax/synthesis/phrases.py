@@ -8,12 +8,7 @@ def a(name: str) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def listing(names: Sequence[str], last: str = "and") -> str:
+def listing(names: Sequence[str]) -> str:
     """The names with articles, as a list in a sentence: "a cat, a key and an apple"."""
     parts = [a(name) for name in names]
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
-
-
-def sentence(text: str) -> str:
-    """The text with a capital letter and a full stop."""
-    return f"{text[0].upper()}{text[1:]}."
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -45,7 +45,7 @@ def brute_force_fractions(layout: layouts.Layout) -> list[float]:
 
 
 def test_objects_have_names_of_their_own_and_fit_the_unit_circle():
-    assert len(NAMES) == len(set(NAMES)) == len(OBJECTS) == 28
+    assert len(NAMES) == len(set(NAMES)) == len(OBJECTS) == 24
     assert list(NAMES) == sorted(NAMES)
     for each in OBJECTS:
         assert each.name.isalpha()

@@ -15,8 +15,7 @@ from negjax.datasets.scenes.shapes import (
 )
 
 WHITE, BLACK, YELLOW = "#ffffff", "#16161c", "#ffd91f"
-FRAME, PAINT, BINDING, WOOD = "#00a67e", "#1c3fd6", "#8c1d5a", "#873f12"
-CASE, NECK, LIME, SAIL = "#3a2d7d", "#4a240c", "#b5ea1e", "#00768f"
+FRAME, PAINT, NECK, LIME, SAIL = "#00a67e", "#1c3fd6", "#4a240c", "#b5ea1e", "#00768f"
 STAND, ROCKET_RED, SCARF, VIOLET = "#5a1f63", "#d8232f", "#1789e6", "#6a1fb5"
 
 MADE: tuple[SceneObject, ...] = (
@@ -53,26 +52,6 @@ MADE: tuple[SceneObject, ...] = (
         polygon("#14286e", [(-1.0, 0.4), (1.0, 0.4), (0.62, 0.95), (-0.66, 0.95)]),
     ),
     scene_object(
-        "book",
-        box(BINDING, -1.0, -0.56, 1.0, 0.74),
-        *(
-            polygon(
-                "#fff6dc",
-                [
-                    *curve([(0, -0.5), (side * 0.4, -0.72), (side * 0.86, -0.64)]),
-                    *curve([(side * 0.86, 0.54), (side * 0.4, 0.46), (0, 0.62)]),
-                ],
-            )
-            for side in (-1, 1)
-        ),
-        *(
-            stroke("#8f8672", 0.07, [(side * 0.2, y), (side * 0.72, y - 0.03)])
-            for side in (-1, 1)
-            for y in (-0.35, -0.12, 0.11, 0.32)
-        ),
-        stroke(BINDING, 0.1, [(0, -0.56), (0, 0.74)]),
-    ),
-    scene_object(
         "car",
         polygon(PAINT, curve([(-0.68, 0.0), (-0.44, -0.52), (0.26, -0.52), (0.62, 0.0)], steps=5)),
         polygon("#cfeeff", [(-0.5, -0.06), (-0.36, -0.4), (-0.07, -0.4), (-0.07, -0.06)]),
@@ -81,24 +60,6 @@ MADE: tuple[SceneObject, ...] = (
         ellipse(YELLOW, 0.9, 0.17, 0.1, 0.1),
         *(ellipse(BLACK, x, 0.44, 0.28, 0.28) for x in (-0.55, 0.55)),
         *(ellipse("#c8ccd4", x, 0.44, 0.12, 0.12) for x in (-0.55, 0.55)),
-    ),
-    scene_object(
-        "chair",
-        box(WOOD, -0.74, -0.95, -0.48, 0.95),
-        box(WOOD, 0.48, 0.1, 0.74, 0.95),
-        box(WOOD, -0.74, 0.16, 0.8, 0.4),
-        box("#8fd0ff", -0.48, -0.06, 0.8, 0.16),
-        box("#8fd0ff", -0.48, -0.82, -0.28, -0.16),
-    ),
-    scene_object(
-        "clock",
-        *(stroke(CASE, 0.2, [(s * 0.4, 0.6), (s * 0.62, 0.94)]) for s in (-1, 1)),
-        *(ellipse("#f2b01e", s * 0.54, -0.72, 0.36, 0.26, s * 38) for s in (-1, 1)),
-        ellipse(CASE, 0, 0, 0.86, 0.86),
-        ellipse(WHITE, 0, 0, 0.66, 0.66),
-        *(box(CASE, x - 0.05, y - 0.05, x + 0.05, y + 0.05) for x, y in arc(0, 0, 0.54, 0.54, 0, 270, corners=4)),
-        stroke(BLACK, 0.11, [(0, 0.06), (0, -0.46)]),
-        stroke(BLACK, 0.13, [(-0.04, -0.01), (0.34, 0.14)]),
     ),
     scene_object(
         "cup",
@@ -131,15 +92,6 @@ MADE: tuple[SceneObject, ...] = (
         polygon(BLACK, [(-0.66, -0.75), (0.66, -0.75), (0.54, 0.5), (-0.54, 0.5)]),
         ellipse("#33333f", 0, -0.75, 0.66, 0.14),
         polygon("#e01b2f", [(-0.595, 0.02), (0.595, 0.02), (0.555, 0.38), (-0.555, 0.38)]),
-    ),
-    scene_object(
-        "house",
-        box("#6e6258", 0.42, -0.85, 0.64, -0.2),
-        box("#ffe3a6", -0.74, -0.15, 0.74, 0.85),
-        polygon("#a8321a", [(0, -0.95), (1.0, -0.06), (-1.0, -0.06)]),
-        box("#2f5d8c", -0.17, 0.26, 0.17, 0.85),
-        box("#7cc7ee", -0.58, 0.14, -0.3, 0.44),
-        box("#7cc7ee", 0.3, 0.14, 0.58, 0.44),
     ),
     scene_object(
         "kite",

@@ -1,4 +1,4 @@
-"""The 28 objects of the scenes, each with an outline and colours of its own, in alphabetical order."""
+"""The 24 objects of the scenes, each with an outline and colours of its own, in alphabetical order."""
 
 from negjax.datasets.scenes.made import MADE
 from negjax.datasets.scenes.nature import NATURE

@@ -15,8 +15,8 @@ TRAINING_SIZES = (0.2, 0.2, 0.3, 0.3)  # shares of pictures with 1, 2, 3 and 4 o
 class World:
     """The combinations of objects, split by the seed.
 
-    A share of all pairs is held out: no training image, caption or question brings both of such a pair together,
-    and every test image with two objects or more holds at least one.
+    A share of all pairs is held out: no training image shows both of such a pair, no training caption and no options of
+    a training question name both, and every test image with two objects or more shows at least one.
     """
 
     def __init__(self, seed: int):

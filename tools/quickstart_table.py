@@ -1,0 +1,51 @@
+"""The README's table of results, as Markdown, from the workdirs of several quickstarts.
+
+    python tools/quickstart_table.py runs/seed0 runs/seed1 runs/seed2
+    python tools/quickstart_table.py --stage negmcq=results/negmcq0,results/negmcq1 ...     (folders of `negjax eval`)
+
+Each cell is the mean over the runs in per cent, with the least and the greatest in brackets.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from negjax.quickstart import HEADLINE
+
+BLIND = ("scenes_mcq", "accuracy")
+
+
+def row(name: str, runs: list[dict[str, Any]]) -> str:
+    """One line of the table. runs: the content of a stage's results.json for each seed."""
+    cells = [_cell([run["tasks"][task]["metrics"][metric] for run in runs]) for task, metric in HEADLINE.values()]
+    task, metric = BLIND
+    cells.append(_cell([run["tasks"][task]["blind"]["mean_image"][metric] for run in runs]))
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _cell(figures: list[float]) -> str:
+    per_cent = [100 * figure for figure in figures]
+    mean = f"{sum(per_cent) / len(per_cent):.1f}"
+    return mean if len(per_cent) == 1 else f"{mean} ({min(per_cent):.1f}–{max(per_cent):.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workdirs", nargs="*", type=Path)
+    parser.add_argument("--stage", action="append", default=[], metavar="NAME=DIR[,DIR]")
+    args = parser.parse_args()
+    print(f"| | {' | '.join(HEADLINE)} | MCQ, blind |")
+    print("| --- |" + " ---: |" * (len(HEADLINE) + 1))
+    runs = [json.loads((workdir / "results.json").read_text()) for workdir in args.workdirs]
+    for stage in runs[0]["stages"] if runs else ():
+        print(row(stage, [run["stages"][stage] for run in runs]))
+    for stage in args.stage:
+        name, _, folders = stage.partition("=")
+        print(row(name, [json.loads((Path(each) / "results.json").read_text()) for each in folders.split(",")]))
+    for workdir, run in zip(args.workdirs, runs):
+        print(f"\n{workdir}: seed {run['seed']}, {run['seconds']:.0f} s, {run['peak_memory_bytes'] / 1e9:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
