@@ -25,27 +25,27 @@ def bars(
         width = 0.8 / len(series)
         for number, (name, values) in enumerate(series.items()):
             places = [group - 0.4 + width * (number + 0.5) for group in range(len(groups))]
-            colour = COLOURS[number % len(COLOURS)]
-            axes.bar(places, [value or 0 for value in values], 0.92 * width, label=name, color=colour)
-            unseen = (blind or {}).get(name, [None] * len(groups))
-            for place, value, mark in zip(places, values, unseen):
+            drawn = axes.bar(places, [value or 0 for value in values], 0.92 * width, label=name)
+            shut = (blind or {}).get(name) or [None] * len(values)
+            for bar, place, value, mark in zip(drawn, places, values, shut):
+                bar.set_color(COLOURS[number % len(COLOURS)])
                 if value is not None:
-                    # Above the mark, where that would cover the number.
-                    top = mark + 0.02 if mark is not None and -0.03 < mark - value < 0.08 else value
-                    axes.annotate(f"{100 * value:.0f}", (place, top), ha="center", va="bottom", fontsize=8)
-            marks = [(place, mark) for place, mark in zip(places, unseen) if mark is not None]
+                    clear = value if mark is None or abs(mark - value) > 0.07 else max(mark, value) + 0.02
+                    axes.annotate(f"{100 * value:.0f}", (place, clear), ha="center", va="bottom", fontsize=8)
+            marks = [(x, y) for x, y in zip(places, shut) if y is not None]
             if marks:
-                label = "the same model, blind" if number == len(series) - 1 else None
-                axes.plot(*zip(*marks), "D", color="black", markeredgecolor="white", markersize=6, label=label)
+                axes.plot(*zip(*marks), "D", color="black", markeredgecolor="white", markersize=5, zorder=3)
+        if any(value is not None for values in (blind or {}).values() for value in values):
+            axes.plot([], [], "D", color="black", markersize=5, label="the same model, blind")
         if chance:
             axes.axhline(chance, color="#666666", linewidth=1, linestyle=":", label="chance")
-        axes.set_ylim(0, 1.08)
+        axes.set_ylim(0, 1.1)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set_xticks(range(len(groups)), groups)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
-        figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
+        figure.legend(loc="outside upper left", ncols=min(len(series) + 2, 3), frameon=False, fontsize=8)
         svg = io.StringIO()
         figure.savefig(svg, format="svg", metadata={"Date": None})
     return svg.getvalue()

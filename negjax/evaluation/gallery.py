@@ -41,6 +41,13 @@ def cards(runs: Sequence[Run], data: Set) -> tuple[list[Card], dict[str, int]]:
     """
     predictions = {run.name: run.predictions(data.name) for run in runs}
     rows = list(predictions.values())
+    for name, others in predictions.items():
+        for one, other in zip(rows[0], others):
+            if any(one[key] != other[key] for key in ("id", "kind", "answer")):
+                raise NegjaxError(
+                    f"the predictions of {name} and {runs[0].name} for {data.name} differ in question "
+                    f"{other['id']}: evaluate both again on one set"
+                )
     if len(rows[0]) != len(data):
         raise NegjaxError(f"set {data.name} has {len(data)} rows, its predictions {len(rows[0])}: evaluate again")
     found: dict[tuple[str, tuple[bool, bool]], list[int]] = {}

@@ -14,9 +14,9 @@ from negjax.evaluation.runs import Run, by_kind, kinds_of_tasks, main_figures, q
 from negjax.runtime.files import write_atomic
 
 HOW_TO_READ = (
-    "Figures are per cent, in brackets their 95 % interval. “Blind” is what the same model scores when every image is "
-    "replaced by the mean image of the task: what the text alone gives away. What a model gains by looking is the "
-    "figure less its blind one."
+    "Figures are per cent, in brackets their 95 % interval; changes are against the first run. “Blind” is what the "
+    "same model scores when every image is replaced by the mean image of the task: what the text alone gives away. "
+    "The gain over blind, what a model has from looking, is the figure less its blind one."
 )
 
 
@@ -38,16 +38,17 @@ def write_report(
     if data_dir is not None:
         sections += [_pictures(read, name, data_dir) for name in question_tasks(read)]
     sections.append(_details(read))
-    page = files("negjax").joinpath("assets/report.html").read_text()
-    write_atomic(out, page.replace("{title}", escape(title)).replace("{body}", "\n".join(sections)))
+    top, bottom = files("negjax").joinpath("assets/report.html").read_text().split("{body}")
+    write_atomic(out, "\n".join([top.replace("{title}", escape(title)), *sections, bottom]))
 
 
 def _headline(runs: list[Run]) -> str:
-    head = "".join(f"<th>{escape(run.name)}</th>" for run in runs)
+    figures = main_figures(runs)
+    head = "".join(f"<th>{_breakable(task)}<small>{_breakable(metric)}</small></th>" for task, metric in figures)
     rows = []
-    for task, metric in main_figures(runs):
-        cells = "".join(_cell(run, runs[0], task, metric) for run in runs)
-        rows.append(f"<tr><th>{escape(task)}<small>{escape(metric)}</small></th>{cells}</tr>")
+    for run in runs:
+        cells = "".join(_cell(run, runs[0], task, metric) for task, metric in figures)
+        rows.append(f"<tr><th>{escape(run.name)}</th>{cells}</tr>")
     return (
         f'<div class="wide"><table class="headline"><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
         f'<p class="note">{HOW_TO_READ}</p>'
@@ -64,10 +65,11 @@ def _cell(run: Run, first: Run, task: str, metric: str) -> str:
         lines.append(f"<span>[{_per_cent(low)}–{_per_cent(high)}]</span>")
     if run is not first and base is not None:
         change = 100 * (value - base)
-        colour = "up" if change > 0 else "down"
+        colour = "" if _signed(change)[1:] == "0.0" else "up" if change > 0 else "down"
         lines.append(f'<span class="{colour}">{_signed(change)} points</span>')
     if blind is not None:
-        lines.append(f"<span>blind {_per_cent(blind)}, gain by looking {_signed(100 * (value - blind))}</span>")
+        lines.append(f"<span>blind {_per_cent(blind)}</span>")
+        lines.append(f"<span>gain over blind {_signed(100 * (value - blind))}</span>")
     return f"<td>{''.join(lines)}</td>"
 
 
@@ -114,7 +116,8 @@ def _pictures(runs: list[Run], task: str, data_dir: epath.PathLike) -> str:
     return (
         f"<h2>{escape(task)}: what was picked</h2>"
         f'<p class="note">{escape(between)}. {escape(said)}. Shown are questions at even distances through the set, '
-        "for each kind of answer and each outcome. The right caption is green.</p>"
+        "for each kind of answer and each outcome. The right caption is bold; a run stands beside its pick, "
+        "with ✓ where that is right and ✗ where it is wrong.</p>"
         f'<div class="cards">{"".join(_card(card) for card in shown)}</div>'
     )
 
@@ -124,7 +127,7 @@ def _card(card: Card) -> str:
     for number, text in enumerate(card.options):
         right = number == card.answer
         chips = "".join(
-            f'<span class="chip {"good" if right else "bad"}">{escape(name)}</span>'
+            f'<span class="chip {"good" if right else "bad"}">{"✓" if right else "✗"} {escape(name)}</span>'
             for name, pick in card.picks.items()
             if pick == number
         )
@@ -177,9 +180,15 @@ def _full_cell(run: Run, task: str, metric: str) -> str:
     return f"<td>{''.join(lines)}</td>"
 
 
+def _breakable(name: str) -> str:
+    """The name with places where a narrow column may break it."""
+    return escape(name).replace("_", "_<wbr>").replace("@", "<wbr>@")
+
+
 def _per_cent(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f}"
 
 
 def _signed(points: float) -> str:
+    points = round(points, 1)
     return f"{'−' if points < 0 else '+'}{abs(points):.1f}"

@@ -45,6 +45,12 @@ class Run:
             rows = list(csv.DictReader(path.read_text().splitlines()))
         except OSError as error:
             raise NegjaxError(f"cannot read {path} ({error.strerror}): evaluate this model again") from error
+        except (ValueError, csv.Error) as error:
+            raise NegjaxError(f"{path} is damaged ({error}): evaluate this model again") from error
+        for number, row in enumerate(rows, 2):
+            whole = all((row.get(key) or "").isdecimal() for key in ("id", "answer", "predicted"))
+            if not whole or row.get("kind") is None or not row.get(f"score_{row['predicted']}"):
+                raise NegjaxError(f"{path}, line {number} is damaged: evaluate this model again")
         if len(rows) != self.tasks[task]["n"]:
             raise NegjaxError(f"{path} has {len(rows)} rows, not {self.tasks[task]['n']}: evaluate this model again")
         return rows
@@ -53,23 +59,30 @@ class Run:
 def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
     """The runs of these folders, named after them; a folder called "eval" takes its parent's name.
 
-    Raises NegjaxError for a folder without a whole results.json, and for two runs of one name.
+    Runs of one name get their parent's before it. Raises NegjaxError for no folder, a folder given twice, and one
+    without a whole results.json.
     """
-    runs: list[Run] = []
-    for folder in map(epath.Path, folders):
-        absolute = epath.Path(folder).absolute()
-        name = absolute.parent.name if absolute.name == "eval" else absolute.name
-        if name in (run.name for run in runs):
+    paths = [epath.Path(folder) for folder in folders]
+    if not paths:
+        raise NegjaxError("nothing to report: give a folder that negjax eval wrote")
+    named = [path.absolute().parent if path.absolute().name == "eval" else path.absolute() for path in paths]
+    names = [path.name for path in named]
+    names = [f"{path.parent.name}/{path.name}" if names.count(path.name) > 1 else path.name for path in named]
+    for name in names:
+        if names.count(name) > 1:
             raise NegjaxError(f"two results are called {name}: rename one of the folders")
-        runs.append(Run(name, folder, _read(folder / "results.json")))
-    return runs
+    return [Run(name, path, _read(path / "results.json")) for name, path in zip(names, paths)]
 
 
 def _read(path: epath.Path) -> dict[str, Any]:
     try:
         results = json.loads(path.read_text())
         for task in results["tasks"].values():
-            task["kind"], task["n"], dict(task["metrics"]), dict(task["ci95"]), dict(task["blind"])
+            task["kind"], task["n"]
+            for figures in (task["metrics"], *task["blind"].values()):
+                sum(figures.values(), 0.0)
+            for low, high in task["ci95"].values():
+                sum((low, high), 0.0)
         dict(results["model"]), dict(results["software"])
     except OSError as error:
         raise NegjaxError(f"cannot read {path} ({error.strerror}): give folders that negjax eval wrote") from error

@@ -87,15 +87,14 @@ def test_the_page(folders, tmp_path):
     write_report(folders, out, title="a <title>", data_dir=tmp_path / "data", notes=["see & read"])
     page = out.read_text()
     cells = Cells(page)
-    assert [cell.split() for cell in cells.rows[0]] == [[], ["before"], ["after"]]
-    (task, before, after), (retrieval, nothing, recall) = cells.rows[1:]
-    assert task.split() == ["asked", "accuracy"]
+    assert [cell.split()[0] for cell in cells.rows[0][1:]] == ["asked", "found"]
+    (name, before, nothing), (other, after, recall) = cells.rows[1:]
+    assert (name.strip(), other.strip()) == ("before", "after")
     assert before.split()[:2] == ["25.0", "[15.0–35.0]"]
-    assert "blind 25.0, gain by looking +0.0" in before
+    assert "blind 25.0 gain over blind +0.0" in before
     assert "75.0" in after
     assert "+50.0 points" in after
-    assert "blind 25.0, gain by looking +50.0" in after
-    assert retrieval.split() == ["found", "image_retrieval_recall@5"]
+    assert "blind 25.0 gain over blind +50.0" in after
     assert (nothing.strip(), recall.strip()) == ("", "50.0")
     assert all(link.startswith("data:image/") for link in cells.links)
     assert "<script" not in page
@@ -134,6 +133,38 @@ def test_the_same_page_twice(folders, tmp_path):
     assert pages[0] == pages[1]
 
 
+def test_figures_are_those_of_results(folders, tmp_path):
+    """Every headline figure, interval, change and blind figure, from numbers that need rounding."""
+    for folder, value in zip(folders, (1 / 3, 0.33331)):
+        content = results(value, None)
+        content["tasks"]["asked"]["blind"] = {"mean_image": {"accuracy": 1 / 7}}
+        (folder / "results.json").write_text(json.dumps(content))
+    write_report(folders, tmp_path / "r.html", title="{body} {title}")
+    page = (tmp_path / "r.html").read_text()
+    before, after = (" ".join(row[1].split()) for row in Cells(page).rows[1:])
+    assert before == "33.3 [23.3–43.3] blind 14.3 gain over blind +19.0"
+    assert after == "33.3 [23.3–43.3] +0.0 points blind 14.3 gain over blind +19.0"
+    assert 'class="up"' not in page
+    assert 'class="down"' not in page
+    assert page.count("<h1>{body}") == 1
+    assert page.count("<table") == 4
+
+
+def test_picks_are_marked_without_colour_too(folders, tmp_path):
+    write_report(folders, tmp_path / "r.html", title="t", data_dir=tmp_path / "data")
+    page = (tmp_path / "r.html").read_text()
+    cards = re.findall(r"<small>\w+ · ([^<]+)</small>(.*?)</ul>", page)
+    assert len(cards) == 12
+    for outcome, options in cards:
+        marks = {name: mark for mark, name in re.findall(r'">([✓✗]) (\w+)</span>', options)}
+        first, last = {
+            "right in both": "✓✓",
+            "wrong in both": "✗✗",
+            "wrong at first, right at last": "✗✓",
+        }[outcome]
+        assert marks == {"before": first, "after": last}
+
+
 def cut_rows(folder):
     path = folder / "predictions/asked.csv"
     path.write_text("\n".join(path.read_text().splitlines()[:5]))
@@ -144,6 +175,24 @@ def other_answers(folder):
     path.write_text(re.sub(r"(?m)^(\d+,\d+,\w+),0,", r"\1,1,", path.read_text()))
 
 
+def rename_column(folder):
+    path = folder / "predictions/asked.csv"
+    path.write_text(path.read_text().replace("predicted", "picked"))
+
+
+def put(folder, **changes):
+    content = json.loads((folder / "results.json").read_text())
+    content["tasks"]["asked"] |= changes
+    (folder / "results.json").write_text(json.dumps(content))
+
+
+def test_answers_of_another_set(folders, tmp_path):
+    for folder in folders:
+        other_answers(folder)
+    with pytest.raises(NegjaxError, match="predictions of before are not for this set asked"):
+        write_report(folders, tmp_path / "r.html", title="t", data_dir=tmp_path / "data")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -152,7 +201,12 @@ def other_answers(folder):
         (lambda f: (f / "results.json").write_text('{"tasks": {"a": 1}}'), r"results\.json is not a results\.json"),
         (lambda f: (f / "predictions/asked.csv").unlink(), r"asked\.csv \(No such file.*evaluate this model again"),
         (cut_rows, r"asked\.csv has 4 rows, not 12"),
-        (other_answers, "predictions of before are not for this set asked"),
+        (other_answers, "predictions of after and before for asked differ in question 0"),
+        (rename_column, r"asked\.csv, line 2 is damaged"),
+        (lambda f: (f / "predictions/asked.csv").write_bytes(b"\xff\xfe"), r"asked\.csv is damaged"),
+        (lambda f: put(f, metrics={"accuracy": "high"}), r"is not a results\.json"),
+        (lambda f: put(f, ci95={"accuracy": [0.1]}), r"is not a results\.json"),
+        (lambda f: put(f, blind={"mean_image": 3}), r"is not a results\.json"),
     ],
 )
 def test_damage_is_one_clear_line(folders, tmp_path, damage, message):
@@ -164,5 +218,17 @@ def test_damage_is_one_clear_line(folders, tmp_path, damage, message):
 
 
 def test_two_runs_of_one_name(folders):
-    with pytest.raises(NegjaxError, match="two results are called before"):
+    with pytest.raises(NegjaxError, match=r"two results are called .*before"):
         read_runs([folders[0], folders[0]])
+
+
+def test_runs_of_one_name_get_their_parents(folders, tmp_path):
+    other = tmp_path / "again/before"
+    other.mkdir(parents=True)
+    (other / "results.json").write_text((folders[0] / "results.json").read_text())
+    assert [run.name for run in read_runs([*folders, other])] == [f"{tmp_path.name}/before", "after", "again/before"]
+
+
+def test_no_runs():
+    with pytest.raises(NegjaxError, match="nothing to report"):
+        read_runs([])
