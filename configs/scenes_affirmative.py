@@ -23,10 +23,10 @@ def get_config() -> ConfigDict:
     config = ConfigDict()
     config.model = {"init_from": "runs/pretrain"}
     config.sources = {
-        "affirmative": {"dataset": "scenes_negcap", "batch_size": 128, "contrastive": 1.0, **IMAGES},
+        "affirmative": {"dataset": "scenes_balanced", "batch_size": 128, "contrastive": 1.0, **IMAGES},
     }
     config.data_dir = "data"
-    config.steps = 400
+    config.steps = 200
     config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0

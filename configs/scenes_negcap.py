@@ -32,7 +32,7 @@ def get_config() -> ConfigDict:
         },
     }
     config.data_dir = "data"
-    config.steps = 1500
+    config.steps = 1350
     config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0

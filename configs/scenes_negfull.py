@@ -1,4 +1,6 @@
-"""NegFull: negated captions, NegBench-form questions and balanced questions in every step.
+"""NegFull: negated captions, balanced questions and NegBench-form questions in every step.
+
+The balanced set holds pictures with captions and a question, so that one image forward serves both losses.
 
     negjax train --config configs/scenes_negfull.py --workdir runs/negfull --config.data_dir=DIR
     negjax train --config configs/scenes_negfull.py:negcap+negmcq --workdir runs/unbalanced --config.data_dir=DIR
@@ -18,19 +20,20 @@ TASKS = [
     "scenes_zeroshot",
 ]
 IMAGES = {"crop_scale": 0.7, "flip": True}
+CAPTIONS = {"contrastive": 1.0, "negated_fraction": 0.5}
 
 
-def get_config(chosen: str = "negcap+negmcq+balanced") -> ConfigDict:
+def get_config(chosen: str = "balanced+negmcq") -> ConfigDict:
     config = ConfigDict()
     config.model = {"init_from": "runs/pretrain"}
     sources = {
-        "negcap": {"dataset": "scenes_negcap", "batch_size": 64, "contrastive": 1.0, "negated_fraction": 0.5, **IMAGES},
+        "balanced": {"dataset": "scenes_balanced", "batch_size": 128, "mcq": 1.0, **CAPTIONS, **IMAGES},
         "negmcq": {"dataset": "scenes_negmcq", "batch_size": 32, "mcq": 1.0, **IMAGES},
-        "balanced": {"dataset": "scenes_balanced", "batch_size": 128, "mcq": 1.0, **IMAGES},
+        "negcap": {"dataset": "scenes_negcap", "batch_size": 128, **CAPTIONS, **IMAGES},
     }
     config.sources = {name: sources[name] for name in chosen.split("+")}
     config.data_dir = "data"
-    config.steps = 1500
+    config.steps = 1350
     config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0

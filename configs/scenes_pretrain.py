@@ -20,12 +20,12 @@ IMAGES = {"crop_scale": 0.7, "flip": True}
 
 def get_config() -> ConfigDict:
     config = ConfigDict()
-    config.model = {"arch": "tiny"}
+    config.model = {"arch": "tiny-quickgelu"}
     config.sources = {
         "captions": {"dataset": "scenes_captions", "batch_size": 128, "contrastive": 1.0, **IMAGES},
     }
     config.data_dir = "data"
-    config.steps = 1000
+    config.steps = 700
     config.optim = {"learning_rate": 2e-3, "warmup_steps": 100, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0

@@ -20,11 +20,13 @@ __version__ = version("negjax")
 
 
 def load(
-    path: str | os.PathLike[str], step: str | int = "latest"
+    path: str | os.PathLike[str], step: str | int = "latest", *, arch: str = "", activation: str = ""
 ) -> "tuple[LoadedModel, Callable[[Image | str | os.PathLike[str] | bytes], np.ndarray], Callable[..., np.ndarray]]":
     """A model and the functions that prepare its input.
 
-    path: a training workdir or a checkpoint. step: "latest", "best" or a number.
+    path: a training workdir, a checkpoint, PyTorch weights (a file or a folder), or a name to download
+    ("hf-hub:ORG/NAME", "open_clip:ARCH/TAG"). step: "latest", "best" or a number. arch, activation: see
+    `negjax.weights.read.read_model`.
     Returns the model; `preprocess`, from a PIL image, a path or encoded bytes to uint8 pixels [S, S, 3]; and
     `tokenize`, from one or several texts to int32 ids [N, context length]. Raises negjax.errors.NegjaxError.
     """
@@ -34,7 +36,7 @@ def load(
     from negjax.media.images import decode, to_pixels
     from negjax.weights.read import read_model
 
-    model = read_model(path, step)
+    model = read_model(path, step, arch=arch, activation=activation)
 
     def preprocess(image: "Image | str | os.PathLike[str] | bytes") -> "np.ndarray":
         if isinstance(image, str | os.PathLike):

@@ -26,13 +26,15 @@ T = TypeVar("T")
 class ModelSpec:
     """Which model, from where, and how it is computed.
 
-    arch: a preset's name (`negjax.models.presets`); with `init_from` it must agree with the checkpoint or be empty.
-    init_from: a training workdir or checkpoint to start from; empty for fresh weights.
+    arch: a preset's name (`negjax.models.presets`); with `init_from` only for weights that do not say theirs.
+    init_from: what to start from: a training workdir, a checkpoint or PyTorch weights; empty for fresh weights.
+    activation: with `init_from`, compute with this one, whatever the weights were made with.
     dtype: type of the matrix products, "float32" or "bfloat16". remat, scan: see `negjax.models.layers.Compute`.
     """
 
     arch: str = ""
     init_from: str = ""
+    activation: str = ""
     dtype: Literal["float32", "bfloat16"] = "float32"
     remat: bool = False
     scan: bool = False
@@ -124,8 +126,13 @@ class Experiment:
                 raise NegjaxError(f"config.{key} is {getattr(self, key)}: it must be positive")
         if self.seed < 0:
             raise NegjaxError(f"config.seed is {self.seed}: it must not be negative")
+        best = self.evaluation.best
+        if best and best.partition("/")[0] not in self.evaluation.tasks:
+            raise NegjaxError(f"config.evaluation.best is {best!r}: it must be TASK/metric of one of evaluation.tasks")
         if not (self.model.arch or self.model.init_from):
             raise NegjaxError("config.model needs an arch, or weights to start from (init_from)")
+        if self.model.activation and not self.model.init_from:
+            raise NegjaxError("config.model.activation is for init_from: of fresh weights the arch decides")
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able form; `build(Experiment, ...)` is its inverse."""

@@ -14,36 +14,37 @@ from negjax.evaluation.prepare import check as check_task
 from negjax.evaluation.prepare import prepare
 from negjax.input.pipeline import check as check_source
 from negjax.input.pipeline import group_size
-from negjax.media.images import Preprocess
+from negjax.models.architecture import for_sigmoid_loss
 from negjax.models.init import init_params
 from negjax.models.layers import Compute
-from negjax.models.loaded import LoadedModel
-from negjax.models.presets import for_sigmoid_loss, preset
+from negjax.models.loaded import LoadedModel, usual_preprocess
+from negjax.models.presets import preset
 from negjax.runtime.mesh import local_rows, make_mesh
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizer import VOCAB_SIZE, Tokenizer
 from negjax.training.loop import Evaluate, train
 from negjax.training.optimizer import trainable
+from negjax.training.workdir import check as check_workdir
 from negjax.weights.read import read_model
 
 
 def run_experiment(experiment: Experiment, workdir: Path) -> LoadedModel:
     """Trains as the experiment says, evaluating its tasks on the way, and returns the last weights."""
-    model = initial_model(experiment)
+    model = _checked_model(experiment, workdir)
     return train(experiment, model, workdir, _evaluator(experiment, model))
 
 
-def describe(experiment: Experiment) -> dict[str, Any]:
+def describe(experiment: Experiment, workdir: Path) -> dict[str, Any]:
     """What a run would be, JSON-able, after every check that needs no training. Writes nothing."""
-    model = initial_model(experiment)
-    trainable(model.params, experiment.optim.freeze)
-    for name in experiment.evaluation.tasks:
-        check_task(open_set(experiment.data_dir, name))
+    model = _checked_model(experiment, workdir)
     sources = {}
     for name, source in experiment.sources.items():
-        data = open_set(experiment.data_dir, source.dataset)
-        check_source(data, source)
-        local_rows(make_mesh(), source.batch_size, f"config.sources.{name}.batch_size", group_size(data))
-        sources[name] = {"rows": len(data), "epochs": round(experiment.steps * source.batch_size / len(data), 2)}
+        rows = len(open_set(experiment.data_dir, source.dataset))
+        sources[name] = {
+            "dataset": source.dataset,
+            "rows": rows,
+            "epochs": round(experiment.steps * source.batch_size / rows, 2),
+            "batch_per_device": source.batch_size // jax.device_count(),
+        }
     return {
         "experiment": experiment.to_dict(),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(model.params)),
@@ -52,25 +53,40 @@ def describe(experiment: Experiment) -> dict[str, Any]:
     }
 
 
+def _checked_model(experiment: Experiment, workdir: Path) -> LoadedModel:
+    """The model to start from, once everything is known to fit together, so that no workdir is claimed in vain."""
+    check_workdir(workdir, experiment)
+    for name in experiment.evaluation.tasks:
+        check_task(open_set(experiment.data_dir, name))
+    mesh = make_mesh()
+    for name, source in experiment.sources.items():
+        data = open_set(experiment.data_dir, source.dataset)
+        check_source(data, source)
+        local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size", group_size(data))
+    model = initial_model(experiment)
+    trainable(model.params, experiment.optim.freeze)
+    return model
+
+
 def initial_model(experiment: Experiment) -> LoadedModel:
     """Fresh weights of the preset, or those of `init_from`. Raises NegjaxError where the two disagree."""
     spec = experiment.model
     compute = Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan)
     sigmoid = any(source.sigmoid for source in experiment.sources.values())
     if spec.init_from:
-        model = read_model(spec.init_from)
-        if spec.arch and spec.arch != model.config.name:
-            raise NegjaxError(
-                f"config.model.arch is {spec.arch}, but {spec.init_from} holds {model.config.name}: leave arch empty"
-            )
+        model = read_model(spec.init_from, arch=spec.arch, activation=spec.activation)
         if sigmoid and model.config.logit_bias_init is None:
             raise NegjaxError(f"{spec.init_from} was not trained with the sigmoid loss and has no logit bias")
         return dataclasses.replace(model, compute=compute)
     config = for_sigmoid_loss(preset(spec.arch)) if sigmoid else preset(spec.arch)
+    if config.text.vocab_size != VOCAB_SIZE:
+        raise NegjaxError(
+            f"config.model.arch: {spec.arch} has a tokenizer of its own: start from its weights (init_from)"
+        )
     return LoadedModel(
         config=config,
         params=init_params(config, experiment.seed),
-        preprocess=Preprocess(size=config.vision.image_size),
+        preprocess=usual_preprocess(config),
         tokenizer=Tokenizer(config.text.context_length),
         info={
             "arch": config.name,

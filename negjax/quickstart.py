@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -52,19 +53,18 @@ def experiments(data_dir: str, pretrained: str, seed: int) -> dict[str, Experime
     configs/scenes_*.py hold the same settings, for `negjax train`.
     """
     optim = Optim(learning_rate=2e-3, warmup_steps=50, weight_decay=0.1)
-    fresh, start = ModelSpec(arch="tiny"), ModelSpec(init_from=pretrained)
+    fresh, start = ModelSpec(arch="tiny-quickgelu"), ModelSpec(init_from=pretrained)
     source = partial(Source, crop_scale=0.7, flip=True)
-    affirmative = source("scenes_negcap", 128, contrastive=1.0)
+    affirmative = source("scenes_balanced", 128, contrastive=1.0)
     negation = {
-        "negcap": source("scenes_negcap", 64, contrastive=1.0, negated_fraction=0.5),
+        "balanced": source("scenes_balanced", 128, contrastive=1.0, negated_fraction=0.5, mcq=1.0),
         "negmcq": source("scenes_negmcq", 32, mcq=1.0),
-        "balanced": source("scenes_balanced", 128, mcq=1.0),
     }
     captions = {"captions": source("scenes_captions", 128, contrastive=1.0)}
     return {
-        "pretrained": Experiment(fresh, captions, data_dir, 1000, replace(optim, warmup_steps=100), seed=seed),
-        "affirmative": Experiment(start, {"affirmative": affirmative}, data_dir, 400, optim, seed=seed),
-        "negfull": Experiment(start, negation, data_dir, 1500, optim, seed=seed),
+        "pretrained": Experiment(fresh, captions, data_dir, 700, replace(optim, warmup_steps=100), seed=seed),
+        "affirmative": Experiment(start, {"affirmative": affirmative}, data_dir, 200, optim, seed=seed),
+        "negfull": Experiment(start, negation, data_dir, 1350, optim, seed=seed),
     }
 
 
@@ -117,10 +117,10 @@ def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
 
 def headline(stages: dict[str, Any]) -> Table:
     """The main figures of each stage in per cent, and what a model scores on the questions without the image."""
-    table = Table()
-    table.add_column("stage")
+    table = Table(box=box.SIMPLE)
+    table.add_column("stage", no_wrap=True)
     for name in (*HEADLINE, "MCQ, blind"):
-        table.add_column(name, justify="right")
+        table.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
     for stage, results in stages.items():
         tasks = results["tasks"]
         figures = [tasks[task]["metrics"][metric] for task, metric in HEADLINE.values()]

@@ -50,16 +50,23 @@ class Tokenizer:
         """How many ids each text takes, start and end included, at most `context_length`."""
         return [min(len(_ids(text)), self.context_length) for text in texts]
 
+    def to_dict(self) -> dict[str, str]:
+        """What a checkpoint says of it; `tokenizer_hf.tokenizer_from_dict` is the inverse."""
+        return {"kind": NAME}
+
     @staticmethod
     def _cut(ids: list[int], length: int) -> list[int]:
         return ids if len(ids) <= length else [*ids[: length - 1], END]
 
 
+def mended(text: str) -> str:
+    """The text mended by ftfy, with HTML entities resolved twice."""
+    return text if _PLAIN.fullmatch(text) else html.unescape(html.unescape(ftfy.fix_text(text)))
+
+
 def clean(text: str) -> str:
-    """The text as CLIP reads it: mended by ftfy, HTML entities resolved twice, single spaces, lower case."""
-    if not _PLAIN.fullmatch(text):
-        text = html.unescape(html.unescape(ftfy.fix_text(text)))
-    return " ".join(text.split()).lower()
+    """The text as CLIP reads it: mended, single spaces, lower case."""
+    return " ".join(mended(text).split()).lower()
 
 
 def _ids(text: str) -> list[int]:
@@ -89,6 +96,12 @@ def _word_ids(word: str) -> tuple[int, ...]:
                 merged.append(part)
         parts = [part.rstrip("\0") for part in merged]
     return tuple(ids[part] for part in parts)
+
+
+def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """The ids of all entries, special tokens last, and the merges in order, as transformers writes them."""
+    ids, ranks, _ = _vocabulary()
+    return ids | {"<|startoftext|>": START, "<|endoftext|>": END}, list(ranks)
 
 
 @lru_cache(maxsize=1)

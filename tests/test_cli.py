@@ -120,7 +120,8 @@ def test_dry_run_writes_nothing(place, tmp_path, capsys):
     words = ["train", "--config", place / "config.py", "--workdir", tmp_path / "new", "--dry-run", "--config.steps=16"]
     assert main([str(word) for word in words]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert plan["sources"] == {"captions": {"rows": 64, "epochs": 2.0}}
+    wanted = {"dataset": "scenes_captions", "rows": 64, "epochs": 2.0, "batch_per_device": 1}
+    assert plan["sources"] == {"captions": wanted}
     assert plan["experiment"]["steps"] == 16
     assert not (tmp_path / "new").exists()
 

@@ -10,12 +10,13 @@ import pytest
 HOUSE = Path(__file__).parent.parent
 PACKAGE = HOUSE / "negjax"
 
-GROUND = {"config", "tokenizer", "runtime", "media", "errors"}
+GROUND = {"config", "tokenizer", "tokenizer_hf", "runtime", "media", "errors"}
 # Room -> the rooms that it may import from, besides itself.
 MAY = {
     "errors": set(),
     "config": GROUND,
     "tokenizer": GROUND,
+    "tokenizer_hf": GROUND,
     "runtime": GROUND,
     "media": GROUND,
     "models": GROUND,

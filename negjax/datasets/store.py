@@ -3,6 +3,7 @@
 Plain TFDS reads them too: `tfds.builder_from_directory("DATA_DIR/NAME/1.0.0").as_data_source(split="all")`.
 """
 
+import difflib
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,7 +82,9 @@ def open_set(data_dir: epath.PathLike, name: str) -> Set:
     """Raises NegjaxError when there is no set of that name, or it is not whole."""
     names = set_names(data_dir)
     if name not in names:
-        raise NegjaxError(f"no set called {name} in {data_dir}; there are: {', '.join(names) or 'none'}")
+        close = difflib.get_close_matches(name, names, 1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise NegjaxError(f"no set called {name} in {data_dir}{hint}; there are: {', '.join(names) or 'none'}")
     return Set(data_dir, name)
 
 

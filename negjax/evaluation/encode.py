@@ -14,6 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from negjax.evaluation.embeddings import unit_rows
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel
+from negjax.models.text import lengths
 
 LENGTHS = (8, 16, 24, 32, 48, 64)  # captions are cut to these, or to the context: each length compiles once
 IN_FLIGHT = 2  # batches that the device may be behind the host
@@ -46,13 +47,13 @@ def encode_texts(
     sharding: NamedSharding,
     done: OnDone = ignore,
 ) -> np.ndarray:
-    """Embeddings of unit length, float32 [N, E], of token ids: the end token is the largest, zeros follow.
+    """Embeddings of unit length, float32 [N, E], of token ids.
 
-    Sorted by length and cut to the longest of a batch: no token sees what follows it, so the result is the
-    same. model and sharding come from `place`.
+    Sorted by length and cut to the longest of a batch, unless the tower sees padding: the result is the same. model
+    and sharding come from `place`.
     """
     size = _round_up(min(batch_size, len(token_NT)), sharding)
-    length_N = token_NT.argmax(axis=1) + 1
+    length_N = lengths(model.config.text, token_NT)
     order_N = np.argsort(length_N, kind="stable")
 
     def batches() -> Iterator[np.ndarray]:

@@ -11,11 +11,13 @@ from negjax.errors import NegjaxError
 from negjax.evaluation.embeddings import distinct_rows
 from negjax.evaluation.plan import Plan, Questions, Retrieval, Source, Task, ZeroShot
 from negjax.media.images import Preprocess
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizer_hf import AnyTokenizer
 
 QUESTIONS = ("mcq", "binary_mcq", "truth_table")
 KINDS = (*QUESTIONS, "retrieval", "zeroshot")
 Row = dict[str, Any]
+
+logger = logging.getLogger(__name__)
 
 
 class _Distinct:
@@ -33,7 +35,7 @@ class _Distinct:
 def prepare(
     sets: Sequence[Set],
     preprocess: Preprocess,
-    tokenizer: Tokenizer,
+    tokenizer: AnyTokenizer,
     *,
     context_length: int,
     keep_bytes: int = 1 << 30,
@@ -92,7 +94,7 @@ def _read(data: Set, images: _Distinct, texts: _Distinct) -> list[Row]:
     for prompt in (text for prompts in _prompts(data) for text in prompts):
         texts.add(prompt, Source(data, 0, int(rows[0]["id"])))
     if empty:
-        logging.warning("set %s has %d empty captions; they are scored like the others", data.name, empty)
+        logger.warning("set %s has %d empty captions; they are scored like the others", data.name, empty)
     return rows
 
 

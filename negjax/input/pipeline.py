@@ -19,13 +19,15 @@ from negjax.config import Source
 from negjax.datasets.store import Set
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, decode, random_box, to_pixels
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizer_hf import AnyTokenizer
 
 Batch = dict[str, np.ndarray]
-LENGTH_STEP = 8  # captions are cut at the longest of the batch, rounded up to this, so that few shapes are compiled
+LENGTH_STEP = 4  # captions are cut at the longest of the batch, rounded up to this, so that few shapes are compiled
 MOST_BROKEN = 10  # so many broken images in a row are replaced before it is an error
 CACHE_BYTES = 1 << 30  # decoded images are kept until they fill this
 DRAWS = 7  # random numbers for each use of a row: negated or not, which caption, mirrored or not, four for the crop
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ def batches(
     source: Source,
     *,
     preprocess: Preprocess,
-    tokenizer: Tokenizer,
+    tokenizer: AnyTokenizer,
     context_length: int,
+    trim: bool,
     seed: int,
     first_step: int,
     shard: Shard,
@@ -53,7 +56,8 @@ def batches(
 
     "image": uint8 [b, S, S, 3]; with a contrastive or sigmoid weight "text": int32 [b, T]; with an mcq weight
     "options": int32 [b / g, O, T] and "answer": int32 [b], where g consecutive rows share their options (1 unless the
-    set's metadata gives a group_size). T varies by batch, in steps of LENGTH_STEP.
+    set's metadata gives a group_size). trim: T is the batch's longest caption, rounded up to LENGTH_STEP, as the set
+    counts CLIP's tokens; otherwise T is the context length.
     """
     check(data, source)
     group = group_size(data)
@@ -64,7 +68,7 @@ def batches(
         .repeat()
         .random_map(partial(_draw, group=group))
         .batch(source.batch_size // group)
-        .map(_Loader(data, source, preprocess, tokenizer, context_length, shard))
+        .map(_Loader(data, source, preprocess, tokenizer, context_length, trim, shard))
     )
     stream = iter(plan.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=ahead)))
     stream.set_state({"next_index": first_step})
@@ -108,8 +112,9 @@ class _Loader:
     data: Set
     source: Source
     preprocess: Preprocess
-    tokenizer: Tokenizer
+    tokenizer: AnyTokenizer
     context_length: int
+    trim: bool
     shard: Shard
 
     def __post_init__(self) -> None:
@@ -141,6 +146,8 @@ class _Loader:
         return image[:, ::-1] if self.source.flip and draw_D[2] < 0.5 else image
 
     def _length(self, rows: np.ndarray, fields: set[str]) -> int:
+        if not self.trim:
+            return self.context_length
         longest = max(int(self.data.lengths(name)[rows].max()) for name in fields)
         return min(-(-longest // LENGTH_STEP) * LENGTH_STEP, self.context_length)
 
@@ -163,7 +170,7 @@ class _Loader:
             except NegjaxError as error:
                 if step == last:
                     raise NegjaxError(f"{error}, nor can the {step} rows before it: rebuild the set") from error
-                logging.warning("%s: the next row takes its place", error)
+                logger.warning("%s: the next row takes its place", error)
         cropped = self.source.crop_scale < 1
         entry = np.asarray(image) if cropped else to_pixels(image, self.preprocess), record
         if entry[0].nbytes <= self.room:

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from negjax.models.architecture import CLIPConfig
 from negjax.models.layers import Compute
-from negjax.models.presets import CLIPConfig
 from negjax.models.text import TextTower
 from negjax.models.vision import VisionTower
 
@@ -22,8 +22,8 @@ class CLIP(nnx.Module):
     """The two towers, the logarithm of the logit scale, and the logit bias of a model for SigLIP's loss."""
 
     def __init__(self, config: CLIPConfig, compute: Compute):
-        self.visual = VisionTower(config, compute)
-        self.text = TextTower(config, compute)
+        self.visual = VisionTower(config.vision, config.embed_dim, compute)
+        self.text = TextTower(config.text, config.embed_dim, compute)
         self.logit_scale = nnx.Param(jnp.zeros(()))
         if config.logit_bias_init is not None:
             self.logit_bias = nnx.Param(jnp.zeros(()))
@@ -39,11 +39,16 @@ def abstract_params(config: CLIPConfig) -> Params:
     return nnx.to_pure_dict(_abstract(config, Compute())[1])
 
 
+def module(config: CLIPConfig, params: Params, compute: Compute = Compute()) -> CLIP:
+    """The model with these parameters, to look inside: `visual.transformer.blocks["0"]` and so on."""
+    return nnx.merge(_abstract(config, compute)[0], params)
+
+
 def encode_image(config: CLIPConfig, params: Params, image_BHWC: jax.Array, compute: Compute = Compute()) -> jax.Array:
     """Embeddings [B, E] (float32, not unit length) of normalised float pixels [B, S, S, 3]."""
-    return nnx.merge(_abstract(config, compute)[0], params).visual(image_BHWC)
+    return module(config, params, compute).visual(image_BHWC)
 
 
 def encode_text(config: CLIPConfig, params: Params, text_BT: jax.Array, compute: Compute = Compute()) -> jax.Array:
     """Embeddings [B, E] (float32, not unit length) of token ids [B, T], T <= context length."""
-    return nnx.merge(_abstract(config, compute)[0], params).text(text_BT)
+    return module(config, params, compute).text(text_BT)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from negjax.models.architecture import CLIPConfig
 from negjax.models.clip import Params, abstract_params
-from negjax.models.presets import CLIPConfig
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -38,11 +38,19 @@ def _table(config: CLIPConfig) -> list[tuple[str, Draw]]:
     """
     vision, text = config.vision, config.text
     residual = (2 * text.depth) ** -0.5 * text.width**-0.5
+    siglip = [  # the image tower is timm's, whose linear layers start at normal(0.02)
+        (r"visual/pool/query", _normal(vision.width**-0.5)),
+        (r"visual/(transformer|pool)/.*/kernel|visual/positions", _normal(0.02)),
+        (r"visual/(transformer|pool)/.*/bias", _constant(0.0)),
+        (r"visual/patch/bias", _uniform((3 * vision.patch_size**2) ** -0.5)),
+        (r"text/projection/bias", _constant(0.0)),
+    ]
     return [
         (r"logit_scale", _constant(config.logit_scale_init)),
         (r"logit_bias", _constant(config.logit_bias_init or 0.0)),
         (r".*norm\w*/scale", _constant(1.0)),
         (r".*norm\w*/bias|.*attention/\w+/bias", _constant(0.0)),
+        *(siglip if vision.pool == "attention" else []),
         (r"visual/patch/kernel", _uniform((3 * vision.patch_size**2) ** -0.5)),
         (r"visual/(class_token|positions|projection/kernel)", _normal(vision.width**-0.5)),
         (r"visual/.*/qkv/kernel", _uniform(math.sqrt(6 / (4 * vision.width)))),

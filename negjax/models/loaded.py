@@ -1,6 +1,6 @@
 """A model ready for use: weights with everything that is needed to use them rightly."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from typing import Any
 
@@ -8,20 +8,28 @@ import jax
 
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
+from negjax.models.architecture import CLIPConfig, from_dict, to_dict
 from negjax.models.layers import Compute
-from negjax.models.presets import CLIPConfig
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizer_hf import AnyTokenizer, tokenizer_from_dict
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass
 class LoadedModel:
-    """Parameters, architecture, preprocessing and tokenizer. `info` says where they come from (JSON-able)."""
+    """Parameters, architecture, preprocessing and tokenizer.
+
+    info: what is said of the model beside its results (JSON-able). origin: the weights file that it comes from, through
+    any training: file, sha256, format. stored: for weights just converted, the types in which that file holds them.
+    """
 
     config: CLIPConfig
     params: clip.Params
     preprocess: Preprocess
-    tokenizer: Tokenizer
+    tokenizer: AnyTokenizer
     info: dict[str, Any] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
+    stored: dict[str, Any] = field(default_factory=dict)
     compute: Compute = Compute()
 
     def encode_image(self, pixels_BHWC: Any) -> jax.Array:
@@ -29,7 +37,7 @@ class LoadedModel:
         return _encode_image(self.config, self.preprocess, self.compute, self.params, pixels_BHWC)
 
     def encode_text(self, text_BT: Any) -> jax.Array:
-        """Token ids [B, T] (zeros after the end token) to float32 embeddings [B, E], not unit length."""
+        """Token ids [B, T], as `tokenizer` makes them, to float32 embeddings [B, E], not unit length."""
         return _encode_text(self.config, self.compute, self.params, text_BT)
 
 
@@ -43,3 +51,39 @@ def _encode_image(
 @partial(jax.jit, static_argnums=(0, 1))
 def _encode_text(config: CLIPConfig, compute: Compute, params: clip.Params, text_BT: jax.Array) -> jax.Array:
     return clip.encode_text(config, params, text_BT, compute)
+
+
+def usual_preprocess(config: CLIPConfig) -> Preprocess:
+    """What models of this form are trained with: CLIP's, SigLIP's or CLIPA's (open_clip's pretrained.py)."""
+    size = config.vision.image_size
+    if config.vision.pool == "attention":
+        return Preprocess(size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), resize_mode="squash")
+    if config.vision.pool == "average":
+        return Preprocess(size, IMAGENET_MEAN, IMAGENET_STD, "bilinear", "squash")
+    return Preprocess(size)
+
+
+def to_meta(model: LoadedModel) -> dict[str, Any]:
+    """All but the weights, JSON-able: what a checkpoint stores beside them."""
+    return {
+        "arch": to_dict(model.config),
+        "preprocess": asdict(model.preprocess),
+        "tokenizer": model.tokenizer.to_dict(),
+        "origin": model.origin,
+        "stored": model.stored,
+    }
+
+
+def from_meta(meta: dict[str, Any], params: clip.Params) -> LoadedModel:
+    """The inverse of `to_meta`. Raises NegjaxError, KeyError or TypeError for what was not written by it."""
+    config, preprocess = from_dict(meta["arch"]), dict(meta["preprocess"])
+    if preprocess.keys() != (known := {each.name for each in fields(Preprocess)}):
+        raise KeyError(f"preprocess has {', '.join(sorted(preprocess))} instead of {', '.join(sorted(known))}")
+    return LoadedModel(
+        config,
+        params,
+        Preprocess(**preprocess | {name: tuple(preprocess[name]) for name in ("mean", "std")}),
+        tokenizer_from_dict(meta["tokenizer"], config.text.context_length),
+        origin=meta["origin"],
+        stored=meta["stored"],
+    )

@@ -1,94 +1,16 @@
-"""Architectures: frozen dataclasses, and the names under which people know them.
+"""The names under which people know architectures: open_clip's, and small ones of our own.
 
-Everything that changes an embedding is a field here (activation and layer-norm epsilon included), is written into
-every checkpoint and is never guessed. The figures of the named presets are those of open_clip's model configs.
+The figures are those of open_clip's model configs (open_clip_torch 3.3.0); the image towers of its SigLIP models are
+timm's (timm 1.0.31).
 """
 
 import dataclasses
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
 
 from negjax.errors import NegjaxError
+from negjax.models.architecture import Activation, CLIPConfig, TextConfig, VisionConfig, with_activation
 
-Activation = Literal["gelu", "quick_gelu"]
-
-
-@dataclass(frozen=True)
-class VisionConfig:
-    """A vision transformer: square patches, a class token, learned positions; the class token is the pooled output."""
-
-    image_size: int
-    patch_size: int
-    width: int
-    depth: int
-    heads: int
-    mlp_width: int
-
-    @property
-    def tokens(self) -> int:
-        """Sequence length: the patches and the class token."""
-        return (self.image_size // self.patch_size) ** 2 + 1
-
-
-@dataclass(frozen=True)
-class TextConfig:
-    """A causal text transformer; the pooled output is the one at the end token."""
-
-    context_length: int
-    vocab_size: int
-    width: int
-    depth: int
-    heads: int
-    mlp_width: int
-
-
-@dataclass(frozen=True)
-class CLIPConfig:
-    """A two-tower CLIP.
-
-    logit_scale_init is the logarithm of the first temperature's inverse, ln(1 / 0.07). logit_bias_init, where it is
-    not None, adds the learned bias of SigLIP's loss (SigLIP starts it at -10, with a scale of 10).
-    """
-
-    name: str
-    embed_dim: int
-    vision: VisionConfig
-    text: TextConfig
-    activation: Activation
-    layer_norm_eps: float = 1e-5
-    logit_scale_init: float = math.log(1 / 0.07)
-    logit_bias_init: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.activation not in ("gelu", "quick_gelu"):
-            raise NegjaxError(f"activation is {self.activation!r}: it must be 'gelu' or 'quick_gelu'")
-        if self.vision.image_size % self.vision.patch_size:
-            raise NegjaxError(
-                f"image size {self.vision.image_size} is not a multiple of patch size {self.vision.patch_size}"
-            )
-        for tower in (self.vision, self.text):
-            if tower.width % tower.heads:
-                raise NegjaxError(f"width {tower.width} cannot be split into {tower.heads} heads")
-
-
-def to_dict(config: CLIPConfig) -> dict[str, Any]:
-    """A JSON-able form of the architecture, as stored in checkpoints."""
-    return dataclasses.asdict(config)
-
-
-def from_dict(data: dict[str, Any]) -> CLIPConfig:
-    """The inverse of `to_dict`. Raises NegjaxError when a field is missing or unknown."""
-    try:
-        return CLIPConfig(
-            **{
-                **data,
-                "vision": VisionConfig(**data["vision"]),
-                "text": TextConfig(**data["text"]),
-            }
-        )
-    except (KeyError, TypeError) as error:
-        raise NegjaxError(f"not an architecture of this version of negjax: {error}") from error
+QUICKGELU = "-quickgelu"
 
 
 def _clip(
@@ -98,31 +20,157 @@ def _clip(
     text: tuple[int, int, int],
     *,
     mlp_width: int = 0,
-    context: int = 77,
+    vocab_size: int = 49408,
+    end_token: int = 0,
 ) -> CLIPConfig:
-    """vision: image size, patch, width, depth, heads; text: width, depth, heads; mlp_width: unless 4 x width."""
-    image_size, patch, width, depth, heads = vision
-    text_width, text_depth, text_heads = text
+    """vision: image size, patch, width, depth, heads; text: width, depth, heads; mlp_width: unless 4 x width.
+
+    end_token: pool there, for a vocabulary that is not CLIP's.
+    """
+    width, text_width = vision[2], text[0]
     return CLIPConfig(
-        name=name,
-        embed_dim=embed_dim,
-        vision=VisionConfig(image_size, patch, width, depth, heads, mlp_width or 4 * width),
-        text=TextConfig(context, 49408, text_width, text_depth, text_heads, 4 * text_width),
-        activation="gelu",
+        name,
+        embed_dim,
+        VisionConfig(*vision, mlp_width or 4 * width, "gelu"),
+        TextConfig(
+            77, vocab_size, *text, 4 * text_width, "gelu", pool="eos" if end_token else "argmax", end_token=end_token
+        ),
     )
 
 
-_QUICKGELU = "-quickgelu"
+def _clipa(base: CLIPConfig, image_size: int) -> CLIPConfig:
+    """CLIPA's form of a CLIP: patches averaged, no first norm, a text tower without mask over 32 WordPiece tokens."""
+    suffix = "" if image_size == 224 else f"-{image_size}"
+    return dataclasses.replace(
+        base,
+        name=f"{base.name}-CLIPA{suffix}",
+        vision=dataclasses.replace(
+            base.vision, image_size=image_size, norm_pre=False, pool="average", norm_after_pool=True
+        ),
+        text=dataclasses.replace(base.text, context_length=32, vocab_size=32000, causal=False, pool="last"),
+    )
+
+
+def _siglip(
+    name: str,
+    image_size: int,
+    patch: int,
+    tower: tuple[int, int, int, int],
+    vocab_size: int,
+    activations: tuple[Activation, Activation],
+    *,
+    context: int = 64,
+    text_tower: tuple[int, int, int, int] | None = None,
+    projection: bool = True,
+) -> CLIPConfig:
+    """tower: width, depth, heads, MLP width, of both towers unless text_tower says otherwise.
+
+    activations: of the image and the text tower, as open_clip runs them.
+    """
+    return CLIPConfig(
+        name,
+        tower[0],
+        VisionConfig(
+            image_size,
+            patch,
+            *tower,
+            activations[0],
+            layer_norm_eps=1e-6,
+            class_token=False,
+            patch_bias=True,
+            norm_pre=False,
+            pool="attention",
+            projection=False,
+        ),
+        TextConfig(
+            context,
+            vocab_size,
+            *(text_tower or tower),
+            activations[1],
+            layer_norm_eps=1e-6,
+            causal=False,
+            pool="last",
+            projection=projection,
+            projection_bias=projection,
+        ),
+        logit_scale_init=math.log(10),
+        logit_bias_init=-10.0,
+    )
+
+
+_B, _L, _SO, _GOPT = (768, 12, 12, 3072), (1024, 24, 16, 4096), (1152, 27, 16, 4304), (1536, 40, 16, 6144)
+_EXACT: tuple[Activation, Activation] = ("gelu", "gelu")
+_SECOND: tuple[Activation, Activation] = ("gelu", "gelu_tanh")
+_TANH: tuple[Activation, Activation] = ("gelu_tanh", "gelu_tanh")
+_H_TEXT, _BIG_TEXT = (1024, 24, 16), (1280, 32, 20)
+_LARGE = (
+    _clip("ViT-L-14", 768, (224, 14, 1024, 24, 16), (768, 12, 12)),
+    _clip("ViT-H-14", 1024, (224, 14, 1280, 32, 16), _H_TEXT),
+    _clip("ViT-bigG-14", 1280, (224, 14, 1664, 48, 16), _BIG_TEXT, mlp_width=8192),
+)
 PRESETS: dict[str, CLIPConfig] = {
     preset.name: preset
     for preset in (
         _clip("ViT-B-32", 512, (224, 32, 768, 12, 12), (512, 12, 8)),
+        _clip("ViT-B-32-256", 512, (256, 32, 768, 12, 12), (512, 12, 8)),
+        _clip("ViT-B-32-plus-256", 640, (256, 32, 896, 12, 14), (640, 12, 10)),
         _clip("ViT-B-16", 512, (224, 16, 768, 12, 12), (512, 12, 8)),
-        _clip("ViT-L-14", 768, (224, 14, 1024, 24, 16), (768, 12, 12)),
+        _clip("ViT-B-16-plus", 640, (224, 16, 896, 12, 14), (640, 12, 10)),
+        _clip("ViT-B-16-plus-240", 640, (240, 16, 896, 12, 14), (640, 12, 10)),
+        _clip("ViT-S-32", 384, (224, 32, 384, 12, 6), (384, 12, 6)),
+        _clip("ViT-S-32-alt", 256, (224, 32, 384, 12, 6), (256, 10, 4)),
+        _clip("ViT-S-16", 384, (224, 16, 384, 12, 6), (384, 12, 6)),
+        _clip("ViT-S-16-alt", 256, (224, 16, 384, 12, 6), (256, 10, 4)),
+        _clip("ViT-M-32", 512, (224, 32, 512, 12, 8), (512, 12, 8)),
+        _clip("ViT-M-32-alt", 384, (224, 32, 512, 12, 8), (384, 12, 6)),
+        _clip("ViT-M-16", 512, (224, 16, 512, 12, 8), (512, 12, 8)),
+        _clip("ViT-L-16", 768, (224, 16, 1024, 24, 16), (768, 12, 12)),
+        _clip("ViT-L-16-320", 768, (320, 16, 1024, 24, 16), (768, 12, 12)),
+        *_LARGE,
+        _clip("ViT-L-14-280", 768, (280, 14, 1024, 24, 16), (768, 12, 12)),
         _clip("ViT-L-14-336", 768, (336, 14, 1024, 24, 16), (768, 12, 12)),
-        _clip("ViT-H-14", 1024, (224, 14, 1280, 32, 16), (1024, 24, 16)),
-        _clip("ViT-g-14", 1024, (224, 14, 1408, 40, 16), (1024, 24, 16), mlp_width=6144),
-        _clip("ViT-bigG-14", 1280, (224, 14, 1664, 48, 16), (1280, 32, 20), mlp_width=8192),
+        _clip("ViT-H-14-378", 1024, (378, 14, 1280, 32, 16), _H_TEXT),
+        _clip("ViT-H-16", 1024, (224, 16, 1280, 32, 16), _H_TEXT),
+        _clip("ViT-g-14", 1024, (224, 14, 1408, 40, 16), _H_TEXT, mlp_width=6144),
+        _clip("ViT-e-14", 1280, (224, 14, 1792, 56, 16), (1280, 36, 20), mlp_width=15360),
+        *(_clipa(base, size) for base in _LARGE for size in (224, 336)),
+        _clip("ViT-L-14-worldwide", 768, (224, 14, 1024, 24, 16), (768, 12, 12), vocab_size=250100, end_token=1),
+        *(
+            _clip(f"ViT-H-14-worldwide{tag}", 1024, (size, 14, 1280, 32, 16), _H_TEXT, vocab_size=901629, end_token=2)
+            for tag, size in (("", 224), ("-378", 378))
+        ),
+        *(
+            _clip(
+                f"ViT-bigG-14-worldwide{tag}",
+                1280,
+                (size, 14, 1664, 48, 16),
+                _BIG_TEXT,
+                mlp_width=8192,
+                vocab_size=901629,
+                end_token=2,
+            )
+            for tag, size in (("", 224), ("-378", 378))
+        ),
+        # SigLIP, and its second version, which differs in vocabulary and activation.
+        _siglip("ViT-B-16-SigLIP", 224, 16, _B, 32000, _EXACT),
+        *(_siglip(f"ViT-B-16-SigLIP-{size}", size, 16, _B, 32000, _EXACT) for size in (256, 384, 512)),
+        _siglip("ViT-B-16-SigLIP-i18n-256", 256, 16, _B, 250000, _EXACT),
+        *(_siglip(f"ViT-L-16-SigLIP-{size}", size, 16, _L, 32000, _EXACT) for size in (256, 384)),
+        _siglip("ViT-SO400M-14-SigLIP", 224, 14, _SO, 32000, _EXACT, context=16),
+        *(_siglip(f"ViT-SO400M-14-SigLIP-{size}", size, 14, _SO, 32000, _EXACT) for size in (378, 384)),
+        _siglip("ViT-SO400M-16-SigLIP-i18n-256", 256, 16, _SO, 250000, ("gelu_tanh", "gelu"), projection=False),
+        _siglip("ViT-B-32-SigLIP2-256", 256, 32, _B, 256000, _TANH),
+        _siglip("ViT-B-16-SigLIP2", 224, 16, _B, 256000, _SECOND),
+        *(_siglip(f"ViT-B-16-SigLIP2-{size}", size, 16, _B, 256000, _SECOND) for size in (256, 384, 512)),
+        *(_siglip(f"ViT-L-16-SigLIP2-{size}", size, 16, _L, 256000, _SECOND) for size in (256, 384)),
+        _siglip("ViT-L-16-SigLIP2-512", 512, 16, _L, 256000, _TANH),
+        _siglip("ViT-SO400M-14-SigLIP2", 224, 14, _SO, 256000, _SECOND),
+        _siglip("ViT-SO400M-14-SigLIP2-378", 378, 14, _SO, 256000, _SECOND),
+        *(_siglip(f"ViT-SO400M-16-SigLIP2-{size}", size, 16, _SO, 256000, _TANH) for size in (256, 384, 512)),
+        *(
+            _siglip(f"ViT-gopt-16-SigLIP2-{size}", size, 16, _GOPT, 256000, _TANH, text_tower=_SO)
+            for size in (256, 384)
+        ),
         # Small enough to train on a laptop's CPU; for tests, the quickstart and trying things out.
         _clip("tiny", 64, (40, 8, 64, 3, 2), (64, 2, 2)),
         _clip("small", 192, (64, 16, 192, 6, 3), (192, 4, 3)),
@@ -131,18 +179,12 @@ PRESETS: dict[str, CLIPConfig] = {
 
 
 def preset(name: str) -> CLIPConfig:
-    """The architecture called `name` (open_clip's names; the suffix "-quickgelu" swaps the activation).
+    """The architecture called `name` (open_clip's names; for a CLIP the suffix "-quickgelu" swaps the activation).
 
     Raises NegjaxError for an unknown name, listing the known ones.
     """
-    base = name.removesuffix(_QUICKGELU)
-    if base not in PRESETS:
-        known = ", ".join(PRESETS)
-        raise NegjaxError(f"no architecture called {name!r}; there are {known} (each also with {_QUICKGELU})")
-    config = PRESETS[base]
-    return config if base == name else dataclasses.replace(config, name=name, activation="quick_gelu")
-
-
-def for_sigmoid_loss(config: CLIPConfig) -> CLIPConfig:
-    """The same architecture with SigLIP's learned bias and its first scale and bias (Zhai et al. 2023, section 3.2)."""
-    return dataclasses.replace(config, logit_scale_init=math.log(10), logit_bias_init=-10.0)
+    base = name.removesuffix(QUICKGELU)
+    config = PRESETS.get(base)
+    if config is None or (base != name and config.vision.pool != "token"):
+        raise NegjaxError(f"no architecture called {name!r}; there are {', '.join(PRESETS)} (CLIP's also {QUICKGELU})")
+    return config if base == name else dataclasses.replace(with_activation(config, "quick_gelu"), name=name)

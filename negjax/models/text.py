@@ -2,44 +2,54 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
+from negjax.models.architecture import TextConfig
 from negjax.models.layers import Compute, LayerNorm, Linear, Transformer
-from negjax.models.presets import CLIPConfig
 
 
 class TextTower(nnx.Module):
-    """CLIP's causal text transformer, pooled at the end token (the largest id of a row).
+    """CLIP's text transformer, pooled at one token.
 
-    No token sees what follows it, so zeros after the end token never change the embedding: rows may be cut at the
-    longest caption of a batch.
+    Where it is causal and pooled at the end token, no token sees what follows it: padding never changes the embedding,
+    and rows may be cut at the longest caption of a batch (`lengths`).
     """
 
-    def __init__(self, config: CLIPConfig, compute: Compute):
-        text, eps = config.text, config.layer_norm_eps
-        self.tokens = nnx.Param(jnp.zeros((text.vocab_size, text.width)))
-        self.positions = nnx.Param(jnp.zeros((text.context_length, text.width)))
-        self.transformer = Transformer(
-            text.depth,
-            text.width,
-            text.heads,
-            text.mlp_width,
-            causal=True,
-            activation=config.activation,
-            eps=eps,
-            compute=compute,
-        )
-        self.norm_final = LayerNorm(text.width, eps)
-        self.projection = Linear((text.width, config.embed_dim), bias=False)
-        self.compute = compute
+    def __init__(self, config: TextConfig, embed_dim: int, compute: Compute):
+        self.tokens = nnx.Param(jnp.zeros((config.vocab_size, config.width)))
+        self.positions = nnx.Param(jnp.zeros((config.context_length, config.width)))
+        self.transformer = Transformer(config, causal=config.causal, compute=compute)
+        self.norm_final = LayerNorm(config.width, config.layer_norm_eps)
+        bias = config.projection_bias
+        self.projection = Linear((config.width, embed_dim), bias) if config.projection else None
+        self.config = config
 
     def __call__(self, text_BT: jax.Array) -> jax.Array:
         """Token ids [B, T], T <= context length, to embeddings [B, E] (float32, not normalised to unit length)."""
-        length, context = text_BT.shape[1], self.positions.shape[0]
+        pooled_BD = self.norm_final(self.pooled(self.transformer(self.embed(text_BT)), text_BT))
+        return (self.projection(pooled_BD) if self.projection else pooled_BD).astype(jnp.float32)
+
+    def embed(self, text_BT: jax.Array) -> jax.Array:
+        """The first block's input [B, T, D]."""
+        length, context = text_BT.shape[1], self.config.context_length
         if length > context:
             raise ValueError(f"captions of {length} tokens do not fit a context of {context}")
-        x_BTD = self.tokens[...][text_BT] + self.positions[...][:length]
-        x_BTD = self.transformer(x_BTD)
-        end_B = jnp.argmax(text_BT, axis=1)
-        pooled_BD = jnp.take_along_axis(x_BTD, end_B[:, None, None], axis=1)[:, 0]
-        return self.projection(self.norm_final(pooled_BD)).astype(jnp.float32)
+        if length < context and self.config.sees_padding:
+            raise ValueError(f"captions of {length} tokens: this tower reads all {context}, padding included")
+        return self.tokens[...][text_BT] + self.positions[...][:length]
+
+    def pooled(self, x_BTD: jax.Array, text_BT: jax.Array) -> jax.Array:
+        """The token that stands for the caption: [B, D]."""
+        if self.config.pool == "last":
+            return x_BTD[:, -1]
+        end_BT = text_BT if self.config.pool == "argmax" else text_BT == self.config.end_token
+        end_B = jnp.argmax(end_BT, axis=1)
+        return jnp.take_along_axis(x_BTD, end_B[:, None, None], axis=1)[:, 0]
+
+
+def lengths(config: TextConfig, token_NT: np.ndarray) -> np.ndarray:
+    """How many of each row's ids [N, T] decide its embedding: up to the end token, or all of them. int64 [N]."""
+    if config.sees_padding:
+        return np.full(len(token_NT), token_NT.shape[1])
+    return (token_NT if config.pool == "argmax" else token_NT == config.end_token).argmax(axis=1) + 1

@@ -4,51 +4,57 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from negjax.models.layers import Compute, LayerNorm, Linear, Transformer
-from negjax.models.presets import CLIPConfig
+from negjax.models.architecture import VisionConfig
+from negjax.models.layers import AttentionPool, Compute, LayerNorm, Linear, Transformer
 
 
 class VisionTower(nnx.Module):
-    """CLIP's vision transformer: patches, class token, pre-norm blocks, the class token projected to the embedding."""
+    """A vision transformer: patches, pre-norm blocks, one pooled vector, the embedding."""
 
-    def __init__(self, config: CLIPConfig, compute: Compute):
-        vision, eps = config.vision, config.layer_norm_eps
-        self.patch = Linear((vision.patch_size, vision.patch_size, 3, vision.width), bias=False)
-        self.class_token = nnx.Param(jnp.zeros(vision.width))
-        self.positions = nnx.Param(jnp.zeros((vision.tokens, vision.width)))
-        self.norm_pre = LayerNorm(vision.width, eps)
-        self.transformer = Transformer(
-            vision.depth,
-            vision.width,
-            vision.heads,
-            vision.mlp_width,
-            causal=False,
-            activation=config.activation,
-            eps=eps,
-            compute=compute,
-        )
-        self.norm_post = LayerNorm(vision.width, eps)
-        self.projection = Linear((vision.width, config.embed_dim), bias=False)
-        self.config = vision
+    def __init__(self, config: VisionConfig, embed_dim: int, compute: Compute):
+        width, eps = config.width, config.layer_norm_eps
+        self.patch = Linear((config.patch_size, config.patch_size, 3, width), config.patch_bias, inputs=3)
+        self.class_token = nnx.Param(jnp.zeros(width)) if config.class_token else None
+        self.positions = nnx.Param(jnp.zeros((config.tokens, width)))
+        self.norm_pre = LayerNorm(width, eps) if config.norm_pre else None
+        self.transformer = Transformer(config, causal=False, compute=compute)
+        self.norm_post = LayerNorm(width, eps)
+        self.pool = AttentionPool(config) if config.pool == "attention" else None
+        self.projection = Linear((width, embed_dim), bias=False) if config.projection else None
+        self.config = config
         self.compute = compute
 
     def __call__(self, image_BHWC: jax.Array) -> jax.Array:
         """Normalised pixels [B, S, S, 3] to embeddings [B, E] (float32, not normalised to unit length)."""
-        patches_BTD = self.embed_patches(image_BHWC)
-        first_B1D = jnp.broadcast_to(
-            self.class_token[...].astype(patches_BTD.dtype), (len(image_BHWC), 1, self.config.width)
-        )
-        x_BTD = jnp.concatenate([first_B1D, patches_BTD], axis=1)
-        x_BTD = self.norm_pre(x_BTD + self.positions[...].astype(x_BTD.dtype))
-        x_BTD = self.transformer(x_BTD)
-        return self.projection(self.norm_post(x_BTD[:, 0])).astype(jnp.float32)
+        pooled_BD = self.pooled(self.transformer(self.embed(image_BHWC)))
+        return (self.projection(pooled_BD) if self.projection else pooled_BD).astype(jnp.float32)
+
+    def embed(self, image_BHWC: jax.Array) -> jax.Array:
+        """The first block's input [B, T, D]: class token, patches, positions, norm."""
+        x_BTD = self.embed_patches(image_BHWC)
+        if self.class_token is not None:
+            first_D = self.class_token[...].astype(x_BTD.dtype)
+            first_B1D = jnp.broadcast_to(first_D, (len(x_BTD), 1, self.config.width))
+            x_BTD = jnp.concatenate([first_B1D, x_BTD], axis=1)
+        x_BTD = x_BTD + self.positions[...].astype(x_BTD.dtype)
+        return self.norm_pre(x_BTD) if self.norm_pre else x_BTD
 
     def embed_patches(self, image_BHWC: jax.Array) -> jax.Array:
-        """A convolution with stride = patch size, as the matrix product that it is: [B, S, S, 3] -> [B, T-1, D]."""
-        batch, height, width, channels = image_BHWC.shape
-        size = self.config.patch_size
-        rows, columns = height // size, width // size
-        x = image_BHWC.astype(self.compute.dtype).reshape(batch, rows, size, columns, size, channels)
-        x = x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, rows * columns, size * size * channels)
-        kernel = self.patch.kernel[...].reshape(-1, self.config.width)
-        return x @ kernel.astype(x.dtype)
+        """A convolution with stride = patch size, as the matrix product that it is: [B, S, S, 3] -> [B, G * G, D]."""
+        grid, size, batch = self.config.grid, self.config.patch_size, len(image_BHWC)
+        x = image_BHWC[:, : grid * size, : grid * size].astype(self.compute.dtype)
+        x = x.reshape(batch, grid, size, grid, size, 3)
+        x = x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, grid * grid, size * size * 3)
+        x = x @ self.patch.kernel[...].reshape(-1, self.config.width).astype(x.dtype)
+        return x if self.patch.bias is None else x + self.patch.bias[...].astype(x.dtype)
+
+    def pooled(self, x_BTD: jax.Array) -> jax.Array:
+        """The last block's output [B, T, D] as one vector [B, D], normed."""
+        if self.pool:
+            return self.pool(self.norm_post(x_BTD))
+        if self.config.pool == "token":  # the norm works on each token alone
+            return self.norm_post(x_BTD[:, 0])
+        patches_BTD = x_BTD[:, int(self.config.class_token) :]
+        if self.config.norm_after_pool:
+            return self.norm_post(patches_BTD.mean(axis=1))
+        return self.norm_post(patches_BTD).mean(axis=1)

@@ -86,7 +86,7 @@ class Checkpoints:
     ) -> None:
         """Starts to write a checkpoint and returns once the arrays may change, or be donated, again.
 
-        state: "params" and whatever else training needs, trees of jax arrays. meta: JSON-able. metrics:
+        state: "params" and whatever else training needs, trees of arrays. meta: JSON-able. metrics:
         figures of this step, of which `best_metric` counts. Old checkpoints go once this one is whole. Raises
         NegjaxError when this step exists already, and when it or the one before it cannot be written.
         """
@@ -97,11 +97,9 @@ class Checkpoints:
             for name, value in (metrics or {}).items()
             if name == self._best_metric and math.isfinite(value)
         }
-        items = {
-            "params": ocp.args.StandardSave(state["params"]),
-            "training": ocp.args.StandardSave({key: tree for key, tree in state.items() if key != "params"}),
-            "meta": ocp.args.JsonSave(dict(meta)),
-        }
+        items = {"params": ocp.args.StandardSave(state["params"]), "meta": ocp.args.JsonSave(dict(meta))}
+        if rest := {key: tree for key, tree in state.items() if key != "params"}:
+            items["training"] = ocp.args.StandardSave(rest)
         with self._writing():
             if self._manager is None:
                 self._manager = self._open()
@@ -227,7 +225,7 @@ def resolve_step(directory: epath.PathLike, which: str | int) -> int:
         if best is None:
             raise NegjaxError(f"no checkpoint in {checkpoints.directory} was evaluated: use the latest step")
         return best
-    if not str(which).isdigit():
+    if not str(which).isdecimal():
         raise NegjaxError(f"{which!r} is no step: say latest, best or a number")
     return checkpoints.existing(int(which))
 

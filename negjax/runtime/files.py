@@ -2,25 +2,30 @@
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
 from etils import epath
 
 from negjax.errors import NegjaxError
 
 
-def write_atomic(path: epath.PathLike, data: str | bytes) -> None:
-    """Writes `data` (text as UTF-8) to a temporary file beside `path`, then moves it; makes missing folders.
+@contextmanager
+def new_file(path: epath.PathLike) -> Iterator[IO[bytes]]:
+    """A file to write to under a temporary name beside `path`, to which it is moved at the end; makes missing folders.
 
-    What stood at `path` before stays until then. Raises NegjaxError when it cannot be written.
+    After an error nothing of it stays. What stood at `path` before stays until then. Raises NegjaxError when it cannot
+    be written.
     """
     target = epath.Path(path)
-    content = data.encode() if isinstance(data, str) else data
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 if is_local(target):
                     os.fsync(file.fileno())
@@ -29,6 +34,27 @@ def write_atomic(path: epath.PathLike, data: str | bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise NegjaxError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def write_atomic(path: epath.PathLike, data: str | bytes) -> None:
+    """Writes `data` (text as UTF-8) as `new_file` does."""
+    with new_file(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+def check_writable(folder: epath.PathLike) -> None:
+    """Raises NegjaxError when a local folder cannot be made or written to; makes nothing.
+
+    For long work whose results come at the end.
+    """
+    if not is_local(folder):
+        return
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        reason = "may not be written to" if place.is_dir() else "is not a folder"
+        raise NegjaxError(f"cannot write to {folder}: {place} {reason}")
 
 
 def is_local(path: epath.PathLike) -> bool:

@@ -1,12 +1,13 @@
 """The training loop, from top to bottom: data, state, restart, steps, evaluation, checkpoints."""
 
 import logging
+import os
 import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from negjax.config import Experiment
 from negjax.datasets.store import open_set
 from negjax.errors import NegjaxError
 from negjax.input.pipeline import Shard, batches, group_size
-from negjax.models.loaded import LoadedModel
-from negjax.models.presets import to_dict
+from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.mesh import local_rows, make_mesh, put_batch, replicated
 from negjax.runtime.metrics import MetricsLog, Progress
+from negjax.tokenizer import Tokenizer
 from negjax.training.optimizer import make_optimizer, schedule, trainable
 from negjax.training.step import make_step, new_state
 from negjax.training.workdir import claim
@@ -45,6 +46,7 @@ def train(experiment: Experiment, model: LoadedModel, workdir: Path, evaluate: E
     SIGTERM, once a checkpoint is saved.
     """
     claim(workdir, experiment)
+    model = replace(model, stored={})  # that says of the start's weights
     mesh = make_mesh()
     optim, steps = experiment.optim, experiment.steps
 
@@ -53,7 +55,7 @@ def train(experiment: Experiment, model: LoadedModel, workdir: Path, evaluate: E
     learns = trainable(model.params, optim.freeze)
     state = jax.device_put(new_state(model.params, optimizer), replicated(mesh))
     step_fn = jax.jit(
-        make_step(experiment.sources, model.config, model.preprocess, model.compute, optimizer, learns),
+        make_step(experiment.sources, model.config, model.preprocess, model.compute, optimizer, learns, mesh.size),
         donate_argnums=0,
     )
     learning_rate = schedule(optim, steps)
@@ -75,12 +77,7 @@ def train(experiment: Experiment, model: LoadedModel, workdir: Path, evaluate: E
         stream = _stream(experiment, model, mesh, first)
         progress = stack.enter_context(Progress(steps, first))
         stopping = stack.enter_context(_stop_signal())
-        meta = {
-            "arch": to_dict(model.config),
-            "preprocess": asdict(model.preprocess),
-            "tokenizer": "clip",
-            "config": experiment.to_dict(),
-        }
+        meta = to_meta(model) | {"config": experiment.to_dict()}
         pending: tuple[int, dict[str, jax.Array]] | None = None
         meter = _Meter(sum(source.batch_size for source in experiment.sources.values()))
 
@@ -131,9 +128,11 @@ def _stream(
             preprocess=model.preprocess,
             tokenizer=model.tokenizer,
             context_length=model.config.text.context_length,
+            trim=isinstance(model.tokenizer, Tokenizer) and not model.config.text.sees_padding,
             seed=experiment.seed * 1000 + number,
             first_step=first,
             shard=Shard(rows.start, rows.stop),
+            threads=max(1, (os.cpu_count() or 1) // len(experiment.sources)),
         )
     waiting: deque[dict[str, Any]] = deque()
     while True:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 from typing import Any
 
 import jax
@@ -11,8 +12,8 @@ import optax
 from negjax.config import Source
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
+from negjax.models.architecture import CLIPConfig
 from negjax.models.layers import Compute
-from negjax.models.presets import CLIPConfig
 from negjax.objectives.contrastive import contrastive_loss
 from negjax.objectives.mcq import mcq_loss
 from negjax.objectives.sigmoid import sigmoid_loss
@@ -35,36 +36,61 @@ def loss_and_metrics(
     config: CLIPConfig,
     preprocess: Preprocess,
     compute: Compute,
+    shards: int = 1,
 ) -> tuple[jax.Array, Metrics]:
     """The sum over sources and objectives of weight x loss, and each unweighted loss and accuracy by name.
 
-    Each image is encoded once, however many objectives of its source use it.
+    Each image is encoded once, however many objectives of its source use it; the image tower runs once for all sources,
+    the text tower once for each caption length. shards: over how many devices the rows of a batch are split.
     """
     scale = jnp.exp(params["logit_scale"])
     total = jnp.zeros(())
     metrics: Metrics = {}
+    pixels = {name: batches[name]["image"] for name in sources}
+    images = _encode(pixels, shards, lambda x: clip.encode_image(config, params, normalise(x, preprocess), compute))
+    tokens = {}
     for name, source in sources.items():
-        batch = batches[name]
-        image_BE = clip.encode_image(config, params, normalise(batch["image"], preprocess), compute)
-        parts = []
         if source.contrastive or source.sigmoid:
-            text_BE = clip.encode_text(config, params, batch["text"], compute)
-        if source.contrastive:
-            parts.append(("contrastive", source.contrastive, contrastive_loss(image_BE, text_BE, scale)))
-        if source.sigmoid:
-            parts.append(("sigmoid", source.sigmoid, sigmoid_loss(image_BE, text_BE, scale, params["logit_bias"])))
+            tokens[name, "text"] = batches[name]["text"]
         if source.mcq:
-            options = batch["options"]
-            option_BOE = clip.encode_text(config, params, options.reshape(-1, options.shape[-1]), compute)
-            option_BOE = option_BOE.reshape(*options.shape[:2], -1)
+            options = batches[name]["options"]
+            tokens[name, "options"] = options.reshape(-1, options.shape[-1])
+    texts = _encode(tokens, shards, lambda x: clip.encode_text(config, params, x, compute))
+    for name, source in sources.items():
+        image_BE, parts = images[name], []
+        if source.contrastive:
+            parts.append(("contrastive", source.contrastive, contrastive_loss(image_BE, texts[name, "text"], scale)))
+        if source.sigmoid:
+            bias = params["logit_bias"]
+            parts.append(("sigmoid", source.sigmoid, sigmoid_loss(image_BE, texts[name, "text"], scale, bias)))
+        if source.mcq:
+            options = batches[name]["options"]
+            option_BOE = texts[name, "options"].reshape(*options.shape[:2], -1)
             # Consecutive rows of a group share their options, which are encoded once.
             option_BOE = jnp.repeat(option_BOE, len(image_BE) // len(options), axis=0)
-            parts.append(("mcq", source.mcq, mcq_loss(image_BE, option_BOE, batch["answer"], scale)))
+            parts.append(("mcq", source.mcq, mcq_loss(image_BE, option_BOE, batches[name]["answer"], scale)))
         for objective, weight, (loss, extra) in parts:
             total += weight * loss
             metrics[f"{name}/{objective}"] = loss
             metrics |= {f"{name}/{objective}_{key}": value for key, value in extra.items()}
     return total, metrics | {"loss": total}
+
+
+def _encode(inputs: Mapping[Any, jax.Array], shards: int, tower: Callable[[jax.Array], jax.Array]) -> dict:
+    """The embeddings of several batches, those whose rows have one shape in a single run of the tower.
+
+    Batches are joined within each device's rows, so that no row moves to another device.
+    """
+    found = {}
+    for shape in dict.fromkeys(batch.shape[1:] for batch in inputs.values()):
+        alike = {name: batch for name, batch in inputs.items() if batch.shape[1:] == shape}
+        parts = [batch.reshape(shards, -1, *shape) for batch in alike.values()]
+        joined = jnp.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        embedding = tower(joined.reshape(-1, *shape)).reshape(shards, joined.shape[1], -1)
+        ends = list(accumulate(part.shape[1] for part in parts))[:-1]
+        for (name, batch), rows in zip(alike.items(), jnp.split(embedding, ends, axis=1)):
+            found[name] = rows.reshape(len(batch), -1)
+    return found
 
 
 def make_step(
@@ -74,14 +100,26 @@ def make_step(
     compute: Compute,
     optimizer: optax.GradientTransformation,
     learns: Any,
+    shards: int = 1,
 ) -> Callable[[State, Batches], tuple[State, Metrics]]:
-    """The step as a pure function, to be compiled. learns: tree of True for the parameters that learn."""
+    """The step as a pure function, to be compiled. learns: tree of True for the parameters that learn.
+
+    shards: over how many devices the rows of a batch are split.
+    """
     # CLIP's bound on the temperature; SigLIP has none.
     softmax = any(source.contrastive or source.mcq for source in sources.values())
 
     def loss_fn(params: clip.Params, batches: Batches) -> tuple[jax.Array, Metrics]:
         params = jax.tree.map(lambda p, learn: p if learn else jax.lax.stop_gradient(p), params, learns)
-        return loss_and_metrics(params, batches, sources=sources, config=config, preprocess=preprocess, compute=compute)
+        return loss_and_metrics(
+            params,
+            batches,
+            sources=sources,
+            config=config,
+            preprocess=preprocess,
+            compute=compute,
+            shards=shards,
+        )
 
     def step(state: State, batches: Batches) -> tuple[State, Metrics]:
         grads, metrics = jax.grad(loss_fn, has_aux=True)(state["params"], batches)

@@ -13,19 +13,24 @@ FREE = ("data_dir", "evaluation", "log_every", "checkpoint_every", "keep")
 
 
 def claim(workdir: Path, experiment: Experiment) -> None:
-    """Writes WORKDIR/config.json. Raises NegjaxError, naming a setting, where another experiment's stands there."""
+    """Writes WORKDIR/config.json. Raises NegjaxError as `check`, and where the workdir cannot be written to."""
+    check(workdir, experiment)
+    write_atomic(workdir / "config.json", json.dumps(experiment.to_dict(), indent=2) + "\n")
+
+
+def check(workdir: Path, experiment: Experiment) -> None:
+    """Raises NegjaxError, naming a setting, where another experiment's config.json stands. Writes nothing."""
     path = workdir / "config.json"
-    wanted = experiment.to_dict()
+    if workdir.exists() and not workdir.is_dir():
+        raise NegjaxError(f"--workdir {workdir} is not a folder: use another one")
     if path.exists():
         try:
             found = json.loads(path.read_text())
         except ValueError as error:
             raise NegjaxError(f"{path} is not valid JSON: mend it or use another --workdir") from error
-        differing = _first_difference(found, json.loads(json.dumps(wanted)))
+        differing = _first_difference(found, json.loads(json.dumps(experiment.to_dict())))
         if differing:
             raise NegjaxError(f"{workdir} holds another experiment ({differing}): use another --workdir")
-    workdir.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps(wanted, indent=2) + "\n")
 
 
 def _first_difference(found: Any, wanted: Any, where: str = "config") -> str:

@@ -1,52 +1,41 @@
-"""A model from what `negjax train` wrote, with everything that was stored beside its weights."""
+"""A model from whatever holds one: what `negjax train` and `negjax convert` wrote, PyTorch weights, or a name."""
 
-import dataclasses
 import hashlib
-from typing import Any
 
 import jax
 import numpy as np
 from etils import epath
 
 from negjax.errors import NegjaxError
-from negjax.media.images import Preprocess
+from negjax.models.architecture import from_dict, with_activation
 from negjax.models.clip import Params, abstract_params
-from negjax.models.loaded import LoadedModel
-from negjax.models.presets import from_dict
+from negjax.models.loaded import LoadedModel, from_meta
+from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints, resolve_step
-from negjax.tokenizer import NAME, Tokenizer
+from negjax.weights.hub import download
+from negjax.weights.pytorch import read_pytorch
 
 
-def read_model(path: epath.PathLike, step: str | int = "latest", activation: str | None = None) -> LoadedModel:
-    """The model of a training workdir, of its checkpoints/, or of a single checkpoint in there.
+def read_model(
+    path: epath.PathLike, step: str | int = "latest", *, arch: str = "", activation: str = ""
+) -> LoadedModel:
+    """The model of a training workdir, its checkpoints/ or one checkpoint in there; of PyTorch weights, a file or a
+    folder; of "hf-hub:ORG/NAME" or "open_clip:ARCH/TAG", which are downloaded by those libraries.
 
-    step: "latest", "best" or a number. activation: what the caller takes the model's to be; another one in the
-    checkpoint is an error. The architecture is the checkpoint's own. Raises NegjaxError when there is no such
-    checkpoint, or it is damaged.
+    step: "latest", "best" or a number, of a workdir. arch: a preset (or open_clip config) for weights that do not say
+    theirs; a checkpoint does, and must agree. activation: compute with this one, whatever the weights were made with;
+    `info` then has activation_of_weights. Raises NegjaxError when there is no such model, it is damaged, or its
+    activation is not known.
     """
-    directory, step = _find(path, step)
-    checkpoints = Checkpoints(directory)
-    meta = checkpoints.read_meta(step)
-    where = f"checkpoint {checkpoints.directory / str(step)}"
-    try:
-        config = from_dict(meta["arch"])
-        preprocess = _preprocess(meta["preprocess"])
-        tokenizer = meta["tokenizer"]
-    except (KeyError, TypeError) as error:
-        raise NegjaxError(f"{where} was not written by this version of negjax ({error})") from error
-    if tokenizer != NAME:
-        raise NegjaxError(f"{where} is for the tokenizer {tokenizer!r}; there is only {NAME!r}")
-    if activation not in (None, config.activation):
-        raise NegjaxError(f"{where} was trained with activation {config.activation}, not {activation}")
-    params = checkpoints.restore_params(step, abstract_params(config))
-    info = {
-        "arch": config.name,
-        "activation": config.activation,
-        "source": str(path),
-        "step": step,
-        "sha256": fingerprint(params),
-    }
-    return LoadedModel(config, params, preprocess, Tokenizer(config.text.context_length), info)
+    named = str(path)
+    if named.startswith(("hf-hub:", "open_clip:")):
+        file, known_arch = download(named)
+        return _called(read_pytorch(file, arch or known_arch, activation), named)
+    place = epath.Path(path)
+    if not place.exists():
+        raise NegjaxError(f"there is no {path}: give a workdir of `negjax train`, a checkpoint, or PyTorch weights")
+    found = _checkpoint(place, step)
+    return read_pytorch(path, arch, activation) if found is None else _read(*found, str(path), arch, activation)
 
 
 def fingerprint(params: Params) -> str:
@@ -54,31 +43,56 @@ def fingerprint(params: Params) -> str:
     leaves = {"/".join(entry.key for entry in path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
     total = hashlib.sha256()
     for name in sorted(leaves):
-        total.update(np.asarray(leaves[name]).tobytes())
+        total.update(np.ascontiguousarray(leaves[name]).data)
     return total.hexdigest()
 
 
-def _find(path: epath.PathLike, step: str | int) -> tuple[epath.Path, int]:
-    """The directory of checkpoints and the step that are meant."""
-    place = epath.Path(path)
-    if not place.exists():
-        raise NegjaxError(f"there is no {path}: give the workdir of a `negjax train`, or a checkpoint in it")
+def _called(model: LoadedModel, source: str) -> LoadedModel:
+    model.info["source"] = source
+    return model
+
+
+def _read(directory: epath.Path, step: int, path: str, arch: str, activation: str) -> LoadedModel:
+    checkpoints = Checkpoints(directory)
+    meta = checkpoints.read_meta(step)
+    where = f"checkpoint {checkpoints.directory / str(step)}"
+    try:
+        model = from_meta(meta, {})
+    except NegjaxError as error:
+        raise NegjaxError(f"{where}: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise NegjaxError(f"{where} was not written by this version of negjax ({error})") from error
+    recorded = model.config.activation
+    if arch and (arch != model.config.name or preset(arch).activation != recorded):
+        raise NegjaxError(f"{where} holds {model.config.name} with activation {recorded}, not {arch}: leave --arch out")
+    model.params = checkpoints.restore_params(step, abstract_params(from_dict(meta["arch"])))
+    if activation:
+        model.config = with_activation(model.config, activation)
+    model.info = {
+        "arch": model.config.name,
+        "activation": model.config.activation,
+        "source": path,
+        "step": step,
+        "sha256": fingerprint(model.params),
+    }
+    if model.config.activation != (trained := model.origin.get("activation", recorded)):
+        model.info["activation_of_weights"] = trained
+    if model.origin:
+        model.info["origin"] = model.origin
+    return model
+
+
+def _checkpoint(place: epath.Path, step: str | int) -> tuple[epath.Path, int] | None:
+    """The directory of checkpoints and the step that are meant; None where there are none."""
     if not place.is_dir():
-        raise NegjaxError(f"{path} is a file: only workdirs of `negjax train` and checkpoints in them can be read")
+        return None
     if (place / "checkpoints").is_dir():
         return place / "checkpoints", resolve_step(place / "checkpoints", step)
     if Checkpoints(place).steps():
         return place, resolve_step(place, step)
     own = place.absolute().name
-    if own.isdigit() and int(own) in Checkpoints(place.absolute().parent).steps():
+    if own.isdecimal() and int(own) in Checkpoints(place.absolute().parent).steps():
         if str(step) not in ("latest", own):
-            raise NegjaxError(f"{path} is the checkpoint of step {own}, not {step}: give its workdir instead")
+            raise NegjaxError(f"{place} is the checkpoint of step {own}, not {step}: give its workdir instead")
         return place.absolute().parent, int(own)
-    raise NegjaxError(f"{path} holds no checkpoints: give the workdir of a `negjax train`, or a checkpoint in it")
-
-
-def _preprocess(stored: dict[str, Any]) -> Preprocess:
-    fields = {field.name for field in dataclasses.fields(Preprocess)}
-    if stored.keys() != fields:
-        raise KeyError(f"preprocess has {', '.join(sorted(stored))} instead of {', '.join(sorted(fields))}")
-    return Preprocess(**stored | {name: tuple(stored[name]) for name in ("mean", "std")})
+    return None

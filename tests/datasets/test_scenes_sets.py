@@ -111,12 +111,14 @@ def test_held_out_pairs_are_never_together_in_training(scenes, shown):
     met: set[frozenset[str]] = set()
     for name in TRAINING:
         for row in rows(scenes, name):
-            texts = [*row.get("captions", []), *row.get("negated_captions", []), *row.get("options", [])]
-            words = named(" ; ".join(texts)) | set(row.get("negative_objects", []))
-            assert words
-            met |= pairs(words) | pairs(shown[row["media_sha256"]])
+            picture = shown[row["media_sha256"]]
+            said = named(" ; ".join([*row.get("captions", []), *row.get("negated_captions", [])]))
+            said |= set(row.get("negative_objects", []))
+            asked = named(" ; ".join(row.get("options", [])))
+            assert said | asked
+            met |= pairs(picture | said) | pairs(asked)
             if name != "scenes_balanced":  # whose questions are also asked of pictures of other things
-                met |= pairs(words | shown[row["media_sha256"]])
+                met |= pairs(picture | said | asked)
     assert not met & held_out()
     assert len(met) > 0.9 * len(World(SEED).trained)
 

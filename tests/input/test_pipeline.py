@@ -35,6 +35,7 @@ def read(
         source,
         preprocess=PREPROCESS,
         tokenizer=Tokenizer(),
+        trim=True,
         context_length=context,
         seed=seed,
         first_step=first,

@@ -10,16 +10,17 @@ import pytest
 
 from negjax.errors import NegjaxError
 from negjax.models import clip
+from negjax.models.architecture import TextConfig, VisionConfig, from_dict, to_dict, with_activation
 from negjax.models.init import init_params
 from negjax.models.layers import Compute
-from negjax.models.presets import PRESETS, TextConfig, VisionConfig, from_dict, preset, to_dict
+from negjax.models.presets import PRESETS, preset
 
 SMALL = dataclasses.replace(
     preset("tiny"),
     name="test",
     embed_dim=12,
-    vision=VisionConfig(image_size=12, patch_size=4, width=24, depth=2, heads=3, mlp_width=40),
-    text=TextConfig(context_length=16, vocab_size=50, width=16, depth=2, heads=2, mlp_width=30),
+    vision=VisionConfig(image_size=12, patch_size=4, width=24, depth=2, heads=3, mlp_width=40, activation="gelu"),
+    text=TextConfig(context_length=16, vocab_size=50, width=16, depth=2, heads=2, mlp_width=30, activation="gelu"),
 )
 
 
@@ -47,6 +48,8 @@ def norm(x, p, eps):
 def act(x, name):
     if name == "quick_gelu":
         return x / (1 + np.exp(-1.702 * x))
+    if name == "gelu_tanh":
+        return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
     return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
 
 
@@ -73,7 +76,7 @@ def transformer(x, p, heads, causal, activation, eps):
 
 
 def numpy_image(config, params, image):
-    p, size, eps = params["visual"], config.vision.patch_size, config.layer_norm_eps
+    p, size, eps = params["visual"], config.vision.patch_size, config.vision.layer_norm_eps
     rows = []
     for picture in image:
         tokens = [p["class_token"]]
@@ -82,24 +85,24 @@ def numpy_image(config, params, image):
                 patch = picture[top : top + size, left : left + size]
                 tokens.append(np.einsum("hwc,hwcd->d", patch, p["patch"]["kernel"]))
         x = norm(np.stack(tokens) + p["positions"], p["norm_pre"], eps)
-        x = transformer(x, p["transformer"], config.vision.heads, False, config.activation, eps)
+        x = transformer(x, p["transformer"], config.vision.heads, False, config.vision.activation, eps)
         rows.append(norm(x[0], p["norm_post"], eps) @ p["projection"]["kernel"])
     return np.stack(rows)
 
 
 def numpy_text(config, params, text):
-    p, eps = params["text"], config.layer_norm_eps
+    p, eps = params["text"], config.text.layer_norm_eps
     rows = []
     for ids in text:
         x = p["tokens"][ids] + p["positions"]
-        x = transformer(x, p["transformer"], config.text.heads, True, config.activation, eps)
+        x = transformer(x, p["transformer"], config.text.heads, True, config.text.activation, eps)
         rows.append(norm(x[list(ids).index(49)], p["norm_final"], eps) @ p["projection"]["kernel"])
     return np.stack(rows)
 
 
-@pytest.mark.parametrize("activation", ["gelu", "quick_gelu"])
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "quick_gelu", "quick_gelu/gelu"])
 def test_towers_equal_numpy(inputs, activation):
-    config = dataclasses.replace(SMALL, activation=activation)
+    config = with_activation(SMALL, activation)
     params, (image, text) = random_params(config), inputs
     wide = jax.tree.map(np.float64, params)
     with jax.default_matmul_precision("float32"):
@@ -113,9 +116,26 @@ def test_towers_equal_numpy(inputs, activation):
 
 def test_activation_matters(inputs):
     params, (image, _) = random_params(SMALL), inputs
-    quick = dataclasses.replace(SMALL, activation="quick_gelu")
+    quick = with_activation(SMALL, "quick_gelu")
     difference = clip.encode_image(quick, params, image) - clip.encode_image(SMALL, params, image)
     assert np.abs(difference).max() > 1e-3
+
+
+def test_more_than_ten_blocks_run_in_order(inputs):
+    """Where names are sorted as text, block 10 comes before block 2."""
+    deep = dataclasses.replace(
+        SMALL, vision=dataclasses.replace(SMALL.vision, depth=12), text=dataclasses.replace(SMALL.text, depth=12)
+    )
+    params, (image, text) = random_params(deep), inputs
+    wide = jax.tree.map(np.float64, params)
+    with jax.default_matmul_precision("float32"):
+        for compute in (Compute(), Compute(scan=True)):
+            np.testing.assert_allclose(
+                clip.encode_image(deep, params, image, compute), numpy_image(deep, wide, image), atol=2e-4, rtol=1e-4
+            )
+            np.testing.assert_allclose(
+                clip.encode_text(deep, params, text, compute), numpy_text(deep, wide, text), atol=2e-4, rtol=1e-4
+            )
 
 
 def test_padding_after_the_end_token_changes_nothing(inputs):
@@ -192,7 +212,7 @@ def test_presets_by_name():
     with pytest.raises(NegjaxError, match="ViT-B-32"):
         preset("ViT-B-33")
     with pytest.raises(NegjaxError, match="swish"):
-        dataclasses.replace(SMALL, activation="swish")
+        with_activation(SMALL, "swish")
 
 
 def test_a_caption_longer_than_the_context_is_an_error():

@@ -9,17 +9,20 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from negjax.media.images import Preprocess
+from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, for_sigmoid_loss
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
-from negjax.models.presets import CLIPConfig, TextConfig, VisionConfig, for_sigmoid_loss, preset
+from negjax.models.presets import preset
 from negjax.tokenizer import VOCAB_SIZE, Tokenizer
 
 CONFIG = dataclasses.replace(
     preset("tiny"),
     name="mini",
     embed_dim=12,
-    vision=VisionConfig(image_size=16, patch_size=8, width=24, depth=2, heads=3, mlp_width=40),
-    text=TextConfig(context_length=32, vocab_size=VOCAB_SIZE, width=16, depth=1, heads=2, mlp_width=30),
+    vision=VisionConfig(image_size=16, patch_size=8, width=24, depth=2, heads=3, mlp_width=40, activation="gelu"),
+    text=TextConfig(
+        context_length=32, vocab_size=VOCAB_SIZE, width=16, depth=1, heads=2, mlp_width=30, activation="gelu"
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 """The training step: losses against NumPy, eight devices against one, and what may and may not change."""
 
 import math
+import re
 from functools import lru_cache
 
 import jax
@@ -50,9 +51,11 @@ def batch() -> dict:
     return made
 
 
-def value_and_grad(config, sources: dict = SOURCES, compute: Compute = Compute()):
+def value_and_grad(config, sources: dict = SOURCES, compute: Compute = Compute(), shards: int = 1):
+    how = {"sources": sources, "config": config, "preprocess": PREPROCESS, "compute": compute, "shards": shards}
+
     def loss(params, batch):
-        return loss_and_metrics(params, batch, sources=sources, config=config, preprocess=PREPROCESS, compute=compute)
+        return loss_and_metrics(params, batch, **how)
 
     return jax.jit(jax.value_and_grad(loss, has_aux=True))
 
@@ -128,9 +131,21 @@ def test_losses_equal_numpy(config, params, batch, alone):
     assert loss == metrics["loss"]
 
 
+def test_the_text_tower_runs_once_for_captions_of_one_length(config, params, batch, alone):
+    longer = {**batch, "pairs": {**batch["pairs"], "text": np.pad(batch["pairs"]["text"], ((0, 0), (0, 8)))}}
+    one, two = (value_and_grad(config).lower(params, each).compile() for each in (longer, batch))
+    assert one.as_text().count("dot(") < two.as_text().count("dot(")
+    (loss, _), grads = one(params, longer)
+    assert loss == pytest.approx(alone[0], rel=1e-6)
+    assert_close(grads, alone[2], 2e-5)
+
+
 def test_eight_devices_give_the_loss_and_gradients_of_one(config, params, batch, alone):
     assert jax.device_count() == 8
-    (loss, metrics), grads = value_and_grad(config)(*on(make_mesh(), params, batch))
+    compiled = value_and_grad(config, shards=8).lower(*on(make_mesh(), params, batch)).compile()
+    # The images of both sources go through one tower, and yet no row moves to another device for it.
+    assert not re.search("all-to-all|collective-permute", compiled.as_text())
+    (loss, metrics), grads = compiled(*on(make_mesh(), params, batch))
     assert loss == pytest.approx(alone[0], rel=1e-6)
     assert {name: float(value) for name, value in metrics.items()} == pytest.approx(
         {name: float(value) for name, value in alone[1].items()}, rel=1e-5

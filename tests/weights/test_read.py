@@ -15,8 +15,9 @@ from PIL import Image
 import negjax
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, to_pixels
+from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, to_dict
 from negjax.models.init import init_params
-from negjax.models.presets import CLIPConfig, TextConfig, VisionConfig, preset, to_dict
+from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.tokenizer import VOCAB_SIZE, Tokenizer
 from negjax.weights.read import fingerprint, read_model
@@ -25,14 +26,38 @@ CONFIG = dataclasses.replace(
     preset("tiny-quickgelu"),
     name="mini",
     embed_dim=12,
-    vision=VisionConfig(image_size=16, patch_size=8, width=24, depth=1, heads=3, mlp_width=40),
-    text=TextConfig(context_length=24, vocab_size=VOCAB_SIZE, width=16, depth=1, heads=2, mlp_width=30),
-    layer_norm_eps=1e-6,
+    vision=VisionConfig(
+        image_size=16,
+        patch_size=8,
+        width=24,
+        depth=1,
+        heads=3,
+        mlp_width=40,
+        activation="quick_gelu",
+        layer_norm_eps=1e-6,
+    ),
+    text=TextConfig(
+        context_length=24,
+        vocab_size=VOCAB_SIZE,
+        width=16,
+        depth=1,
+        heads=2,
+        mlp_width=30,
+        activation="quick_gelu",
+        layer_norm_eps=1e-6,
+    ),
 )
 PREPROCESS = Preprocess(
     size=16, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4), interpolation="bilinear", resize_mode="squash"
 )
-META = {"arch": to_dict(CONFIG), "preprocess": asdict(PREPROCESS), "tokenizer": "clip", "config": {}}
+META = {
+    "arch": to_dict(CONFIG),
+    "preprocess": asdict(PREPROCESS),
+    "tokenizer": {"kind": "clip"},
+    "origin": {},
+    "stored": {},
+    "config": {},
+}
 
 
 def save(workdir: Path, steps: dict[int, float], meta: dict = META, config: CLIPConfig = CONFIG) -> Path:
@@ -93,15 +118,22 @@ def test_the_fingerprint_is_of_the_weights(workdir):
 
 
 def test_the_activation_is_the_checkpoints(workdir):
-    assert read_model(workdir, activation="quick_gelu").config.activation == "quick_gelu"
-    with pytest.raises(NegjaxError, match=r"checkpoints/11 was trained with activation quick_gelu, not gelu"):
-        read_model(workdir, activation="gelu")
+    model = read_model(workdir, activation="quick_gelu")
+    assert model.config.activation == "quick_gelu"
+    assert "activation_of_weights" not in model.info
+    other = read_model(workdir, activation="gelu")
+    assert other.config.activation == other.info["activation"] == "gelu"
+    assert other.info["activation_of_weights"] == "quick_gelu"
+    with pytest.raises(NegjaxError, match=r"checkpoints/11 holds mini with activation quick_gelu, not ViT-B-32"):
+        read_model(workdir, arch="ViT-B-32")
+    with pytest.raises(NegjaxError, match="activation is 'swish'"):
+        read_model(workdir, activation="swish")
 
 
 def test_what_is_no_model(workdir, tmp_path):
-    with pytest.raises(NegjaxError, match=r"there is no .*nowhere: give the workdir"):
+    with pytest.raises(NegjaxError, match=r"there is no .*nowhere: give a workdir"):
         read_model(tmp_path / "nowhere")
-    with pytest.raises(NegjaxError, match="holds no checkpoints"):
+    with pytest.raises(NegjaxError, match="holds neither checkpoints of negjax nor weights"):
         read_model(tmp_path)
     (tmp_path / "weights.pt").write_bytes(b"x")
     with pytest.raises(NegjaxError, match=r"weights\.pt"):
@@ -116,7 +148,7 @@ def test_what_is_no_model(workdir, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tokenizer": "sentencepiece"}, "is for the tokenizer 'sentencepiece'; there is only 'clip'"),
+        ({"tokenizer": {"kind": "words"}}, "'words' is no kind of tokenizer"),
         ({"preprocess": {"size": 16}}, "was not written by this version of negjax"),
         ({"arch": {**to_dict(CONFIG), "pooling": "mean"}}, "not an architecture of this version of negjax: .*pooling"),
         ({"arch": {**to_dict(CONFIG), "embed_dim": 13}}, "is of another model or optimizer: .*projection"),

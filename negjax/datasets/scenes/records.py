@@ -52,7 +52,8 @@ def negated(scene: Scene, world: World, writer: Writer, count: int) -> Record:
     }
 
 
-def _asked(scene: Scene, question: Question, group: int) -> Record:
+def asked(scene: Scene, question: Question, group: int) -> Record:
+    """A picture and a question about it."""
     return {
         "media": scene.png,
         "group": group,
@@ -72,7 +73,7 @@ def mcq_training(pool: Sequence[Scene], world: World, writer: Writer) -> Iterato
         kind = TRAINING_KINDS[number % len(TRAINING_KINDS)]
         first, second = writer.shuffled(scene.names)[:2]
         (absent,) = world.absent(scene.names, writer.rng, training=True)
-        yield _asked(scene, mcq(kind, (first, second), absent, varied(writer), writer.rng), number)
+        yield asked(scene, mcq(kind, (first, second), absent, varied(writer), writer.rng), number)
 
 
 def mcq_testing(pool: Sequence[Scene], world: World, rng: np.random.Generator, count: int) -> Iterator[Record]:
@@ -82,13 +83,18 @@ def mcq_testing(pool: Sequence[Scene], world: World, rng: np.random.Generator, c
         first, second = (scene.names[i] for i in rng.permutation(len(scene.names))[:2])
         (absent,) = world.absent(scene.names, rng, training=False)
         question = mcq(MCQ_KINDS[number % len(MCQ_KINDS)], (first, second), absent, NEGBENCH, rng)
-        yield _asked(scene, question, number)
+        yield asked(scene, question, number)
+
+
+def balanced(scene: Scene, question: Question, group: int, world: World, writer: Writer, count: int) -> Record:
+    """A training picture with its captions, as `negcap`, and a question of a truth table: one image serves both."""
+    return negcap(scene, world, writer, count) | asked(scene, question, group)
 
 
 def truth_tables(
     pool: Sequence[Scene], pairs: Sequence[tuple[str, str]], writer: Writer, count: int, reuse: int
-) -> Iterator[Record]:
-    """`count` groups of four questions about a pair (A, B), one picture for each of CELLS.
+) -> Iterator[tuple[Scene, Question, int]]:
+    """`count` groups of four questions about a pair (A, B), one picture for each of CELLS, and the group's number.
 
     A picture stands in at most `reuse` groups. Raises ValueError when the pool runs out.
     """
@@ -113,7 +119,7 @@ def truth_tables(
         for question in questions:
             chosen = rng.choice(np.flatnonzero(cells[question.kind]))
             uses[chosen] += 1
-            yield _asked(pool[chosen], question, group)
+            yield pool[chosen], question, group
         group += 1
         if group == count:
             return

@@ -77,7 +77,9 @@ class _Build:
         self.write_training("scenes_negcap", negcap, ["captions", "negated_captions"])
         self.write_training("scenes_negmcq", records.mcq_training(pool, self.world, writer), ["question"])
         groups = records.truth_tables(pool, self.world.trained, writer, size.finetuning // 4, size.reuse)
-        self.write_training("scenes_balanced", groups, ["question"], group_size=len(CELLS))
+        both = (records.balanced(*row, self.world, writer, size.captions) for row in groups)
+        fields = ["captions", "negated_captions", "question"]
+        self.write_training("scenes_balanced", both, fields, group_size=len(CELLS))
 
     def testing(self) -> None:
         size, rng = self.size, self.rng("testing")
@@ -98,7 +100,8 @@ class _Build:
         questions = records.mcq_testing(pool, self.world, rng, size.questions)
         self.write("scenes_mcq", questions, ["question"], task_kind="mcq", negated=True)
         groups = records.truth_tables(pool, self.world.held_out, writer, size.groups, size.reuse)
-        self.write("scenes_truth_table", groups, ["question"], task_kind="truth_table", negated=True)
+        asked = (records.asked(*row) for row in groups)
+        self.write("scenes_truth_table", asked, ["question"], task_kind="truth_table", negated=True)
 
         alone = draw_pool([[name] for name in NAMES for _ in range(size.named)], (self.seed, 4))
         named = ({"media": scene.png, "label": NAMES.index(scene.names[0])} for scene in alone)

@@ -1,0 +1,214 @@
+"""PyTorch's own models of every family, small, with random weights, saved as their users save them."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+import transformers
+from safetensors.torch import save_file
+from torch import nn
+
+VOCAB = 49408
+HEAD_WIDTHS = (64, 80, 88, 104)
+
+
+@dataclass
+class Case:
+    """A model in PyTorch. save: into a folder, gives the path to read. stages: name -> module whose output is compared.
+
+    image_size, context_length, vocab_size: of its inputs.
+    """
+
+    model: nn.Module
+    save: Callable[[Path], Path]
+    stages: dict[str, nn.Module]
+    image_size: int
+    context_length: int
+    vocab_size: int
+    hf: bool = False
+
+    def embed(self, pixels: torch.Tensor, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings of unit length of normalised pixels [B, 3, S, S] and token ids [B, T]."""
+        if self.hf:
+            out = self.model(input_ids=tokens, pixel_values=pixels)
+            return out.image_embeds, out.text_embeds
+        return self.model.encode_image(pixels, normalize=True), self.model.encode_text(tokens, normalize=True)
+
+
+def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
+    """Every parameter away from its neutral value, so that none goes unnoticed; the logit scale stays sane."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "logit" not in name:
+                noise = torch.randn(parameter.shape, generator=generator)
+                parameter.add_(noise * (0.1 if parameter.ndim < 2 else 0.3 / math.sqrt(parameter.shape[-1])))
+    return model.eval().float()
+
+
+def open_clip_case(vision: dict[str, Any], text: dict[str, Any], embed_dim: int = 48, **more: Any) -> Case:
+    """A model of open_clip's own towers, saved as weights with open_clip_config.json beside them."""
+    cfg = {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": text, **more}
+    model = randomise(open_clip.model.CLIP(**json.loads(json.dumps(cfg))))
+
+    def save(folder: Path) -> Path:
+        save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": cfg}))
+        return folder / "open_clip_model.safetensors"
+
+    return Case(
+        model,
+        save,
+        {
+            "patches": model.visual.conv1,
+            **{f"visual {i}": block for i, block in enumerate(model.visual.transformer.resblocks)},
+            "pooled": model.visual,
+            **{f"text {i}": block for i, block in enumerate(model.transformer.resblocks)},
+        },
+        vision["image_size"],
+        text["context_length"],
+        text["vocab_size"],
+    )
+
+
+def clip_case(head_width: int = 64, **more: Any) -> Case:
+    return open_clip_case(
+        {"image_size": 28, "patch_size": 7, "width": 2 * head_width, "layers": 2, "head_width": head_width},
+        {"context_length": 20, "vocab_size": VOCAB, "width": 128, "heads": 2, "layers": 2},
+        **more,
+    )
+
+
+def clipa_case() -> Case:
+    case = open_clip_case(
+        {
+            "image_size": 28,
+            "patch_size": 7,
+            "width": 64,
+            "layers": 2,
+            "head_width": 32,
+            "no_ln_pre": True,
+            "pool_type": "avg",
+            "final_ln_after_pool": True,
+        },
+        {
+            "context_length": 12,
+            "vocab_size": 500,
+            "width": 64,
+            "heads": 2,
+            "layers": 2,
+            "pool_type": "last",
+            "no_causal_mask": True,
+            "hf_tokenizer_name": "x",
+        },
+    )
+    return with_tokenizer(case)
+
+
+def average_case() -> Case:
+    """Patches normed, then averaged; an odd MLP width and epsilon."""
+    return open_clip_case(
+        {
+            "image_size": 30,
+            "patch_size": 7,
+            "width": 64,
+            "layers": 2,
+            "head_width": 32,
+            "mlp_ratio": 4.3637,
+            "pool_type": "avg",
+            "norm_kwargs": {"eps": 1e-3},
+        },
+        {
+            "context_length": 20,
+            "vocab_size": VOCAB,
+            "width": 64,
+            "heads": 2,
+            "layers": 2,
+            "act_kwargs": {"approximate": "tanh"},
+        },
+        init_logit_bias=-3,
+    )
+
+
+def worldwide_case() -> Case:
+    text = {"context_length": 12, "vocab_size": 500, "width": 64, "heads": 2, "layers": 2}
+    case = open_clip_case(
+        {"image_size": 28, "patch_size": 7, "width": 64, "layers": 2, "head_width": 32},
+        {**text, "pool_type": "eos", "eos_id": 2, "hf_tokenizer_name": "x"},
+    )
+    return with_tokenizer(case)
+
+
+def hf_clip_case(act: str = "quick_gelu") -> Case:
+    both = {"hidden_size": 64, "intermediate_size": 112, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = transformers.CLIPConfig(
+        text_config={**both, "vocab_size": VOCAB, "max_position_embeddings": 20, "hidden_act": act},
+        vision_config={**both, "image_size": 28, "patch_size": 7, "hidden_act": act},
+        projection_dim=48,
+    )
+    return _hf_case(transformers.CLIPModel(config), 28, 20, VOCAB)
+
+
+def hf_siglip_case(projection: int = 64) -> Case:
+    both = {"hidden_size": 64, "intermediate_size": 112, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = transformers.SiglipConfig(
+        text_config={**both, "vocab_size": 500, "max_position_embeddings": 12, "projection_size": projection},
+        vision_config={**both, "image_size": 30, "patch_size": 7},
+    )
+    return with_tokenizer(_hf_case(transformers.SiglipModel(config), 30, 12, 500))
+
+
+def _hf_case(model: nn.Module, image_size: int, context_length: int, vocab_size: int) -> Case:
+    randomise(model)
+
+    def save(folder: Path) -> Path:
+        model.save_pretrained(folder)
+        return folder
+
+    vision, text = model.vision_model, model.text_model
+    stages = {
+        "patches": vision.embeddings.patch_embedding,
+        **{f"visual {i}": layer for i, layer in enumerate(vision.encoder.layers)},
+        **{f"text {i}": layer for i, layer in enumerate(text.encoder.layers)},
+    }
+    return Case(model, save, stages, image_size, context_length, vocab_size, hf=True)
+
+
+def with_tokenizer(case: Case) -> Case:
+    """The same, with a tokenizer of a few words in the folder."""
+    plain = case.save
+
+    def save(folder: Path) -> Path:
+        write_tokenizer(folder)
+        return plain(folder)
+
+    case.save = save
+    return case
+
+
+def write_tokenizer(folder: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = ["<pad>", "</s>", "<unk>", "a", "photo", "of", "no", "cat", "dog"]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    special = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", **special}))
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    **{f"CLIP, heads of {width}": lambda width=width: clip_case(width) for width in HEAD_WIDTHS},
+    "CLIP, quick_gelu": lambda: clip_case(quick_gelu=True),
+    "CLIPA": clipa_case,
+    "average, eps, tanh, bias": average_case,
+    "worldwide": worldwide_case,
+    "transformers' CLIP": hf_clip_case,
+    "transformers' CLIP, gelu": lambda: hf_clip_case("gelu"),
+    "transformers' SigLIP": hf_siglip_case,
+}

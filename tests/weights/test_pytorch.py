@@ -1,0 +1,317 @@
+"""What PyTorch files say of themselves, what is asked where they don't, and one clear line for what is no good."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import negjax
+from negjax.cli import main
+from negjax.errors import NegjaxError
+from negjax.models.architecture import TextConfig, VisionConfig, with_activation
+from negjax.models.init import init_params
+from negjax.models.loaded import LoadedModel, usual_preprocess
+from negjax.models.presets import PRESETS, preset
+from negjax.tokenizer import VOCAB_SIZE, Tokenizer
+from negjax.weights.open_clip_config import NAME as CONFIG_NAME
+from negjax.weights.open_clip_config import from_model_cfg, known_name, write_config
+from negjax.weights.pytorch import read_pytorch, resize_positions
+from negjax.weights.read import read_model
+from negjax.weights.safetensors import Tensor, write_safetensors
+from negjax.weights.tables import entries
+from negjax.weights.tensors import open_tensors
+from negjax.weights.write import write_hf, write_negjax, write_open_clip
+
+SMALL = dataclasses.replace(
+    preset("ViT-B-32"),
+    name="custom",
+    embed_dim=12,
+    vision=VisionConfig(16, 8, 24, 2, 3, 40, "quick_gelu"),
+    text=TextConfig(77, VOCAB_SIZE, 16, 1, 2, 30, "quick_gelu"),
+)
+
+
+def model_of(config) -> LoadedModel:
+    params = init_params(config, 0)
+    return LoadedModel(config, params, usual_preprocess(config), Tokenizer(config.text.context_length), {})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """SMALL as an open_clip folder."""
+    write_open_clip(model_of(SMALL), tmp_path / "small")
+    return tmp_path / "small"
+
+
+def rewritten(folder, change, metadata=None):
+    """The tensors of a folder after `change` of a dict of arrays, as a bare file without any config."""
+    opened = open_tensors(folder / "open_clip_model.safetensors")
+    arrays = {name: stored.load() for name, stored in opened.tensors.items()}
+    change(arrays)
+    tensors = [Tensor(name, x.shape, x.dtype.name, lambda x=x: x) for name, x in arrays.items()]
+    file = folder.parent / "bare.safetensors"
+    write_safetensors(file, tensors, metadata or {})
+    return file
+
+
+def same(first, second):
+    assert jax.tree.structure(first) == jax.tree.structure(second)
+    jax.tree.map(np.testing.assert_array_equal, first, second)
+
+
+@pytest.mark.parametrize("name", [*PRESETS, *(f"{name}-quickgelu" for name in ("ViT-B-32", "ViT-bigG-14"))])
+def test_every_preset_is_described_as_open_clip_describes_it(name):
+    config = preset(name)
+    tokenizer = (
+        {"kind": "clip"} if config.text.vocab_size == VOCAB_SIZE else {"kind": "hf", "clean": "x", "strip_id": 0}
+    )
+    written = json.loads(json.dumps(write_config(config, usual_preprocess(config), tokenizer)))
+    again = from_model_cfg(written["model_cfg"])
+    assert dataclasses.replace(again, name=name) == config
+    assert known_name(config) == (None if name in ("tiny", "small") else name)
+
+
+def test_a_folder_and_its_file_say_what_they_are(folder):
+    for path in (folder, folder / "open_clip_model.safetensors"):
+        model = read_model(path)
+        assert model.config == SMALL
+        same(model.params, init_params(SMALL, 0))
+        assert model.info["activation"] == "quick_gelu"
+        assert model.origin["file"] == "open_clip_model.safetensors"
+    (folder / CONFIG_NAME).unlink()  # the file carries its config
+    assert read_model(folder).config == SMALL
+
+
+def test_a_config_beside_the_file_is_believed(folder):
+    file = rewritten(folder, lambda arrays: None)
+    with pytest.raises(NegjaxError, match=r"bare\.safetensors does not say its architecture.*--arch FILE\.json"):
+        read_model(file)
+    assert read_model(file, arch=str(folder / CONFIG_NAME)).config == SMALL
+    (folder.parent / CONFIG_NAME).write_text((folder / CONFIG_NAME).read_text())
+    assert read_model(file).config == SMALL
+
+
+def test_the_activation_is_asked_for(tmp_path, monkeypatch):
+    """A bare state dict of known shapes: nothing in it tells GELU from QuickGELU."""
+    wide = dataclasses.replace(preset("ViT-S-32-alt"), name="mini")
+    small = dataclasses.replace(
+        wide,
+        vision=dataclasses.replace(wide.vision, width=24, depth=1, heads=3, mlp_width=48),
+        text=dataclasses.replace(wide.text, width=16, depth=1, heads=2, mlp_width=32),
+    )
+    monkeypatch.setitem(PRESETS, "mini", small)
+    write_open_clip(model_of(small), tmp_path / "out")
+    file = rewritten(tmp_path / "out", lambda arrays: None)
+    with pytest.raises(NegjaxError, match="does not say its activation: give --arch mini or mini-quickgelu"):
+        read_model(file)
+    assert read_model(file, arch="mini").info["activation"] == "gelu"
+    assert read_model(file, arch="mini-quickgelu").info["activation"] == "quick_gelu"
+    model = read_model(file, activation="quick_gelu")
+    assert (model.info["activation"], model.info["activation_of_weights"]) == ("quick_gelu", "unknown")
+
+
+def test_another_activation_is_an_error_unless_it_is_overridden(folder, tmp_path):
+    other = tmp_path / "gelu.json"
+    cfg = json.loads((folder / CONFIG_NAME).read_text())
+    cfg["model_cfg"]["quick_gelu"] = False
+    other.write_text(json.dumps(cfg))
+    with pytest.raises(NegjaxError, match=r"was made with activation quick_gelu and .* has gelu: give another --arch"):
+        read_model(folder, arch=str(other))
+    model = read_model(folder, activation="gelu")
+    assert model.config == with_activation(SMALL, "gelu")
+    assert model.info["activation_of_weights"] == "quick_gelu"
+    write_negjax(model, tmp_path / "ours")  # it is remembered
+    again = read_model(tmp_path / "ours")
+    assert (again.info["activation"], again.info["activation_of_weights"]) == ("gelu", "quick_gelu")
+    with pytest.raises(NegjaxError, match="'swish'"):
+        read_model(folder, activation="swish")
+
+
+def test_missing_unexpected_and_misshaped_tensors_are_listed(folder):
+    def spoil(arrays):
+        del arrays["ln_final.weight"], arrays["ln_final.bias"]
+        arrays["visual.proj"] = arrays["visual.proj"][:, :5].copy()
+        for i in range(12):
+            arrays[f"extra.{i}"] = np.zeros(2, np.float32)
+
+    file = rewritten(folder, spoil)
+    with pytest.raises(NegjaxError) as caught:
+        read_model(file, arch=str(folder / CONFIG_NAME))
+    message = str(caught.value)
+    assert "ln_final.weight is missing" in message
+    assert "visual.proj is [24, 5] instead of [24, 12]" in message
+    assert "extra.0 is unknown" in message
+    assert message.endswith("and 5 more")
+    assert "\n" not in message
+
+
+def test_buffers_are_no_weights(folder):
+    def add(arrays):
+        arrays["attn_mask"] = np.zeros((77, 77), np.float32)
+
+    same(read_model(rewritten(folder, add), arch=str(folder / CONFIG_NAME)).params, init_params(SMALL, 0))
+
+
+def test_numbers_that_are_not_finite(folder):
+    def spoil(arrays):
+        arrays["visual.proj"] = np.full_like(arrays["visual.proj"], np.nan)
+
+    with pytest.raises(NegjaxError, match=r"visual\.proj holds numbers that are not finite"):
+        read_model(rewritten(folder, spoil), arch=str(folder / CONFIG_NAME))
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("visual.layer1.0.conv1.weight", "holds a CLIP with a ResNet"),
+        ("visual.trunk.stem.0.weight", "holds an open_clip model with another tower of timm's"),
+        ("text_decoder.ln_final.weight", "holds CoCa"),
+        ("visual.blocks.0.attn.q_bias", "holds EVA-CLIP"),
+        ("bert.embeddings.weight", "holds no CLIP that negjax knows"),
+    ],
+)
+def test_other_models_are_refused_by_name(tmp_path, name, what):
+    zeros = np.zeros((2, 2), np.float32)
+    write_safetensors(tmp_path / "x.safetensors", [Tensor(name, (2, 2), "float32", lambda: zeros)], {})
+    with pytest.raises(
+        NegjaxError, match=rf"x\.safetensors holds .*{what.removeprefix('holds ')}.*supported are OpenAI's"
+    ):
+        read_model(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"multimodal_cfg": {}}, "multimodal_cfg"),
+        ({"vision_cfg": {"layers": [3, 4, 6, 3], "width": 64}}, "ResNet"),
+        ({"vision_cfg": {"timm_model_name": "convnext_base"}}, "timm's convnext_base"),
+        ({"vision_cfg": {"ls_init_value": 1e-4}}, "ls_init_value is 0.0001"),
+        ({"text_cfg": {"hf_model_name": "roberta-base"}}, "hf_model_name"),
+        ({"embed_dim": None, "vision_cfg": None}, "not a model config of open_clip"),
+    ],
+)
+def test_configs_of_other_models(folder, change, message):
+    cfg = json.loads((folder / CONFIG_NAME).read_text())
+    cfg["model_cfg"] |= change
+    (folder / "other.json").write_text(json.dumps(cfg))
+    with pytest.raises(NegjaxError, match=f"other.json.*{message}"):
+        read_pytorch(folder, arch=str(folder / "other.json"))
+
+
+def test_another_image_size_resizes_the_positions(folder):
+    cfg = json.loads((folder / CONFIG_NAME).read_text())
+    cfg["model_cfg"]["vision_cfg"]["image_size"] = 32
+    (folder / "large.json").write_text(json.dumps(cfg))
+    model = read_model(folder, arch=str(folder / "large.json"))
+    assert model.config.vision.image_size == model.preprocess.size == 32
+    positions = model.params["visual"]["positions"]
+    np.testing.assert_array_equal(
+        positions, resize_positions(init_params(SMALL, 0)["visual"]["positions"], model.config)
+    )
+    assert positions.shape == (17, 24)
+    assert model.encode_image(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 12)
+
+
+def test_convert_there_and_back(folder, tmp_path, capsys):
+    assert main(["convert", str(folder), str(tmp_path / "ours")]) == 0
+    said = capsys.readouterr().out
+    assert "custom, activation quick_gelu, 0.81 million parameters" in said
+    assert f'negjax.load("{tmp_path / "ours"}")' in said
+    assert main(["convert", str(tmp_path / "ours"), str(tmp_path / "back"), "--to", "open_clip"]) == 0
+    assert f'create_model_and_transforms("local-dir:{tmp_path / "back"}")' in capsys.readouterr().out
+    want, got = (open_tensors(place / "open_clip_model.safetensors").tensors for place in (folder, tmp_path / "back"))
+    assert want.keys() == got.keys()
+    assert all(np.array_equal(want[name].load(), got[name].load()) for name in want)
+    model, _, tokenize = negjax.load(tmp_path / "ours")
+    assert model.encode_text(tokenize("no cat")).shape == (1, 12)
+
+
+def test_convert_to_hugging_face(folder, tmp_path, capsys):
+    assert main(["convert", str(folder), str(tmp_path / "hf"), "--to", "hf"]) == 0
+    assert f'CLIPModel.from_pretrained("{tmp_path / "hf"}")' in capsys.readouterr().out
+    config = json.loads((tmp_path / "hf/config.json").read_text())
+    assert config["text_config"]["hidden_act"] == config["vision_config"]["hidden_act"] == "quick_gelu"
+    assert config["text_config"]["eos_token_id"] == 49407
+    model = read_model(tmp_path / "hf")
+    assert model.config == dataclasses.replace(SMALL, logit_scale_init=model.config.logit_scale_init)
+    same(model.params, init_params(SMALL, 0))
+
+
+def test_a_file_of_a_known_architecture_gets_its_config_beside(tmp_path, capsys):
+    source = tmp_path / "source"
+    write_negjax(model_of(preset("ViT-S-32-alt-quickgelu")), source)
+    target = tmp_path / "out/weights.safetensors"
+    assert main(["convert", str(source), str(target), "--to", "open_clip"]) == 0
+    assert f'create_model_and_transforms("ViT-S-32-alt-quickgelu", pretrained="{target}")' in capsys.readouterr().out
+    assert json.loads((target.parent / CONFIG_NAME).read_text())["model_cfg"]["quick_gelu"] is True
+    assert read_model(target).config.name == "ViT-S-32-alt-quickgelu"
+    assert main(["convert", str(source), str(target), "--to", "open_clip"]) == 2
+    assert "exists already" in capsys.readouterr().err
+    other = str(target.parent / "other.safetensors")
+    assert main(["convert", str(source), other, "--to", "open_clip", "--activation", "gelu"]) == 2
+    assert "is of another model: write to another folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("to", ["negjax", "open_clip", "hf"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"not weights, but a page of text\n" * 9, "neither"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n", "Git LFS"),
+        (b"PK\x03\x04" + bytes(60), "damaged|cut short"),
+        ((900).to_bytes(8, "little") + b'{"a":', "cut short|damaged"),
+    ],
+)
+def test_broken_files_end_in_one_line_and_leave_nothing(tmp_path, capsys, to, content, message):
+    (tmp_path / "weights.pt").write_bytes(content)
+    assert main(["convert", str(tmp_path / "weights.pt"), str(tmp_path / "dst"), "--to", to]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("negjax: error: ")
+    assert err.count("\n") == 1
+    assert "weights.pt" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.pt"]
+
+
+def test_a_full_disk_leaves_nothing(folder, tmp_path, monkeypatch):
+    def fail(self):
+        raise OSError(28, "No space left on device")
+
+    model = read_model(folder)
+    monkeypatch.setattr(Tensor, "value", fail)
+    for write in (write_open_clip, write_hf):
+        with pytest.raises(NegjaxError, match="No space left on device"):
+            write(model, tmp_path / "dst")
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+def test_what_a_form_cannot_hold(tmp_path):
+    clipa = dataclasses.replace(SMALL, vision=dataclasses.replace(SMALL.vision, pool="average"))
+    with pytest.raises(NegjaxError, match=r"transformers has no model of this form.*--to open_clip"):
+        write_hf(model_of(clipa), tmp_path / "hf")
+    mixed = with_activation(SMALL, "quick_gelu/gelu")
+    with pytest.raises(NegjaxError, match="one activation for both towers"):
+        write_open_clip(model_of(mixed), tmp_path / "oc")
+    siglip = preset("ViT-B-16-SigLIP")
+    tanh = with_activation(siglip, "gelu_tanh")
+    with pytest.raises(NegjaxError, match="vit_base_patch16_siglip_224, computes gelu, this model gelu_tanh"):
+        write_config(tanh, usual_preprocess(tanh), {"kind": "hf", "clean": "canonicalize", "strip_id": None})
+    with pytest.raises(NegjaxError, match="a folder instead of a file"):
+        write_open_clip(model_of(SMALL), tmp_path / "weights.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_need_a_library_and_a_network(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in ("hf-hub:openai/clip-vit-base-patch32", "open_clip:ViT-B-32/openai"):
+        with pytest.raises(NegjaxError, match=rf"{name}: .* is not installed|{name} cannot be downloaded"):
+            read_model(name)
+
+
+def test_every_parameter_has_a_row():
+    for config in PRESETS.values():
+        source = "open_clip_siglip" if config.vision.pool == "attention" else "open_clip"
+        names = [name for entry in entries(source, config) for name in entry.names]
+        assert len(names) == len(set(names)) > 20
