@@ -12,13 +12,17 @@ from negjax.datasets.scenes.sets import TASKS
 from negjax.errors import NegjaxError
 
 
-@pytest.mark.slow
-def test_the_whole_story_and_once_more(tmp_path):
-    # As people run it, in a process of its own: the memory of this one is that of all tests before.
-    command = [sys.executable, "-m", "negjax.cli", "quickstart", "--short", "--seed", "3", "--workdir", str(tmp_path)]
+def story(workdir) -> dict:
+    """As people run it, in a process of its own: the memory of this one is that of all tests before."""
+    command = [sys.executable, "-m", "negjax.cli", "quickstart", "--short", "--seed", "3", "--workdir", str(workdir)]
     one_device = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     subprocess.run(command, check=True, env=one_device)
-    found = json.loads((tmp_path / "results.json").read_text())
+    return json.loads((workdir / "results.json").read_text())
+
+
+@pytest.mark.slow
+def test_the_whole_story_and_once_more(tmp_path):
+    found = story(tmp_path)
     assert found["seed"] == 3
     assert found["seconds"] > 1
     assert 1e8 < found["peak_memory_bytes"] < 4e9
@@ -35,7 +39,7 @@ def test_the_whole_story_and_once_more(tmp_path):
 
     # Once more in the same place: nothing is trained again, and the figures are the same.
     logs = {stage: (tmp_path / stage / "metrics.jsonl").read_bytes() for stage in found["stages"]}
-    again = quickstart.run(tmp_path, seed=3, short=True)
+    again = story(tmp_path)
     assert again["stages"] == found["stages"]
     assert logs == {stage: (tmp_path / stage / "metrics.jsonl").read_bytes() for stage in found["stages"]}
     with pytest.raises(NegjaxError, match="another seed or size"):
