@@ -12,7 +12,7 @@ open_clip = pytest.importorskip("open_clip")
 pytest.importorskip("transformers")
 
 from PIL import Image  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 from torch_models import randomise, write_tokenizer  # noqa: E402
 
 import negjax  # noqa: E402
@@ -23,6 +23,7 @@ from negjax.experiment import run_experiment  # noqa: E402
 from negjax.media.images import to_pixels  # noqa: E402
 from negjax.models.loaded import usual_preprocess  # noqa: E402
 from negjax.models.presets import preset  # noqa: E402
+from negjax.weights.write import write_open_clip  # noqa: E402
 
 FULL = pytest.mark.skipif(not os.environ.get("NEGJAX_FULL_PARITY"), reason="minutes long: set NEGJAX_FULL_PARITY=1")
 CAPTIONS = ["a kitchen with no people", "two dogs on a beach, but no ball", "a photo of a cat", "no cat"]
@@ -73,6 +74,14 @@ def test_from_the_jpeg_to_the_cosine(name, photos, tmp_path):
     np.testing.assert_allclose(unit(model.encode_image(pixels)), image, atol=1e-4)
     print(f"{name}: largest difference of a cosine {np.abs(ours - image @ text.T).max():.1e}")
 
+    write_open_clip(model, tmp_path / "back")  # unchanged to the byte, and open_clip loads it strictly
+    back = load_file(tmp_path / "back/open_clip_model.safetensors")
+    assert back.keys() == theirs.state_dict().keys()
+    assert all(torch.equal(back[key], tensor) for key, tensor in theirs.state_dict().items())
+    again = open_clip.create_model(f"local-dir:{tmp_path / 'back'}").eval()
+    with torch.no_grad():
+        torch.testing.assert_close(again.encode_image(images[:1], normalize=True).numpy(), image[:1], rtol=0, atol=1e-5)
+
 
 def transform_of(name):
     """What open_clip's list of weights says of the preprocessing of these models."""
@@ -119,6 +128,10 @@ def test_a_model_fine_tuned_here_answers_alike_in_open_clip(scenes, test_data, t
 
     theirs, _, transform = open_clip.create_model_and_transforms("ViT-S-32-alt", pretrained=str(exported))
     theirs.eval()
+    as_pt = tmp_path / "export-pt/weights.pt"
+    assert main(["convert", str(tmp_path / "run"), str(as_pt), "--to", "open_clip"]) == 0
+    same = open_clip.create_model("ViT-S-32-alt", pretrained=str(as_pt)).state_dict()
+    assert all(torch.equal(same[name], tensor) for name, tensor in theirs.state_dict().items())
     tokenize = open_clip.get_tokenizer("ViT-S-32-alt")
     with csv_file.open(newline="") as file:
         asked = list(csv.DictReader(file))
