@@ -4,7 +4,7 @@
 
 DIR is the data folder of a `negjax quickstart` (its WORKDIR/data). It starts from runs/pretrain, where
 configs/scenes_pretrain.py left its weights; --config.model.init_from=DIR starts from elsewhere.
-What to expect: the README, "What was tried", row "NegMCQ".
+What to expect: the README, "What was tried", row "NegMCQ alone".
 """
 
 from ml_collections import ConfigDict
