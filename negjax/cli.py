@@ -44,9 +44,10 @@ examples:
 --config.KEY=VALUE changes any setting of the config; negjax/config.py tells what they mean.
 Run the same command again to go on after a stop: SIGTERM saves and exits with status 143."""
 EVAL = """\
-example:
+examples:
   negjax eval --model runs/negfull --tasks scenes_mcq,scenes_truth_table --data-dir runs/quickstart/data \\
-      --out results/negfull"""
+      --out results/negfull
+  negjax eval --model negclip.pth --arch ViT-B-32-quickgelu --tasks coco_mcq --data-dir data --out results/negclip"""
 CONVERT = """\
 examples:
   negjax convert ViT-B-32.pt weights/b32                                (OpenAI's archive: says itself what it is)
