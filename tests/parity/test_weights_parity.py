@@ -1,6 +1,7 @@
 """The same weights give the same numbers here and in PyTorch, stage by stage, and go back unchanged."""
 
 import copy
+import dataclasses
 import json
 from contextlib import ExitStack, contextmanager
 
@@ -10,15 +11,18 @@ import pytest
 
 pytestmark = pytest.mark.parity
 torch = pytest.importorskip("torch", reason="needs PyTorch's stack: pip install 'negjax[torch]'")
-pytest.importorskip("open_clip")
-pytest.importorskip("transformers")
+open_clip = pytest.importorskip("open_clip")
+transformers = pytest.importorskip("transformers")
 
 from safetensors.numpy import load_file  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
 from torch_models import CASES, Case, clip_case, hf_clip_case  # noqa: E402
 
 from negjax.models import clip  # noqa: E402
-from negjax.models.architecture import VisionConfig, with_activation  # noqa: E402
+from negjax.models.architecture import with_activation  # noqa: E402
+from negjax.models.presets import PRESETS, preset  # noqa: E402
 from negjax.objectives.contrastive import contrastive_loss  # noqa: E402
+from negjax.weights.pytorch import resize_positions  # noqa: E402
 from negjax.weights.read import read_model  # noqa: E402
 from negjax.weights.tables import TABLES, entries  # noqa: E402
 from negjax.weights.write import write_hf, write_negjax, write_open_clip  # noqa: E402
@@ -153,16 +157,13 @@ def test_round_trip_is_identical_to_the_byte(read, dtype, tmp_path):
 
 def test_what_was_written_loads_strictly(read, tmp_path):
     """PyTorch's libraries load what was written and give what the first model gave."""
-    import open_clip
-    import transformers
-
     case, _, model = read
     pixels, tokens = (torch.from_numpy(x) for x in inputs(case))
     with torch.no_grad():
         image, text = case.embed(pixels, tokens.long())
         if case.hf:
             call = write_hf(model, tmp_path / "out")
-            again = eval_call(call, transformers)
+            again = called(call)
             config = json.loads((tmp_path / "out/config.json").read_text())
             assert config["text_config"]["hidden_act"] == case.model.config.text_config.hidden_act
             again_image, again_text = Case(**{**vars(case), "model": again}).embed(pixels, tokens.long())
@@ -176,7 +177,7 @@ def test_what_was_written_loads_strictly(read, tmp_path):
     torch.testing.assert_close(again_text, text, rtol=0, atol=1e-6)
 
 
-def eval_call(call: str, transformers):
+def called(call: str):
     """Runs 'CLASS.from_pretrained("FOLDER")'."""
     name, _, rest = call.partition(".from_pretrained(")
     return getattr(transformers, name).from_pretrained(rest.rstrip(")").strip('"')).eval()
@@ -184,8 +185,6 @@ def eval_call(call: str, transformers):
 
 def test_every_row_of_every_table_is_used():
     """Nothing in a table is dead, and all presets are covered."""
-    from negjax.models.presets import PRESETS
-
     used = {source: set() for source in TABLES}
     for config in PRESETS.values():
         siglip = config.vision.pool == "attention"
@@ -235,8 +234,6 @@ def test_openai_archive(tmp_path):
 @pytest.mark.parametrize("suffix", ["pt", "pth", "bin", "safetensors"])
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_all_the_ways_to_save_a_state_dict(tmp_path, suffix, wrapped):
-    from safetensors.torch import save_file
-
     case = clip_case()
     state = {f"module.{name}" if wrapped else name: tensor for name, tensor in case.model.state_dict().items()}
     file = tmp_path / f"weights.{suffix}"
@@ -261,11 +258,7 @@ def test_sharded_safetensors(tmp_path):
     np.testing.assert_array_equal(model.params["text"]["tokens"], want)
 
 
-def test_positions_are_resized_as_open_clip_resizes_them(tmp_path):
-    import open_clip
-
-    from negjax.weights.pytorch import resize_positions
-
+def test_positions_are_resized_as_open_clip_resizes_them():
     for old, new in ((4, 6), (7, 5), (14, 16), (24, 16)):
         case = clip_case()
         state = {"visual.positional_embedding": torch.randn(old * old + 1, 12)}
@@ -273,10 +266,6 @@ def test_positions_are_resized_as_open_clip_resizes_them(tmp_path):
         case.model.visual.positional_embedding = torch.nn.Parameter(torch.zeros(new * new + 1, 12))
         before = state["visual.positional_embedding"].numpy()
         open_clip.model.resize_pos_embed(state, case.model)
-        import dataclasses
-
-        from negjax.models.presets import preset
-
-        vision: VisionConfig = dataclasses.replace(preset("ViT-B-32").vision, image_size=new * 32)
+        vision = dataclasses.replace(preset("ViT-B-32").vision, image_size=new * 32)
         ours = resize_positions(before, dataclasses.replace(preset("ViT-B-32"), vision=vision))
         np.testing.assert_allclose(ours, state["visual.positional_embedding"].numpy(), atol=2e-6)
