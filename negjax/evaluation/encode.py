@@ -15,15 +15,12 @@ from negjax.evaluation.embeddings import unit_rows
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel
 from negjax.models.text import lengths
+from negjax.runtime.metrics import ignore
 
 LENGTHS = (8, 16, 24, 32, 48, 64)  # captions are cut to these, or to the context: each length compiles once
 IN_FLIGHT = 2  # batches that the device may be behind the host
 
 OnDone = Callable[[int], None]  # told the number of rows that have just been embedded
-
-
-def ignore(rows: int) -> None:
-    """Reports no progress."""
 
 
 def encode_images(

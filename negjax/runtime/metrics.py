@@ -104,6 +104,10 @@ class Progress:
         self._loss = f"loss {loss:.4f}"
 
 
+def ignore(pieces: int) -> None:
+    """Reports no progress."""
+
+
 @contextmanager
 def counter(total: int, description: str, show: bool = True) -> Iterator[Callable[[int], None]]:
     """Shows progress of work in `total` pieces; gives a function to call with the number of pieces just done.
@@ -111,7 +115,7 @@ def counter(total: int, description: str, show: bool = True) -> Iterator[Callabl
     show: False for work that shall be silent.
     """
     if not show:
-        yield lambda pieces: None
+        yield ignore
         return
     display = _display(description, total)
     done = 0

@@ -13,6 +13,7 @@ from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, usual_preprocess
+from negjax.runtime.metrics import ignore
 from negjax.tokenizer import VOCAB_SIZE, Tokenizer
 from negjax.tokenizer_hf import AnyTokenizer, read_tokenizer
 from negjax.weights.described import Description, describe
@@ -34,10 +35,6 @@ HALF = ("float16", "bfloat16")
 TYPES = (*HALF, "float32", "float64")
 
 logger = logging.getLogger(__name__)
-
-
-def ignore(count: int) -> None:
-    """Reports no progress."""
 
 
 def read_pytorch(

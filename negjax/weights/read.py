@@ -68,6 +68,7 @@ def _read(directory: epath.Path, step: int, path: str, arch: str, activation: st
     model.params = checkpoints.restore_params(step, abstract_params(from_dict(meta["arch"])))
     if activation:
         model.config = with_activation(model.config, activation)
+        model.origin = {"activation": recorded} | model.origin  # remembered when it is written again
     model.info = {
         "arch": model.config.name,
         "activation": model.config.activation,

@@ -20,10 +20,10 @@ from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.files import new_file, write_atomic
+from negjax.runtime.metrics import ignore
 from negjax.tokenizer import Tokenizer, vocabulary
 from negjax.weights import hf_config, open_clip_config
 from negjax.weights.described import CARRIED
-from negjax.weights.pytorch import ignore
 from negjax.weights.safetensors import Tensor, write_safetensors
 from negjax.weights.tables import Entry, Source, entries
 

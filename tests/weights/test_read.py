@@ -21,6 +21,7 @@ from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.tokenizer import VOCAB_SIZE, Tokenizer
 from negjax.weights.read import fingerprint, read_model
+from negjax.weights.write import write_negjax
 
 CONFIG = dataclasses.replace(
     preset("tiny-quickgelu"),
@@ -117,13 +118,15 @@ def test_the_fingerprint_is_of_the_weights(workdir):
     assert fingerprint(changed) != total.hexdigest()
 
 
-def test_the_activation_is_the_checkpoints(workdir):
+def test_the_activation_is_the_checkpoints(workdir, tmp_path):
     model = read_model(workdir, activation="quick_gelu")
     assert model.config.activation == "quick_gelu"
     assert "activation_of_weights" not in model.info
     other = read_model(workdir, activation="gelu")
     assert other.config.activation == other.info["activation"] == "gelu"
     assert other.info["activation_of_weights"] == "quick_gelu"
+    write_negjax(other, tmp_path / "overridden")
+    assert read_model(tmp_path / "overridden").info["activation_of_weights"] == "quick_gelu"
     with pytest.raises(NegjaxError, match=r"checkpoints/11 holds mini with activation quick_gelu, not ViT-B-32"):
         read_model(workdir, arch="ViT-B-32")
     with pytest.raises(NegjaxError, match="activation is 'swish'"):
