@@ -1,0 +1,33 @@
+"""`negjax quickstart`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from negjax.commands.parsing import command
+from negjax.errors import NegjaxError
+
+QUICKSTART = """\
+example:
+  negjax quickstart --workdir runs/quickstart
+
+Draws the scenes, pre-trains a tiny CLIP, fine-tunes it with and without negation, evaluates, and writes
+WORKDIR/report.html and WORKDIR/results.json. Run it again to go on where it stopped."""
+
+
+def add(commands: Any) -> None:
+    """Adds what this file holds to the commands of the parser."""
+    each = command(commands, "quickstart", _quickstart, "the whole story, on drawn scenes", QUICKSTART)
+    each.add_argument("--workdir", type=Path, default=Path("runs/quickstart"), help="default: %(default)s")
+    each.add_argument("--seed", type=int, default=0, help="decides drawings, weights and order; default: 0")
+    each.add_argument("--short", action="store_true", help="a trial run of a minute; its figures mean nothing")
+    each.set_defaults(heavy=True)
+
+
+def _quickstart(args: argparse.Namespace) -> int:
+    from negjax import quickstart
+
+    if args.seed < 0:
+        raise NegjaxError(f"--seed {args.seed}: it must not be negative")
+    quickstart.run(args.workdir, args.seed, args.short)
+    return 0

@@ -1,0 +1,27 @@
+"""`negjax report`."""
+
+import argparse
+from typing import Any
+
+from negjax.commands.parsing import command
+
+REPORT = """\
+example:
+  negjax report results/pretrain results/negfull --out report.html --data-dir runs/quickstart/data"""
+
+
+def add(commands: Any) -> None:
+    """Adds what this file holds to the commands of the parser."""
+    each = command(commands, "report", _report, "a page with tables, charts and pictures", REPORT)
+    each.add_argument("results", nargs="+", metavar="RESULTS_DIR", help="folders written by negjax eval, in order")
+    each.add_argument("--out", required=True, metavar="FILE.html", help="the page, one file")
+    each.add_argument("--data-dir", metavar="DIR", help="where the sets are, to show their pictures")
+    each.add_argument("--title", default="negjax: evaluation", help="default: %(default)s")
+
+
+def _report(args: argparse.Namespace) -> int:
+    from negjax.evaluation.report import write_report
+
+    write_report(args.results, args.out, title=args.title, data_dir=args.data_dir)
+    print(f"written: {args.out}")
+    return 0

@@ -1,0 +1,38 @@
+"""`negjax train`."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from negjax.commands.parsing import command
+
+TRAIN = """\
+examples:
+  negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain --config.data_dir=runs/quickstart/data
+  negjax train --config configs/scenes_negfull.py --workdir runs/negfull --config.optim.learning_rate=1e-3 --dry-run
+
+--config.KEY=VALUE changes any setting of the config; negjax/config.py tells what they mean.
+Run the same command again to go on after a stop: SIGTERM saves and exits with status 143."""
+
+
+def add(commands: Any) -> None:
+    """Adds what this file holds to the commands of the parser."""
+    each = command(commands, "train", _train, "train a model as a config file says", TRAIN)
+    each.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config()")
+    each.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="of this run alone")
+    each.add_argument("--dry-run", action="store_true", help="check everything, show what would run, write nothing")
+    each.set_defaults(heavy=True, overridable=True)
+
+
+def _train(args: argparse.Namespace) -> int:
+    from negjax.config import load_config
+    from negjax.experiment import describe, run_experiment
+
+    experiment = load_config(args.config, args.overrides)
+    if args.dry_run:
+        print(json.dumps(describe(experiment, args.workdir), indent=2))
+        return 0
+    run_experiment(experiment, args.workdir)
+    print(f"trained {experiment.steps:,} steps: {args.workdir}")
+    return 0

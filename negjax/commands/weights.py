@@ -1,0 +1,38 @@
+"""`negjax convert`."""
+
+import argparse
+from typing import Any
+
+from negjax.commands.parsing import add_model_flags, command
+
+CONVERT = """\
+examples:
+  negjax convert ViT-B-32.pt weights/b32                                (OpenAI's archive: says itself what it is)
+  negjax convert negclip.pth weights/negclip --arch ViT-B-32-quickgelu  (a bare state dict does not)
+  negjax convert clip-vit-base-patch32/ weights/b32                     (a Hugging Face folder)
+  negjax convert runs/negfull negfull.safetensors --to open_clip
+  negjax convert runs/negfull negfull-hf --to hf
+
+SRC: OpenAI's, open_clip's or Hugging Face's CLIP or SigLIP (.pt .pth .bin .safetensors, sharded too, or a folder), a
+workdir or checkpoint of negjax, or a name to download: hf-hub:ORG/NAME, open_clip:ARCH/TAG.
+--activation computes with another activation than the weights were made with; results then say so."""
+
+
+def add(commands: Any) -> None:
+    """Adds what this file holds to the commands of the parser."""
+    each = command(commands, "convert", _convert, "weights from PyTorch and back", CONVERT)
+    each.add_argument("src", metavar="SRC", help="the weights to read")
+    each.add_argument("dst", metavar="DST", help="a new folder, or with --to open_clip a .safetensors or .pt file")
+    each.add_argument("--to", default="negjax", choices=("negjax", "open_clip", "hf"), help="default: negjax")
+    add_model_flags(each)
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from negjax.weights.convert import convert
+
+    result = convert(args.src, args.dst, args.to, step=args.step, arch=args.arch, activation=args.activation)
+    info = result.model.info
+    made = f" (made with {info['activation_of_weights']})" if "activation_of_weights" in info else ""
+    print(f"{info['arch']}, activation {info['activation']}{made}, {result.parameters / 1e6:,.2f} million parameters")
+    print(f"written: {args.dst}\nto load: {result.call}")
+    return 0
