@@ -1,4 +1,4 @@
-"""Experiments as frozen dataclasses, made from an ml_collections config file.
+"""Experiments and suites of tasks as frozen dataclasses, made from an ml_collections config file.
 
 A config file is a Python file with `get_config(arg=None) -> ml_collections.ConfigDict`. Its keys are the fields below;
 an unknown key or a value of another type is an error that names the key.
@@ -139,6 +139,41 @@ class Experiment:
         return dataclasses.asdict(self)
 
 
+@dataclass(frozen=True)
+class SetSource:
+    """How a set of a suite is made: of a file as `negjax data build`, or of another set as `negjax data derive`.
+
+    kind: their --kind. file: the name of the CSV or JSON file; for kind "folder" a folder below the media root ("." for
+    itself). source: the set to derive from. classnames, templates: for kind "folder".
+    """
+
+    kind: str
+    file: str = ""
+    source: str = ""
+    classnames: str = ""
+    templates: str = "openai"
+
+    def __post_init__(self) -> None:
+        if bool(self.file) == bool(self.source):
+            raise NegjaxError(f"a set of kind {self.kind} needs a file or a source to derive from, one of them")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Tasks that belong together: how their sets are made, and how they are evaluated.
+
+    frames, video_preprocess: how clips are cut, see `negjax.evaluation.plan.Video`.
+    """
+
+    tasks: dict[str, SetSource]
+    frames: int = 4
+    video_preprocess: Literal["negbench", "clip"] = "negbench"
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise NegjaxError("config.tasks is empty: name at least one task")
+
+
 def build(cls: type[T], values: Mapping[str, Any], where: str = "config") -> T:
     """A dataclass made from nested mappings, every key and type checked. `where` names the place in errors."""
     hints = typing.get_type_hints(cls)
@@ -180,8 +215,8 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-def load_config(file: str, overrides: Sequence[str] = ()) -> Experiment:
-    """The experiment that a config file describes.
+def load_config(cls: type[T], file: str, overrides: Sequence[str] = ()) -> T:
+    """The `Experiment` or `Suite` that a config file describes.
 
     file: "FILE.py" or "FILE.py:arg", the latter passing `arg` to get_config. overrides: "--config.a.b=value" each, for
     any setting, whether the file gives it or not; lists are separated by commas.
@@ -199,17 +234,17 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> Experiment:
         raise NegjaxError(f"{path}: get_config() must return an ml_collections.ConfigDict")
     values = config.to_dict()
     for override in overrides:
-        _override(values, override)
-    return build(Experiment, values)
+        _override(cls, values, override)
+    return build(cls, values)
 
 
-def _override(values: dict[str, Any], override: str) -> None:
+def _override(cls: Any, values: dict[str, Any], override: str) -> None:
     """Puts the value of "--config.a.b=value" in its place; `build` checks that there is such a setting."""
     found = re.fullmatch(r"--config\.([^=]+)=(.*)", override, re.DOTALL)
     if not found:
         raise NegjaxError(f"{override}: a setting is changed by --config.NAME=VALUE")
     *groups, last = found[1].split(".")
-    kind: Any = Experiment
+    kind = cls
     for key in groups:
         kind = _kind(kind, key)
         if not isinstance(values.setdefault(key, {}), dict):

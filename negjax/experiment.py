@@ -104,7 +104,7 @@ def _evaluator(experiment: Experiment, model: LoadedModel) -> Evaluate | None:
         return None
     sets = [open_set(experiment.data_dir, name) for name in wanted.tasks]
     context = model.config.text.context_length
-    plan = prepare(sets, model.preprocess, model.tokenizer, context_length=context)
+    plan = prepare(sets, model.preprocess, model.tokenizer, context_length=context, blind_texts=False)
 
     def run(current: LoadedModel) -> dict[str, float]:
         tasks = evaluate(current, plan, batch_size=wanted.batch_size, bootstrap=0, progress=False).results["tasks"]

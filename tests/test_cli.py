@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -73,7 +74,19 @@ def table(path: Path, images: list[str], columns: str = "image_path,correct_answ
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["quickstart"], ["data", "build"], ["data", "list"], ["train"], ["eval"], ["report"], ["doctor"]]
+    "command",
+    [
+        [],
+        ["quickstart"],
+        ["data", "build"],
+        ["data", "list"],
+        ["data", "derive"],
+        ["data", "suite"],
+        ["train"],
+        ["eval"],
+        ["report"],
+        ["doctor"],
+    ],
 )
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -160,9 +173,41 @@ def test_wrong_evaluations(place, says, tmp_path):
     assert "step" in evaluate(step="first")
     assert "was altered" in evaluate(tasks="scenes_negmcq") or "kind 'train'" in evaluate(tasks="scenes_negmcq")
     assert "batch size" in evaluate(batch_size=0)
+    assert "0 frames of a clip" in evaluate(frames=0)
     (tmp_path / "file").write_text("")
     assert "cannot write" in evaluate(out=tmp_path / "file")
     assert not (tmp_path / "out").exists()
+
+
+def test_processes_of_an_evaluation(place, says, tmp_path):
+    """Two processes with a device each write what one with two devices does."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{listener.getsockname()[1]}"
+    given = ["--model", place / "run", "--tasks", ",".join(TASKS), "--data-dir", place / "data"]
+    runs = {
+        "one": [(2, [])],
+        "two": [(1, ["--coordinator", coordinator, "--num-processes", 2, "--process-id", i]) for i in range(2)],
+    }
+    for name, processes in runs.items():
+        running = []
+        for devices, more in processes:
+            words = [sys.executable, "-m", "negjax.cli", "eval", *given, "--out", tmp_path / name, *more]
+            env = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+            running.append(subprocess.Popen([str(word) for word in words], env=env, stdout=subprocess.DEVNULL))
+        assert [each.wait(200) for each in running] == [0] * len(processes)
+    one, two = (json.loads((tmp_path / name / "results.json").read_text())["tasks"] for name in runs)
+    assert one == two
+    files = [sorted(path.name for path in (tmp_path / name / "predictions").iterdir()) for name in runs]
+    assert files[0] == files[1]
+    for file in files[0]:
+        texts = [(tmp_path / name / "predictions" / file).read_text() for name in runs]
+        assert texts[0] == texts[1]
+    assert "--num-processes and --process-id not given" in says(
+        "eval", *given, "--out", tmp_path / "x", "--coordinator", coordinator
+    )
+    wrong = ["--coordinator", coordinator, "--num-processes", 2, "--process-id", 2]
+    assert "--process-id 2" in says("eval", *given, "--out", tmp_path / "x", *wrong)
 
 
 def test_a_truncated_checkpoint(place, says, tmp_path):

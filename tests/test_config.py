@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from negjax.config import Experiment, ModelSpec, Optim, Source, build, load_config
+from negjax.commands.data import KINDS as BUILT
+from negjax.commands.derive import KINDS as DERIVED
+from negjax.config import Experiment, ModelSpec, Optim, Source, Suite, build, load_config
 from negjax.datasets.scenes.sets import TASKS, TRAINING
 from negjax.errors import NegjaxError
 
@@ -38,13 +40,14 @@ def values(**more) -> dict:
 
 def test_a_config_file(small):
     expected = Experiment(ModelSpec(arch="tiny"), {"a": Source("cats", 8, contrastive=1.0)}, "data", 10)
-    assert load_config(small) == expected
-    assert type(load_config(small).sources["a"].contrastive) is float
-    assert load_config(f"{small}:32").sources["a"].batch_size == 32
+    assert load_config(Experiment, small) == expected
+    assert type(load_config(Experiment, small).sources["a"].contrastive) is float
+    assert load_config(Experiment, f"{small}:32").sources["a"].batch_size == 32
 
 
 def test_overrides_reach_settings_in_the_file_and_beside_it(small):
     experiment = load_config(
+        Experiment,
         small,
         [
             "--config.steps=7",
@@ -67,7 +70,7 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
     assert experiment.optim == Optim(learning_rate=1e-3, weight_decay=0.0, freeze=("visual/.*", "(text|logit)_.*"))
     assert experiment.evaluation.tasks == ("x", "y")
     assert experiment.sources == {"a": Source("cats", 16, contrastive=1.0), "b": Source("dogs", 4, mcq=0.5)}
-    assert load_config(small, ["--config.evaluation.tasks="]).evaluation.tasks == ()
+    assert load_config(Experiment, small, ["--config.evaluation.tasks="]).evaluation.tasks == ()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
 )
 def test_wrong_overrides(small, override, message):
     with pytest.raises(NegjaxError, match=message):
-        load_config(small, [override])
+        load_config(Experiment, small, [override])
 
 
 @pytest.mark.parametrize(
@@ -109,15 +112,15 @@ def test_wrong_files(tmp_path, content, message):
     path = tmp_path / "bad.py"
     path.write_text(content)
     with pytest.raises(NegjaxError, match=message) as caught:
-        load_config(str(path))
+        load_config(Experiment, str(path))
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_and_an_argument_that_is_not_taken(tmp_path):
     with pytest.raises(NegjaxError, match=r"there is no config file .*none\.py"):
-        load_config(str(tmp_path / "none.py"))
+        load_config(Experiment, str(tmp_path / "none.py"))
     with pytest.raises(NegjaxError, match=r"scenes_pretrain\.py:large: the config file cannot be run \(TypeError"):
-        load_config(f"{CONFIGS / 'scenes_pretrain.py'}:large")
+        load_config(Experiment, f"{CONFIGS / 'scenes_pretrain.py'}:large")
 
 
 @pytest.mark.parametrize(
@@ -159,9 +162,30 @@ def test_an_experiment_survives_json():
         experiment.steps = 3
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("eval_*.py")), ids=lambda path: path.stem)
+def test_shipped_suites_load_and_say_how_they_are_made_and_run(path):
+    suite = load_config(Suite, str(path))
+    text = path.read_text()
+    assert f"negjax data suite --config configs/{path.name} --" in text
+    assert f"negjax eval --config configs/{path.name} --model MODEL" in text
+    for each in suite.tasks.values():
+        assert each.kind in (BUILT if each.file else DERIVED)
+        assert not each.source or suite.tasks[each.source].file
+
+
+def test_wrong_suites():
+    with pytest.raises(NegjaxError, match=r"config\.tasks is empty"):
+        build(Suite, {"tasks": {}})
+    for each in ({"kind": "captions"}, {"kind": "queries", "file": "a.csv", "source": "b"}):
+        with pytest.raises(NegjaxError, match="needs a file or a source to derive from, one of them"):
+            build(Suite, {"tasks": {"a": each}})
+    with pytest.raises(NegjaxError, match=r"config\.video_preprocess is 'x': it must be negbench or clip"):
+        build(Suite, {"tasks": {"a": {"kind": "captions", "file": "a.csv"}}, "video_preprocess": "x"})
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("scenes_*.py")), ids=lambda path: path.stem)
 def test_shipped_configs_load_and_say_how_they_are_run(path):
-    experiment = load_config(str(path))
+    experiment = load_config(Experiment, str(path))
     text = path.read_text()
     assert f"negjax train --config configs/{path.name} --workdir" in text
     assert {source.dataset for source in experiment.sources.values()} <= set(TRAINING)
@@ -174,12 +198,12 @@ def test_configs_hold_the_quickstarts_settings():
     stages = experiments("data", "runs/pretrain", seed=0)
     assert list(stages) == ["pretrained", "affirmative", "negfull"]
     for stage, file in zip(stages, ("scenes_pretrain", "scenes_affirmative", "scenes_negfull")):
-        experiment = load_config(str(CONFIGS / f"{file}.py"))
+        experiment = load_config(Experiment, str(CONFIGS / f"{file}.py"))
         assert dataclasses.replace(experiment, evaluation=stages[stage].evaluation) == stages[stage], file
 
 
 @pytest.mark.parametrize("name", ["scenes_negcap", "scenes_negmcq"])
 def test_ablations_differ_from_negfull_in_their_sources_alone(name):
-    ablation, negfull = (load_config(str(CONFIGS / f"{file}.py")) for file in (name, "scenes_negfull"))
+    ablation, negfull = (load_config(Experiment, str(CONFIGS / f"{file}.py")) for file in (name, "scenes_negfull"))
     assert ablation.sources != negfull.sources
     assert dataclasses.replace(ablation, sources=negfull.sources) == negfull

@@ -1,19 +1,57 @@
-"""`negjax data`: build and list data sets."""
+"""`negjax data`: build, derive and list data sets."""
 
 import argparse
 from typing import Any
 
+from negjax.commands import derive, suite
 from negjax.commands.parsing import command, show
+from negjax.errors import NegjaxError
 
 DATA = """\
 example:
   negjax data list --data-dir data
 
 `negjax data COMMAND --help` tells more."""
+KINDS = {  # what each is made of: one of these flags
+    "captions": ("csv",),
+    "negcap": ("csv",),
+    "questions": ("csv",),
+    "pairs": ("csv", "json"),
+    "folder": ("folder", "tfds"),
+}
+ONLY_FOR = {
+    "media_root": ("csv", "json"),
+    "split": ("tfds",),
+    "classnames": ("folder", "tfds"),
+    "templates": ("folder", "tfds"),
+}
 BUILD = """\
-example:
+kinds, and what they are read from:
+  captions   images or clips with captions: NegBench's retrieval files
+  negcap     for training: captions and captions that negate
+  questions  multiple choice: NegBench's MCQ files, 2 or more options
+  pairs      a right and a wrong caption: a CSV file with the columns filepath,
+             caption, negative_caption, CREPE's CSV files, or the JSON files of
+             SugarCrepe, VALSE and NegRefCOCOg (boxes of an image)
+  folder     zero-shot classification: a folder per class, or a TFDS data set
+
+examples:
+  negjax data build --kind captions --csv COCO_val_retrieval.csv \\
+      --media-root ~/coco --name coco_retrieval --data-dir data
+  negjax data build --kind negcap --csv cc12m_negcap.csv \\
+      --media-root ~/cc12m --name negcap --data-dir data
   negjax data build --kind questions --csv COCO_val_mcq_llama3.1_rephrased.csv \\
-      --media-root ~/coco --name coco_mcq --data-dir data"""
+      --media-root ~/coco --name coco_mcq --data-dir data
+  negjax data build --kind questions --csv msr_vtt_mcq_rephrased_llama.csv \\
+      --media-root ~/MSRVTT --name msrvtt_mcq --data-dir data
+  negjax data build --kind pairs --csv my_pairs.csv \\
+      --media-root ~/photos --name my_pairs --data-dir data
+  negjax data build --kind pairs --json existence.json \\
+      --media-root ~/valse --name valse_existence --data-dir data
+  negjax data build --kind folder --folder ~/imagenet/val \\
+      --classnames imagenet --name imagenet --data-dir data
+  negjax data build --kind folder --tfds ~/tensorflow_datasets/cifar10/3.0.2 \\
+      --split test --name cifar10 --data-dir data"""
 LIST = """\
 example:
   negjax data list --data-dir data"""
@@ -21,29 +59,51 @@ example:
 
 def add(commands: Any) -> None:
     """Adds what this file holds to the commands of the parser."""
-    data = command(commands, "data", None, "build and list data sets", DATA)
+    data = command(commands, "data", None, "build, derive and list data sets", DATA)
     of_data = data.add_subparsers(metavar="COMMAND", title="commands")
-    each = command(of_data, "build", _data_build, "make a set of a CSV file and a folder of images", BUILD)
-    each.add_argument("--kind", required=True, choices=("captions", "negcap", "questions"), help="what the file holds")
-    each.add_argument("--csv", required=True, metavar="FILE", help="in NegBench's format")
-    each.add_argument("--media-root", required=True, metavar="DIR", help="the images, at any depth")
+    each = command(
+        of_data, "build", _data_build, "make a set of files: images or clips and what is said of them", BUILD
+    )
+    each.add_argument("--kind", required=True, choices=tuple(KINDS), help="what the files hold, see below")
+    each.add_argument("--csv", metavar="FILE", help="a CSV file; captions, negcap and questions as NegBench has them")
+    each.add_argument("--json", metavar="FILE", help="a JSON file of pairs as its benchmark published it")
+    each.add_argument("--media-root", metavar="DIR", help="images or clips that the file names, at any depth")
+    each.add_argument("--folder", metavar="DIR", help="holds a folder of images per class")
+    each.add_argument("--tfds", metavar="DIR", help="a data set prepared by TFDS, .../NAME/VERSION; needs --split")
+    each.add_argument("--split", metavar="NAME", help="of the TFDS data set")
+    names = "names of the classes: imagenet, or a file with one a line; default: the folders' or labels' own"
+    each.add_argument("--classnames", metavar="NAMES", help=names)
+    prompts = "openai (80 prompts), simple (7), none, or a file with one a line, {} for the name; default: openai"
+    each.add_argument("--templates", metavar="PROMPTS", help=prompts)
     each.add_argument("--name", required=True, help="name of the set")
     each.add_argument("--data-dir", required=True, metavar="DIR", help="where sets are kept")
-    negated = "whether the texts negate; default: by the file's name"
+    negated = "whether the texts negate; default: by their words"
     each.add_argument("--negated", choices=("yes", "no"), help=negated)
-    each.add_argument("--skip-missing", action="store_true", help="leave out rows with missing or broken images")
+    each.add_argument("--skip-missing", action="store_true", help="leave out rows with missing or broken media")
     each.add_argument("--overwrite", action="store_true", help="replace a set of this name")
+    derive.add(of_data)
+    suite.add(of_data)
     each = command(of_data, "list", _data_list, "show the sets of a folder", LIST)
     each.add_argument("--data-dir", required=True, metavar="DIR", help="where sets are kept")
 
 
 def _data_build(args: argparse.Namespace) -> int:
-    from negjax.datasets.build import build_from_csv
+    read_from = _source_flag(args)
+    from negjax.datasets.build import build
+    from negjax.datasets.folders import folder_source, tfds_source
+    from negjax.datasets.sources import csv_source, json_source
 
-    built = build_from_csv(
-        args.kind,
-        args.csv,
-        args.media_root,
+    templates = args.templates or "openai"
+    if read_from == "csv":
+        source = csv_source(args.kind, args.csv, args.media_root)
+    elif read_from == "json":
+        source = json_source(args.json, args.media_root)
+    elif read_from == "folder":
+        source = folder_source(args.folder, args.classnames, templates)
+    else:
+        source = tfds_source(args.tfds, args.split, args.classnames, templates)
+    built = build(
+        source,
         args.name,
         args.data_dir,
         skip_missing=args.skip_missing,
@@ -54,6 +114,26 @@ def _data_build(args: argparse.Namespace) -> int:
     for note in built.notes:
         print(f"  {note}")
     return 0
+
+
+def _source_flag(args: argparse.Namespace) -> str:
+    """Which of --csv, --json, --folder and --tfds is given. Raises NegjaxError unless the flags suit the kind."""
+    wanted = KINDS[args.kind]
+    given = [name for name in ("csv", "json", "folder", "tfds") if getattr(args, name) is not None]
+    if len(given) != 1 or given[0] not in wanted:
+        said = f", not {' and '.join(map(_flag, given))}" if given else ""
+        raise NegjaxError(f"--kind {args.kind} takes {' or '.join(map(_flag, wanted))}{said}")
+    for name, sources in ONLY_FOR.items():
+        if getattr(args, name) is not None and given[0] not in sources:
+            raise NegjaxError(f"{_flag(name)} goes with {' or '.join(map(_flag, sources))}, not with {_flag(given[0])}")
+    needed = {"csv": "media_root", "json": "media_root", "tfds": "split"}.get(given[0])
+    if needed and getattr(args, needed) is None:
+        raise NegjaxError(f"{_flag(given[0])} needs {_flag(needed)} too")
+    return given[0]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _data_list(args: argparse.Namespace) -> int:

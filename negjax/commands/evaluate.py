@@ -1,17 +1,23 @@
-"""`negjax eval`."""
+"""`negjax eval`: a model's figures on sets."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from negjax.commands.parsing import add_model_flags, command, show
+from negjax.commands.parsing import add_model_flags, add_process_flags, command, join_processes, show
 from negjax.errors import NegjaxError
 
 EVAL = """\
 examples:
   negjax eval --model runs/negfull --tasks scenes_mcq,scenes_truth_table --data-dir runs/quickstart/data \\
       --out results/negfull
-  negjax eval --model negclip.pth --arch ViT-B-32-quickgelu --tasks coco_mcq --data-dir data --out results/negclip"""
+  negjax eval --model negclip.pth --arch ViT-B-32-quickgelu --config configs/eval_coco.py --data-dir data \\
+      --out results/negclip
+
+Each picture, clip and caption is encoded once over all tasks, and its embedding is kept in --cache-dir: run the same
+command again to go on after a stop, or with more tasks to compute only what is new.
+On several hosts start it on each, with --coordinator, --num-processes and --process-id; paths must be shared."""
 
 
 def add(commands: Any) -> None:
@@ -19,29 +25,51 @@ def add(commands: Any) -> None:
     each = command(commands, "eval", _eval, "score a model on tasks", EVAL)
     each.add_argument("--model", required=True, help="a training workdir, a checkpoint or PyTorch weights")
     add_model_flags(each)
-    each.add_argument("--tasks", required=True, metavar="NAME[,NAME]", help="sets to evaluate")
+    what = each.add_mutually_exclusive_group(required=True)
+    what.add_argument("--tasks", metavar="NAME[,NAME]", help="sets to evaluate")
+    what.add_argument("--config", metavar="FILE[:ARG]", help="a suite of tasks: configs/eval_*.py, or one of yours")
     each.add_argument("--data-dir", required=True, metavar="DIR", help="where sets are kept")
     each.add_argument("--out", required=True, metavar="DIR", help="gets results.json and predictions/")
     each.add_argument("--batch-size", type=int, default=256, metavar="N", help="default: 256")
+    each.add_argument("--frames", type=int, metavar="N", help="of each clip, at the midpoints of N parts; default: 4")
+    video = "frames squashed and not rounded, as the published figures (negbench), or as images are (clip)"
+    each.add_argument("--video-preprocess", choices=("negbench", "clip"), help=f"{video}; default: negbench")
+    each.add_argument("--cache-dir", metavar="DIR", help="where embeddings are kept; default: OUT/cache")
+    add_process_flags(each)
     each.set_defaults(heavy=True)
 
 
 def _eval(args: argparse.Namespace) -> int:
+    join_processes(args)
+    from negjax.config import Suite, load_config
     from negjax.datasets.store import open_set
     from negjax.evaluation.evaluate import evaluate
+    from negjax.evaluation.plan import Video
     from negjax.evaluation.results import write_results
     from negjax.evaluation.table import table
+    from negjax.runtime.distributed import is_first
     from negjax.runtime.files import check_writable
     from negjax.weights.read import read_model
 
-    names = [name.strip() for name in args.tasks.split(",") if name.strip()]
+    video = Video()
+    if args.config:
+        suite = load_config(Suite, args.config)
+        names, video = list(suite.tasks), Video(suite.frames, suite.video_preprocess)
+    else:
+        names = [name.strip() for name in args.tasks.split(",") if name.strip()]
     if not names:
         raise NegjaxError("--tasks is empty: name at least one set")
+    if args.frames is not None:
+        video = replace(video, frames=args.frames)
+    if args.video_preprocess:
+        video = replace(video, preprocess=args.video_preprocess)
     sets = [open_set(args.data_dir, name) for name in names]
-    model = read_model(args.model, args.step, arch=args.arch, activation=args.activation)
     check_writable(args.out)
-    result = evaluate(model, sets, batch_size=args.batch_size)
-    write_results(result, args.out)
-    show(table(result.results))
-    print(f"written: {Path(args.out) / 'results.json'}")
+    model = read_model(args.model, args.step, arch=args.arch, activation=args.activation)
+    cache_dir = args.cache_dir or Path(args.out) / "cache"
+    result = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
+    if is_first():
+        write_results(result, args.out)
+        show(table(result.results))
+        print(f"written: {Path(args.out) / 'results.json'}")
     return 0

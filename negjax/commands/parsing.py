@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from negjax.errors import NegjaxError
+
 Handler = Callable[[argparse.Namespace], int]
 
 
@@ -30,6 +32,26 @@ def add_model_flags(command: Parser) -> None:
     command.add_argument("--arch", default="", metavar="NAME", help="what the weights are, where they do not say it")
     command.add_argument("--activation", default="", metavar="A", help="override it: gelu, quick_gelu or gelu_tanh")
     command.add_argument("--step", default="latest", help="of a workdir: latest, best or a number; default: latest")
+
+
+def add_process_flags(command: Parser) -> None:
+    """For work of several processes, each started with the same command but for its number."""
+    command.add_argument("--coordinator", metavar="HOST:PORT", help="of process 0, for work of several processes")
+    command.add_argument("--num-processes", type=int, metavar="N", help="how many there are")
+    command.add_argument("--process-id", type=int, metavar="I", help="which of them this is, from 0")
+
+
+def join_processes(args: argparse.Namespace) -> None:
+    """Joins the other processes, if the flags say that there are some; before anything else uses JAX."""
+    given = {"--coordinator": args.coordinator, "--num-processes": args.num_processes, "--process-id": args.process_id}
+    lacking = [name for name, value in given.items() if value is None]
+    if len(lacking) == len(given):
+        return
+    if lacking:
+        raise NegjaxError(f"{' and '.join(lacking)} not given: several processes need all of {', '.join(given)}")
+    from negjax.runtime.distributed import join
+
+    join(args.coordinator, args.num_processes, args.process_id)
 
 
 def show(table: Any) -> None:

@@ -7,15 +7,23 @@ from negjax.commands.parsing import command
 
 REPORT = """\
 example:
-  negjax report results/pretrain results/negfull --out report.html --data-dir runs/quickstart/data"""
+  negjax report results/pretrain results/negfull --out report.html --data-dir runs/quickstart/data
+
+The page is one file that needs no network. Beside it go report.csv with every figure, and report.md and report.tex
+with the leaderboard."""
 
 
 def add(commands: Any) -> None:
     """Adds what this file holds to the commands of the parser."""
-    each = command(commands, "report", _report, "a page with tables, charts and pictures", REPORT)
-    each.add_argument("results", nargs="+", metavar="RESULTS_DIR", help="folders written by negjax eval, in order")
+    each = command(commands, "report", _report, "a page that compares runs: tables, charts, every question", REPORT)
+    each.add_argument(
+        "results",
+        nargs="+",
+        metavar="RESULTS_DIR",
+        help="folders written by negjax eval; changes are against the first",
+    )
     each.add_argument("--out", required=True, metavar="FILE.html", help="the page, one file")
-    each.add_argument("--data-dir", metavar="DIR", help="where the sets are, to show their pictures")
+    each.add_argument("--data-dir", metavar="DIR", help="where the sets are, for the browser of questions")
     each.add_argument("--title", default="negjax: evaluation", help="default: %(default)s")
 
 

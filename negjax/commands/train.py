@@ -26,10 +26,10 @@ def add(commands: Any) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from negjax.config import load_config
+    from negjax.config import Experiment, load_config
     from negjax.experiment import describe, run_experiment
 
-    experiment = load_config(args.config, args.overrides)
+    experiment = load_config(Experiment, args.config, args.overrides)
     if args.dry_run:
         print(json.dumps(describe(experiment, args.workdir), indent=2))
         return 0

@@ -19,10 +19,10 @@ ALWAYS_SAID = {"task_kind", "negated", "altered", "fields"}
 
 
 class Set:
-    """A set, read at random: `set[i]` is row i, a dict of str, int, bytes and lists, the image still encoded.
+    """A set, read at random: `set[i]` is row i, a dict of str, int, bytes and lists, the media still encoded.
 
     Cheap to open, fit for grain.MapDataset.source; can be pickled, and read by several threads at once.
-    `metadata` is what its builder said of it (`task_kind`, `negated`, `altered`, `source`, ...), `fields` are
+    `metadata` is what its builder said of it (`task_kind`, `negated`, `media_type`, `source`, ...), `fields` are
     keys of records.COLUMNS, `bytes` is the size of its records. Open one with `store.open_set`.
     """
 
@@ -82,7 +82,7 @@ class Set:
         return (self[index] for index in (range(len(self)) if indices is None else indices))
 
     def source(self) -> Any:
-        """TFDS's own random-access source of this set: texts as bytes, the image as it is stored."""
+        """TFDS's own random-access source of this set: texts as bytes, the media as they are stored."""
         with self._lock:
             if self._source is None:
                 builder = tfds.builder_from_directory(self.path)
@@ -93,7 +93,7 @@ class Set:
     def lengths(self, column: str) -> np.ndarray:
         """int16 [rows]: tokens of each row's longest text in "captions", "negated_captions" or "options".
 
-        As `Tokenizer.lengths` counts them, start and end included.
+        As `Tokenizer.lengths` counts them, start and end included; 0 for a row that has none.
         """
         if self._lengths is None:
             try:

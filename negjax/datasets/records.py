@@ -1,7 +1,8 @@
 """What a record holds: its columns, and what makes a row of a set valid.
 
-Every record has `id` (the 0-based row of the source), `group`, `media` (an encoded image) and `media_sha256`;
-each of the set's fields adds its columns.
+Every record has `id` (the 0-based row of the source), `group`, `media` (an encoded image, or a clip byte for byte)
+and `media_sha256`; each of the set's fields adds its columns. `option_kinds` says what each option of a question is
+("positive", "hybrid", ...), or nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,13 @@ Record = dict[str, Any]
 COLUMNS = {
     "captions": ("captions", "positive_objects", "negative_objects"),
     "negated_captions": ("negated_captions",),
-    "question": ("options", "answer", "kind"),
+    "question": ("options", "answer", "kind", "option_kinds"),
     "label": ("label",),
+    "objects": ("positive_objects",),
 }
-TEXT_LISTS = ("captions", "positive_objects", "negative_objects", "negated_captions", "options")
+TEXT_LISTS = ("captions", "positive_objects", "negative_objects", "negated_captions", "options", "option_kinds")
 TEXTS = ("media_sha256", "kind")
+OPTIONAL = ("positive_objects", "negative_objects", "option_kinds")  # lists that may be empty
 ENCODED = ("captions", "negated_captions", "options")  # what a model reads: columns with a stored length
 
 
@@ -25,12 +28,14 @@ def columns(fields: Sequence[str]) -> list[str]:
     return [name for field in fields for name in COLUMNS[field]]
 
 
-def complete(example: Mapping[str, Any], row: int, fields: Sequence[str], classes: int) -> Record:
-    """The record of an example, with defaults filled in: `id` is the row, `group` 0, no objects, `kind` "".
+def complete(example: Mapping[str, Any], row: int, fields: Sequence[str], metadata: Mapping[str, Any]) -> Record:
+    """The record of an example, with defaults filled in: `id` is the row, `group` 0, `kind` "", and no objects or
+    option kinds.
 
-    Raises ValueError that says what is wrong. `classes`: the number of classes that a label may name.
+    Raises ValueError that says what is wrong. metadata: the set's; its `classnames` bound the labels, and a row of
+    `pairs` may have no captions.
     """
-    record: Record = {"id": row, "group": 0, "positive_objects": [], "negative_objects": [], "kind": ""}
+    record: Record = {"id": row, "group": 0, "kind": "", **{name: [] for name in OPTIONAL}}
     record.update(example)
     wanted = ["id", "group", "media", *columns(fields)]
     if strangers := set(example) - set(wanted):
@@ -42,16 +47,19 @@ def complete(example: Mapping[str, Any], row: int, fields: Sequence[str], classe
         if name in record:
             record[name] = int(record[name])
     if not isinstance(record["media"], bytes) or not record["media"]:
-        raise ValueError("media is not the bytes of an image")
+        raise ValueError("media is not the bytes of an image or clip")
     for name in TEXT_LISTS:
         if name in record:
             check_texts(record[name], name)
     for name in ENCODED:
-        if name in record and not record[name]:
+        if name in record and not record[name] and (name, metadata["task_kind"]) != ("captions", "pairs"):
             raise ValueError(f"{name} is empty")
     if "question" in fields:
         check_texts([record["kind"]], "kind")
         check_answer(record["answer"], record["options"])
+        if len(record["option_kinds"]) not in (0, len(record["options"])):
+            raise ValueError(f"{len(record['option_kinds'])} option_kinds for {len(record['options'])} options")
+    classes = len(metadata.get("classnames", ()))
     if "label" in fields and not 0 <= record["label"] < classes:
         raise ValueError(f"label {record['label']} is not one of the {classes} classes")
     return record

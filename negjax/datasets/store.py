@@ -18,14 +18,18 @@ from negjax.datasets.writing import Builder
 from negjax.errors import NegjaxError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-NEEDED = {  # what a task of this kind cannot do without
-    "mcq": "question",
-    "binary_mcq": "question",
-    "truth_table": "question",
-    "retrieval": "captions",
-    "zeroshot": "label",
-    "train": None,
+NEEDED = {  # what a task of this kind cannot do without: one of these fields
+    "mcq": ("question",),
+    "binary_mcq": ("question",),
+    "truth_table": ("question",),
+    "affirmation": ("question",),
+    "pairs": ("question", "captions"),
+    "retrieval": ("captions",),
+    "queries": ("objects",),
+    "zeroshot": ("label",),
+    "train": tuple(COLUMNS),
 }
+MEDIA_TYPES = ("image", "video")
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,11 @@ def write_set(
 ) -> epath.Path:
     """Writes a set, all or nothing, and returns its folder, DATA_DIR/NAME.
 
-    examples: called once; each thing it yields is a row, with `media` an encoded image; see
-    `records.complete` for the other columns and their defaults.
+    examples: called once; each thing it yields is a row, with `media` an encoded image, or a clip where the
+    metadata say so; see `records.complete` for the other columns and their defaults.
     fields: keys of `records.COLUMNS`.
-    metadata: JSON-able; `task_kind` (a key of NEEDED) and `negated` at least, `altered` when the images are
-    not the source's own ("resized to 32"), `classnames` and `templates` for labels.
+    metadata: JSON-able; `task_kind` (a key of NEEDED) and `negated` at least, `media_type` "video" for clips,
+    `altered` when the media are not the source's own ("resized to 32"), `classnames` and `templates` for labels.
     on_row: called after each row.
     overwrite: replace a set of that name, once the new one is whole.
     Raises NegjaxError when the name is taken, a row is not valid, or the folder cannot be written to.
@@ -63,7 +67,7 @@ def write_set(
     folder = check_free(data_dir, name, overwrite=overwrite)
     _check_metadata(name, fields, metadata)
     workplace = epath.Path(data_dir) / f"{name}.incomplete-{uuid.uuid4().hex[:8]}"
-    said = {"altered": "", "tokenizer": "clip", **metadata, "fields": list(fields)}
+    said = {"altered": "", "media_type": "image", "tokenizer": "clip", **metadata, "fields": list(fields)}
     try:
         workplace.mkdir(parents=True)
         Builder(workplace, name, examples(), fields, said, on_row).write()
@@ -128,7 +132,9 @@ def _check_metadata(name: str, fields: Sequence[str], metadata: Mapping[str, Any
         raise NegjaxError(f"set {name}: say in its metadata whether it is negated, True or False")
     if unknown := set(fields) - set(COLUMNS):
         raise NegjaxError(f"set {name}: no such field: {', '.join(sorted(unknown))}; there are {', '.join(COLUMNS)}")
-    if not fields or NEEDED[kind] not in (None, *fields):
+    if metadata.get("media_type", "image") not in MEDIA_TYPES:
+        raise NegjaxError(f"set {name}: media_type is {metadata['media_type']!r}, not image or video")
+    if not set(NEEDED[kind]) & set(fields):
         raise NegjaxError(f"set {name}: fields {list(fields)} are not enough for task_kind {kind}")
     if "label" in fields and not (metadata.get("classnames") and metadata.get("templates")):
         raise NegjaxError(f"set {name}: labels need classnames and templates in the metadata")

@@ -53,7 +53,8 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ign
     def _info(self) -> tfds.core.DatasetInfo:
         types = {name: tfds.features.Sequence(tfds.features.Text()) for name in TEXT_LISTS}
         types |= {name: tfds.features.Text() for name in TEXTS}
-        types |= {"media": tfds.features.Image()}
+        clips = self._metadata["media_type"] == "video"
+        types |= {"media": tfds.features.Tensor(shape=(), dtype=np.object_) if clips else tfds.features.Image()}
         names = ["id", "group", "media", "media_sha256", *columns(self._fields)]
         return _Info(
             builder=self,
@@ -67,10 +68,9 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ign
 
     def _records(self) -> Iterator[tuple[int, Record]]:
         tokenizer, content, last = Tokenizer(), hashlib.sha256(), -1
-        classes = len(self._metadata.get("classnames", ()))
         for row, example in enumerate(self._examples):
             try:
-                record = complete(example, row, self._fields, classes)
+                record = complete(example, row, self._fields, self._metadata)
                 if record["id"] <= last:
                     raise ValueError(f"its id does not come after {last}, the id before it")
             except (ValueError, TypeError) as error:
@@ -80,7 +80,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ign
             said = {name: value for name, value in record.items() if name != "media"}
             content.update(json.dumps(said, sort_keys=True).encode())
             for name, longest in self._lengths.items():
-                longest.append(max(tokenizer.lengths(record[name])))
+                longest.append(max(tokenizer.lengths(record[name]), default=0))
             yield row, record
             record.clear()  # TFDS counts the examples in the end and keeps them all until then
             if self._on_row:

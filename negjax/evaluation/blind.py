@@ -42,8 +42,9 @@ def other_image_credit(
     credit_N = np.empty(questions)
     for start in range(0, questions, block):
         part = slice(start, start + block)
-        caption_UE, where = distinct_rows(caption_CE[option_NO[part].ravel()])
-        score_BOD = (caption_UE.astype(np.float64) @ images_ED)[where].reshape(-1, options, len(image_DE))
+        caption_BE = caption_CE[option_NO[part].ravel()]
+        first, where = distinct_rows(caption_BE)
+        score_BOD = (caption_BE[first].astype(np.float64) @ images_ED)[where].reshape(-1, options, len(image_DE))
         best_BOD = score_BOD == score_BOD.max(axis=1, keepdims=True)
         rows = np.arange(len(score_BOD))
         credit_BD = best_BOD[rows, answer_N[part]] / best_BOD.sum(axis=1)

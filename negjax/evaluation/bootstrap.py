@@ -27,10 +27,12 @@ class Credits:
 
     def weighted_means(self, weight_BU: np.ndarray) -> np.ndarray:
         """The metric under each of B weightings of the U units [B]; NaN where no item has weight."""
-        weight_BN = weight_BU[:, self.unit_N]
         with np.errstate(invalid="ignore"):
             if self.stratum_N is None:
-                return weight_BN @ self.credit_N / weight_BN.sum(axis=1)
+                units = weight_BU.shape[1]
+                right_U = np.bincount(self.unit_N, self.credit_N, units)
+                return weight_BU @ right_U / (weight_BU @ np.bincount(self.unit_N, minlength=units))
+            weight_BN = weight_BU[:, self.unit_N]
             order = np.argsort(self.stratum_N, kind="stable")
             starts = np.unique(self.stratum_N[order], return_index=True)[1]
             total_BS = np.add.reduceat(weight_BN[:, order], starts, axis=1)
@@ -58,7 +60,7 @@ def _interval(credits: Credits, resamples: int, seed: int) -> list[float]:
     compact = Credits(credits.credit_N, unit_N, credits.stratum_N)
     rng, count = np.random.default_rng(seed), len(units)
     means = []
-    for size in _blocks(resamples, BLOCK // len(unit_N)):
+    for size in _blocks(resamples, BLOCK // (count if credits.stratum_N is None else len(unit_N))):
         weight_BU = np.stack([np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(size)])
         means.append(compact.weighted_means(weight_BU.astype(float)))
     return np.percentile(np.concatenate(means), [2.5, 97.5]).tolist()

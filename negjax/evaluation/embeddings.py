@@ -1,5 +1,7 @@
 """Rows of embeddings on the host: unit length, and which of them are equal."""
 
+import hashlib
+
 import numpy as np
 
 
@@ -10,14 +12,16 @@ def unit_rows(x: np.ndarray) -> np.ndarray:
     return (x / np.where(length == 0, 1, length)).astype(np.float32)
 
 
-def distinct_rows(x_NE: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows [U, E], in order of first appearance, and for each row its place among them [N].
+def distinct_rows(x_NE: np.ndarray, apart_N: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the distinct rows [U], in order of first appearance, and for each row its place among them [N].
 
+    apart_N: rows with different numbers are different.
     A matrix product may round the same row differently in different places. So products are computed of
     distinct rows and then gathered: equal rows get equal scores, to the bit.
     """
-    x_NE = np.ascontiguousarray(x_NE) + x_NE.dtype.type(0)  # turns -0 into 0
-    places: dict[bytes, int] = {}
-    where_N = np.array([places.setdefault(row.tobytes(), len(places)) for row in x_NE], np.int64)
-    first_U = np.unique(where_N, return_index=True)[1]
-    return x_NE[first_U], where_N
+    places: dict[tuple[int, bytes], int] = {}
+    where_N = np.empty(len(x_NE), np.int64)
+    for n, row in enumerate(x_NE):
+        content = hashlib.blake2b((row + row.dtype.type(0)).tobytes(), digest_size=16).digest()  # + 0 turns -0 into 0
+        where_N[n] = places.setdefault((0 if apart_N is None else int(apart_N[n]), content), len(places))
+    return np.unique(where_N, return_index=True)[1], where_N

@@ -1,113 +1,130 @@
-"""Distinct images and captions to embeddings, in batches of few shapes, over all devices of this host.
+"""Distinct media and captions to embeddings, in batches of few shapes, over the devices of all processes.
 
-Shapes: N images or captions, B batch, T tokens, E embedding width.
+Every process calls these functions with the same plan and loads its own rows of each batch; all get all embeddings.
+Shapes: N media or captions, B batch, F frames, T tokens, E embedding width.
 """
 
 import dataclasses
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
+import grain
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding
 
 from negjax.evaluation.embeddings import unit_rows
+from negjax.evaluation.plan import Media
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel
 from negjax.models.text import lengths
-from negjax.runtime.metrics import ignore
+from negjax.runtime.mesh import local_rows, make_mesh, put_batch, replicated
 
 LENGTHS = (8, 16, 24, 32, 48, 64)  # captions are cut to these, or to the context: each length compiles once
 IN_FLIGHT = 2  # batches that the device may be behind the host
 
-OnDone = Callable[[int], None]  # told the number of rows that have just been embedded
+Embedded = Iterator[tuple[np.ndarray, np.ndarray]]  # places [b] and their embeddings, float32 [b, E], of unit length
 
 
-def encode_images(
-    model: LoadedModel,
-    batches: Iterable[np.ndarray],
-    batch_size: int,
-    sharding: NamedSharding,
-    done: OnDone = ignore,
-) -> np.ndarray:
-    """Embeddings of unit length, float32 [N, E], of uint8 batches [b, S, S, 3], b <= batch_size.
+def encode_media(model: LoadedModel, media: Media, place_N: np.ndarray, batch_size: int, mesh: Mesh) -> Embedded:
+    """Embeddings of the media at these places, batch by batch: a clip's is the mean over its frames' (unit) ones.
 
-    model and sharding come from `place`.
+    Media are decoded in threads, two batches ahead. batch_size: frames in a batch, over all devices. model and mesh
+    come from `place`. Raises NegjaxError for what cannot be decoded.
     """
-    return _run(model.encode_image, batches, _round_up(batch_size, sharding), sharding, done)
+    size = _round_up(min(max(1, batch_size // media.frames), len(place_N)), mesh)
+    here = local_rows(mesh, size, "the batch")
+    mine = [place_N[start:][here] for start in range(0, len(place_N), size)]
+    padded = [places.tolist() + [-1] * (here.stop - here.start - len(places)) for places in mine]
+    options = grain.ReadOptions(num_threads=os.cpu_count() or 1, prefetch_buffer_size=2 * (here.stop - here.start))
+    stream = grain.MapDataset.source([place for places in padded for place in places])
+    read = stream.map(lambda place: media.empty() if place < 0 else media.read(place)).to_iter_dataset(options)
+
+    def batches() -> Iterator[tuple[np.ndarray, tuple[jax.Array, jax.Array]]]:
+        for start, (pixels_BFHWC, count_B) in zip(range(0, len(place_N), size), read.batch(here.stop - here.start)):
+            pixels, count = put_batch(mesh, (pixels_BFHWC.reshape(-1, *pixels_BFHWC.shape[2:]), count_B))
+            yield place_N[start : start + size], (model.encode_image(pixels), count)
+
+    def finish(frame_BE: np.ndarray, count_B: np.ndarray) -> np.ndarray:
+        frame_BFE = unit_rows(frame_BE).reshape(len(count_B), media.frames, -1)
+        if media.frames == 1:
+            return frame_BFE[:, 0]
+        seen_BF = np.arange(media.frames) < count_B[:, None]
+        return unit_rows(np.where(seen_BF[..., None], frame_BFE, 0).sum(axis=1))
+
+    return _fetch(batches(), finish, mesh)
 
 
 def encode_texts(
-    model: LoadedModel,
-    token_NT: np.ndarray,
-    batch_size: int,
-    sharding: NamedSharding,
-    done: OnDone = ignore,
-) -> np.ndarray:
-    """Embeddings of unit length, float32 [N, E], of token ids.
+    model: LoadedModel, token_CT: np.ndarray, place_N: np.ndarray, batch_size: int, mesh: Mesh
+) -> Embedded:
+    """Embeddings of the token ids at these places, batch by batch.
 
     Sorted by length and cut to the longest of a batch, unless the tower sees padding: the result is the same. model
-    and sharding come from `place`.
+    and mesh come from `place`.
     """
-    size = _round_up(min(batch_size, len(token_NT)), sharding)
-    length_N = lengths(model.config.text, token_NT)
+    size = _round_up(min(batch_size, len(place_N)), mesh)
+    here = local_rows(mesh, size, "the batch")
+    length_N = lengths(model.config.text, token_CT[place_N])
     order_N = np.argsort(length_N, kind="stable")
 
-    def batches() -> Iterator[np.ndarray]:
+    def batches() -> Iterator[tuple[np.ndarray, tuple[jax.Array]]]:
         for start in range(0, len(order_N), size):
             chosen = order_N[start : start + size]
-            yield token_NT[chosen, : _bucket(int(length_N[chosen[-1]]), token_NT.shape[1])]
+            length = _bucket(int(length_N[chosen[-1]]), token_CT.shape[1])
+            token_BT = np.zeros((size, length), token_CT.dtype)
+            token_BT[: len(chosen)] = token_CT[place_N[chosen], :length]
+            yield place_N[chosen], (model.encode_text(put_batch(mesh, token_BT[here])),)
 
-    sorted_NE = _run(model.encode_text, batches(), size, sharding, done)
-    embedding_NE = np.empty_like(sorted_NE)
-    embedding_NE[order_N] = sorted_NE
-    return embedding_NE
+    return _fetch(batches(), unit_rows, mesh)
 
 
-def place(model: LoadedModel) -> tuple[LoadedModel, NamedSharding]:
-    """The model with its parameters on the devices, and how batches are split over them.
+def place(model: LoadedModel) -> tuple[LoadedModel, Mesh]:
+    """The model with its parameters on all devices, and their mesh.
 
     Parameters that already lie on a mesh of several devices (a model in training) stay where they are.
     """
     for leaf in jax.tree.leaves(model.params):
         sharding = getattr(leaf, "sharding", None)
-        if isinstance(sharding, NamedSharding) and sharding.mesh.size > 1:
-            return model, NamedSharding(sharding.mesh, PartitionSpec(sharding.mesh.axis_names))
-    mesh = Mesh(np.array(jax.local_devices()), ("data",))
-    params: Params = jax.device_put(model.params, NamedSharding(mesh, PartitionSpec()))
-    return dataclasses.replace(model, params=params), NamedSharding(mesh, PartitionSpec("data"))
+        if isinstance(sharding, NamedSharding) and isinstance(sharding.mesh, Mesh) and sharding.mesh.size > 1:
+            return model, sharding.mesh
+    mesh = make_mesh()
+    params: Params = jax.tree.map(
+        lambda leaf: jax.make_array_from_process_local_data(replicated(mesh), np.asarray(leaf)), model.params
+    )
+    return dataclasses.replace(model, params=params), mesh
 
 
-def _run(
-    encode: Callable[[jax.Array], jax.Array],
-    batches: Iterable[np.ndarray],
-    size: int,
-    sharding: NamedSharding,
-    done: OnDone,
-) -> np.ndarray:
-    """Runs batches padded to `size` rows, and throws the padding away."""
-    waiting: deque[tuple[int, jax.Array]] = deque()
-    parts: list[np.ndarray] = []
+def _fetch(
+    batches: Iterator[tuple[np.ndarray, tuple[jax.Array, ...]]], finish: Callable[..., np.ndarray], mesh: Mesh
+) -> Embedded:
+    """Fetches results while later batches run, and throws the padding away."""
+    whole = _gather(mesh)
+    waiting: deque[tuple[np.ndarray, tuple[jax.Array, ...]]] = deque()
 
-    def collect(left: int) -> None:
-        while len(waiting) > left:
-            rows, embedding = waiting.popleft()
-            parts.append(unit_rows(np.asarray(embedding)[:rows]))
-            done(rows)
+    def collect() -> tuple[np.ndarray, np.ndarray]:
+        places, arrays = waiting.popleft()
+        return places, finish(*(np.asarray(array) for array in arrays))[: len(places)]
 
-    for batch in batches:
-        padded = np.zeros((size, *batch.shape[1:]), batch.dtype)
-        padded[: len(batch)] = batch
-        waiting.append((len(batch), encode(jax.device_put(padded, sharding))))
-        collect(IN_FLIGHT)
-    collect(0)
-    return np.concatenate(parts)
+    for places, arrays in batches:
+        waiting.append((places, whole(*arrays)))
+        if len(waiting) > IN_FLIGHT:
+            yield collect()
+    while waiting:
+        yield collect()
+
+
+@cache
+def _gather(mesh: Mesh) -> Callable[..., tuple[jax.Array, ...]]:
+    """Gives every process all rows of arrays."""
+    return jax.jit(lambda *arrays: arrays, out_shardings=replicated(mesh))
 
 
 def _bucket(length: int, context_length: int) -> int:
     return min([bucket for bucket in LENGTHS if bucket >= length] + [context_length])
 
 
-def _round_up(batch_size: int, sharding: NamedSharding) -> int:
-    devices = sharding.mesh.size
-    return -(-batch_size // devices) * devices
+def _round_up(batch_size: int, mesh: Mesh) -> int:
+    return -(-batch_size // mesh.size) * mesh.size

@@ -50,10 +50,37 @@ def question_credits(credit_N: np.ndarray, image_N: np.ndarray, kinds: Sequence[
     """ "accuracy", and "KIND_accuracy" for each kind of question that occurs."""
     kind_N = np.asarray(kinds)
     credits = {"accuracy": Credits(credit_N, image_N)}
-    for kind in sorted(set(kinds) - {""}, key=lambda kind: (ORDER.index(kind) if kind in ORDER else 99, kind)):
+    for kind in sorted(set(kinds) - {""}, key=_place):
         chosen = kind_N == kind
         credits[f"{kind}_accuracy"] = Credits(credit_N[chosen], image_N[chosen])
     return credits
+
+
+def confusion(
+    scores_NO: np.ndarray, kinds: Sequence[str], option_kinds: Sequence[Sequence[str]]
+) -> dict[str, dict[str, float]]:
+    """For each kind of question, how often an option of each kind was picked: shares that add up to 1, ties split.
+
+    option_kinds: what each option of a question is; a question with none given is left out.
+    """
+    best_NO = scores_NO == scores_NO.max(axis=1, keepdims=True)
+    share_NO = best_NO / best_NO.sum(axis=1, keepdims=True)
+    table: dict[str, dict[str, float]] = {}
+    asked: dict[str, int] = {}
+    for share_O, kind, names in zip(share_NO, kinds, option_kinds):
+        if names:
+            row = table.setdefault(kind, {})
+            asked[kind] = asked.get(kind, 0) + 1
+            for name, share in zip(names, share_O):
+                row[name] = row.get(name, 0.0) + float(share)
+    return {
+        kind: {name: table[kind][name] / asked[kind] for name in sorted(table[kind], key=_place)}
+        for kind in sorted(table, key=_place)
+    }
+
+
+def _place(kind: str) -> tuple[int, str]:
+    return ORDER.index(kind) if kind in ORDER else len(ORDER), kind
 
 
 def group_credits(credit_N: np.ndarray, kinds: Sequence[str], group_N: np.ndarray) -> Credits:

@@ -54,5 +54,5 @@ def _remove_earlier(out: epath.Path) -> None:
         names = []
     path.unlink()
     for name in names:
-        for file in (f"{name}.csv", f"{name}.image_to_text.csv"):
+        for file in (f"{name}.csv", f"{name}.image_to_text.csv", f"{name}.bias.csv"):
             (out / "predictions" / file).unlink(missing_ok=True)

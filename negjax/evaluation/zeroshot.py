@@ -19,11 +19,12 @@ def class_embeddings(caption_CE: np.ndarray, prompt_KP: np.ndarray) -> np.ndarra
 
 def class_scores(image_NE: np.ndarray, class_KE: np.ndarray, block: int = 1024) -> np.ndarray:
     """Cosine of each image with each class, float32 [N, K]; equal classes tie exactly."""
-    class_UE, where_K = distinct_rows(class_KE)
+    first, where_K = distinct_rows(class_KE)
+    class_EU = class_KE[first].astype(np.float64).T
     score_NK = np.empty((len(image_NE), len(class_KE)), np.float32)
     for start in range(0, len(image_NE), block):
         image_BE = image_NE[start : start + block].astype(np.float64)
-        score_NK[start : start + block] = (image_BE @ class_UE.astype(np.float64).T)[:, where_K]
+        score_NK[start : start + block] = (image_BE @ class_EU)[:, where_K]
     return score_NK
 
 

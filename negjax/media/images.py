@@ -106,6 +106,6 @@ def to_pixels(image: Image.Image, preprocess: Preprocess, box: Box | None = None
 
 
 def normalise(pixels_BHWC: jax.Array, preprocess: Preprocess) -> jax.Array:
-    """uint8 pixels to the model's input, float32: scaled to [0, 1], less the mean, over the deviation."""
+    """Pixels of 0 to 255, uint8 or not rounded, to the model's input, float32: in [0, 1], less mean, over deviation."""
     mean, std = jnp.array(preprocess.mean), jnp.array(preprocess.std)
     return (pixels_BHWC.astype(jnp.float32) / 255 - mean) / std

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,21 @@ TRAINING_KINDS = (*MCQ_KINDS, "modified_positive")
 
 @dataclass(frozen=True)
 class Question:
-    """Options, the index of the right one, and the kind of question."""
+    """Options, the index of the right one, the kind of question, and of what kind each option is."""
 
     options: tuple[str, ...]
     answer: int
     kind: str
+    option_kinds: tuple[str, ...]
+
+    def columns(self) -> dict[str, Any]:
+        """As the columns of a record."""
+        return {
+            "options": list(self.options),
+            "answer": self.answer,
+            "kind": self.kind,
+            "option_kinds": list(self.option_kinds),
+        }
 
 
 @dataclass(frozen=True)
@@ -66,8 +77,11 @@ def mcq(kind: str, present: tuple[str, str], absent: str, wording: Wording, rng:
         "modified_positive": lambda: wording.single(second),
     }[kind]()
     options = [right, wording.hybrid(absent, second), wording.single(absent), wording.negative(first)]
+    option_kinds = [kind, "hybrid", "positive", "negative"]
     order = rng.permutation(4)
-    return Question(tuple(options[i] for i in order), int(np.argmin(order)), kind)
+    return Question(
+        tuple(options[i] for i in order), int(np.argmin(order)), kind, tuple(option_kinds[i] for i in order)
+    )
 
 
 def truth_table(first: str, second: str, writer: Writer) -> tuple[str, ...]:
@@ -88,4 +102,5 @@ def truth_table_group(first: str, second: str, writer: Writer, rng: np.random.Ge
     captions = truth_table(first, second, writer)
     order = rng.permutation(4)
     options = tuple(captions[i] for i in order)
-    return [Question(options, int(np.flatnonzero(order == cell)[0]), kind) for cell, kind in enumerate(CELLS)]
+    cells = tuple(CELLS[i] for i in order)
+    return [Question(options, cells.index(kind), kind, cells) for kind in CELLS]

@@ -42,6 +42,7 @@ def captioned(count: int) -> list[dict]:
             "options": ["a", "no a", "b"],
             "answer": i % 3,
             "kind": "negative",
+            "option_kinds": ["positive", "negative", "positive"],
         }
         for i in range(count)
     ]
@@ -87,7 +88,12 @@ def test_defaults(tmp_path):
     assert [row["label"] for row in data.rows()] == [1, 0]
     assert data.metadata["classnames"] == ["a", "b"]
     simple(tmp_path)
-    assert open_set(tmp_path, "simple")[0]["positive_objects"] == []
+    data = open_set(tmp_path, "simple")
+    assert data[0]["positive_objects"] == []
+    assert data.metadata["media_type"] == "image"
+    question = {"media": b"x", "options": ["a", "b"], "answer": 1}
+    write_set(tmp_path, "q", lambda: iter([question]), ["question"], {"task_kind": "binary_mcq", "negated": False})
+    assert (open_set(tmp_path, "q")[0]["kind"], open_set(tmp_path, "q")[0]["option_kinds"]) == ("", [])
 
 
 def test_lengths_are_the_longest_token_counts(tmp_path):
@@ -107,6 +113,25 @@ def test_plain_tfds_reads_a_set(tmp_path):
     source = tfds.builder_from_directory(tmp_path / "some-Set_1" / "1.0.0").as_data_source(split="all")
     assert source[2]["media"].tolist() == [[[2, 0, 253]] * 3] * 2
     assert source[2]["captions"] == ["an été with 2 cats".encode()]
+
+
+def test_clips_are_kept_byte_for_byte_and_plain_tfds_reads_them(tmp_path):
+    clips = [b"\x00\xffclip\x00", b"\x00\x00"]
+    rows = [{"media": clip, "captions": ["a"]} for clip in clips]
+    write_set(tmp_path, "clips", lambda: iter(rows), ["captions"], TRAIN | {"media_type": "video"})
+    data = open_set(tmp_path, "clips")
+    assert [row["media"] for row in data.rows()] == clips
+    assert data[0]["media_sha256"] == hashlib.sha256(clips[0]).hexdigest()
+    source = tfds.builder_from_directory(tmp_path / "clips" / "1.0.0").as_data_source(split="all")
+    assert [source[i]["media"] for i in range(2)] == clips
+
+
+def test_an_image_of_pairs_may_have_no_caption(tmp_path):
+    rows = [{"media": b"x", "captions": ["a"]}, {"media": b"y", "captions": []}]
+    write_set(tmp_path, "boxes", lambda: iter(rows), ["captions"], {"task_kind": "pairs", "negated": True})
+    data = open_set(tmp_path, "boxes")
+    assert [row["captions"] for row in data.rows()] == [["a"], []]
+    assert data.lengths("captions").tolist() == [3, 0]
 
 
 def test_grain_pickle_and_threads(tmp_path):
@@ -169,7 +194,9 @@ def test_a_folder_that_is_no_set_is_never_overwritten(tmp_path):
         ({"captions": ["\ud800"]}, "row 10: captions holds half a character"),
         ({"answer": 3}, "row 10: answer 3 is not one of the options 0 to 2"),
         ({"options": ["a"], "answer": 0}, "row 10: 1 option where a question needs two or more"),
-        ({"media": b""}, "row 10: media is not the bytes of an image"),
+        ({"media": b""}, "row 10: media is not the bytes of an image or clip"),
+        ({"option_kinds": ["positive"]}, "row 10: 1 option_kinds for 3 options"),
+        ({"option_kinds": [1, 2, 3]}, "row 10: option_kinds is not a list of texts"),
         ({"id": 0}, "row 0: its id does not come after 0"),
         ({"label": 1}, "row 10: label: a set of captions, negated_captions, question has no such column"),
     ],
@@ -211,6 +238,8 @@ def test_bad_names(tmp_path, name):
         ({"task_kind": "train"}, ["captions"], "whether it is negated"),
         (TRAIN, ["pixels"], "no such field: pixels"),
         (TRAIN, [], "not enough for task_kind train"),
+        (TRAIN | {"media_type": "sound"}, ["captions"], "media_type is 'sound', not image or video"),
+        ({"task_kind": "pairs", "negated": True}, ["label"], "not enough for task_kind pairs"),
         ({"task_kind": "mcq", "negated": True}, ["captions"], "not enough for task_kind mcq"),
         ({"task_kind": "zeroshot", "negated": False}, ["label"], "need classnames and templates"),
     ],

@@ -1,14 +1,16 @@
-"""Embedding: the same result whatever the batches, the lengths and the number of devices."""
+"""Embedding: the same result whatever the batches, the lengths, the number of devices and of processes."""
 
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 
-import jax
 import numpy as np
 import pytest
 
-from negjax.evaluation.encode import encode_images, encode_texts, place
+from negjax.evaluation.embed import embed
+from negjax.evaluation.encode import encode_media, encode_texts, place
 from negjax.evaluation.prepare import prepare
 from negjax.models.loaded import LoadedModel
 
@@ -24,23 +26,38 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.sqrt((x**2).sum(axis=1, keepdims=True))
 
 
+def in_order(embedded: Iterator[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """The embeddings by place, each place once."""
+    places, vectors = zip(*embedded)
+    order = np.argsort(np.concatenate(places))
+    assert np.concatenate(places)[order].tolist() == list(range(len(order)))
+    return np.concatenate(vectors)[order]
+
+
 def test_a_ragged_last_batch_equals_no_padding(model, plan):
-    whole = unit(model.encode_image(np.concatenate(list(plan.pixels(4)))))
-    placed, sharding = place(model)
+    pixels = np.concatenate([plan.images.read(i)[0] for i in range(len(plan.images.sources))])
+    whole = unit(model.encode_image(pixels))
+    placed, mesh = place(model)
     for size in (4, 12, 64):
-        found = encode_images(placed, plan.pixels(size), size, sharding)
+        found = in_order(encode_media(placed, plan.images, np.arange(len(pixels)), size, mesh))
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, whole, atol=1e-6)
 
 
-def test_trimmed_and_sorted_captions_equal_full_ones_in_order(model, plan):
+def test_only_what_is_asked_for_is_encoded(model, plan):
+    placed, mesh = place(model)
+    wanted = np.array([7, 2, 3])
+    (places, vectors), *rest = encode_media(placed, plan.images, wanted, 64, mesh)
+    assert (places.tolist(), rest) == ([7, 2, 3], [])
+    np.testing.assert_allclose(vectors[0], unit(model.encode_image(plan.images.read(7)[0]))[0], atol=1e-6)
+
+
+def test_trimmed_and_sorted_captions_equal_full_ones(model, plan):
     whole = unit(model.encode_text(plan.token_CT))
     assert plan.token_CT.shape[1] == 77
-    placed, sharding = place(model)
-    seen: list[int] = []
-    found = encode_texts(placed, plan.token_CT, 16, sharding, seen.append)
+    placed, mesh = place(model)
+    found = in_order(encode_texts(placed, plan.token_CT, np.arange(len(plan.captions)), 16, mesh))
     np.testing.assert_allclose(found, whole, atol=1e-6)
-    assert sum(seen) == len(plan.captions)
 
 
 def test_captions_are_cut_to_a_few_lengths(model, plan):
@@ -51,50 +68,85 @@ def test_captions_are_cut_to_a_few_lengths(model, plan):
             shapes.add(text_BT.shape)
             return super().encode_text(text_BT)
 
-    placed, sharding = place(Spy(model.config, model.params, model.preprocess, model.tokenizer))
-    encode_texts(placed, plan.token_CT, 16, sharding)
+    placed, mesh = place(Spy(model.config, model.params, model.preprocess, model.tokenizer))
+    list(encode_texts(placed, plan.token_CT, np.arange(len(plan.captions)), 16, mesh))
     assert shapes <= {(16, length) for length in (8, 16, 24)}
 
 
 def test_tokens_that_look_like_padding_are_not_cut_off(model):
     tokens = model.tokenizer(["!!!!!!!!!! a dog !!!!!", "! ! ! ! ! ! ! ! ! cat", "!"], 77)
-    placed, sharding = place(model)
-    np.testing.assert_allclose(encode_texts(placed, tokens, 3, sharding), unit(model.encode_text(tokens)), atol=1e-6)
+    placed, mesh = place(model)
+    found = in_order(encode_texts(placed, tokens, np.arange(3), 3, mesh))
+    np.testing.assert_allclose(found, unit(model.encode_text(tokens)), atol=1e-6)
 
 
 SCRIPT = """
-import sys, jax, numpy as np
-from negjax.evaluation.encode import encode_images, encode_texts, place
+import sys
+import jax, numpy as np
+from negjax.datasets.store import open_set
+from negjax.evaluation.embed import embed
+from negjax.evaluation.encode import place
+from negjax.evaluation.prepare import prepare
 from negjax.media.images import Preprocess
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
+from negjax.runtime.distributed import join
 from negjax.tokenizer import Tokenizer
-assert jax.device_count() == 4
+out, port, processes, process, *folders = sys.argv[1:]
+if int(processes) > 1:
+    join(f"127.0.0.1:{port}", int(processes), int(process))
+assert jax.device_count() == 4, jax.devices()
 config = preset("tiny")
-model = LoadedModel(config, init_params(config, seed=0), Preprocess(size=32), Tokenizer())
-data = np.load(sys.argv[1])
-model, sharding = place(model)
-assert sharding.mesh.size == 4
-again, same = place(model)
-assert again is model and same.mesh == sharding.mesh
-image = encode_images(model, [data["pixels"][:6], data["pixels"][6:]], 6, sharding)
-text = encode_texts(model, data["tokens"], 7, sharding)
-np.savez(sys.argv[2], image=image, text=text)
+model = LoadedModel(config, init_params(config, seed=0), Preprocess(size=config.vision.image_size), Tokenizer())
+sets = [open_set(*folder.rsplit("/", 1)) for folder in folders]
+plan = prepare(sets, model.preprocess, model.tokenizer, context_length=77)
+placed, mesh = place(model)
+assert mesh.size == 4
+again, same = place(placed)
+assert again is placed and same == mesh
+media, captions = embed(model, plan, 6, cache_dir=out + ".cache")
+np.savez(f"{out}.{processes}.{process}.npz", media=media, captions=captions)
 """
 
 
-def test_four_devices_equal_one(model, plan, tmp_path):
-    pixels, tokens = next(plan.pixels(11)), plan.token_CT[:25]
-    np.savez(tmp_path / "in.npz", pixels=pixels, tokens=tokens)
-    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
-    subprocess.run(
-        [sys.executable, "-c", SCRIPT, tmp_path / "in.npz", tmp_path / "out.npz"],
-        check=True,
-        env=env,
-        timeout=200,
-    )
-    found = np.load(tmp_path / "out.npz")
-    one = jax.tree.map(unit, {"image": model.encode_image(pixels), "text": model.encode_text(tokens)})
-    np.testing.assert_allclose(found["image"], one["image"], atol=1e-6)
-    np.testing.assert_allclose(found["text"], one["text"], atol=1e-6)
+def start(out, sets, processes: int, process: int, port: int) -> subprocess.Popen:
+    devices = f"--xla_force_host_platform_device_count={4 // processes}"
+    env = os.environ | {"XLA_FLAGS": devices, "JAX_PLATFORMS": "cpu"}
+    folders = [str(data.path.parent) for data in sets]
+    command = [sys.executable, "-c", SCRIPT, out, str(port), str(processes), str(process), *folders]
+    return subprocess.Popen(command, env=env)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def test_four_devices_and_two_processes_equal_one_device(model, plan, mcq_set, retrieval_set, tmp_path):
+    one, port = embed(model, plan, 256, progress=False), free_port()
+    for out, processes in (("alone", 1), ("together", 2)):
+        running = [
+            start(str(tmp_path / out), [mcq_set, retrieval_set], processes, process, port)
+            for process in range(processes)
+        ]
+        assert [each.wait(200) for each in running] == [0] * processes
+    results = [np.load(path) for path in sorted(tmp_path.glob("*.npz"))]
+    assert len(results) == 3
+    for result in results:
+        for name, expected in zip(("media", "captions"), one):
+            np.testing.assert_allclose(result[name], expected, atol=1e-6)
+            np.testing.assert_array_equal(result[name], results[0][name])  # the same shapes on each device
+    blocks = [sorted(path.name.split(".")[1] for path in folder.glob("*/*")) for folder in tmp_path.glob("*.cache")]
+    assert blocks == [["keys", "keys", "vectors", "vectors"]] * 2  # one process alone writes
+
+
+def test_processes_with_different_data_are_told_so(mcq_set, retrieval_set, tmp_path):
+    port = free_port()
+    running = [
+        start(str(tmp_path / "out"), sets, 2, process, port)
+        for process, sets in enumerate([[mcq_set], [retrieval_set]])
+    ]
+    assert all(each.wait(200) for each in running)
+    assert not list(tmp_path.glob("*.npz"))

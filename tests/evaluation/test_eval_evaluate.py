@@ -45,7 +45,9 @@ def test_form_of_the_results(result):
             assert 0 <= low <= high <= 1, metric
     by_kind = {"accuracy", "positive_accuracy", "negative_accuracy", "hybrid_accuracy"}
     assert set(tasks["questions"]["metrics"]) == by_kind
-    assert set(tasks["questions"]["blind"]) == {"mean_image", "other_image"}
+    shut = {"mean_image", "other_image", "text_only", "rule_longer_affirmation", "rule_absent_object"}
+    assert set(tasks["questions"]["blind"]) == shut | {"text_only_from_table"}
+    assert tasks["questions"]["source"] == {"file": "", "sha256": "", "rows": 23, "skipped": 0}
     assert all(set(blind) == by_kind for blind in tasks["questions"]["blind"].values())
     cells = {"accuracy", "a_only_accuracy", "b_only_accuracy", "both_accuracy", "neither_accuracy"}
     assert set(tasks["table"]["metrics"]) == cells | {"group_accuracy"}
@@ -119,7 +121,7 @@ def test_zero_shot_equals_a_loop(model, result, zeroshot_rows):
 def test_equal_things_are_embedded_once(model, mcq_set, retrieval_set, mcq_rows, retrieval_rows):
     context = model.config.text.context_length
     plan = prepare([mcq_set, retrieval_set], model.preprocess, model.tokenizer, context_length=context)
-    assert len(plan.images) == 12
+    assert len(plan.images.sources) == 12
     texts = [text for row in mcq_rows for text in row["options"]]
     texts += [text for row in retrieval_rows for text in row["captions"]]
     assert len(plan.captions) == len(plan.token_CT) == len({text.lower() for text in texts})
@@ -132,7 +134,7 @@ def test_a_plan_serves_several_models_and_decodes_once(model, mcq_set, monkeypat
     assert first["questions"]["ci95"] == {}
     whole = evaluate(model, [mcq_set], bootstrap=0, progress=False).results["tasks"]
     assert first == whole
-    monkeypatch.setattr(type(plan), "_read", None)  # reading again would fail
+    monkeypatch.setattr(type(plan.images), "_read", None)  # reading again would fail
     other = dataclasses.replace(model, params=jax.tree.map(lambda x: x * 1.1, model.params))
     second = evaluate(other, plan, batch_size=4, bootstrap=0, progress=False).results["tasks"]
     assert second != first
@@ -162,7 +164,7 @@ def test_a_model_that_says_the_same_of_everything_is_at_chance(model, mcq_set, r
 @pytest.mark.parametrize(("tower", "what"), [("visual", "image"), ("text", "caption")])
 def test_embeddings_that_are_not_finite_are_an_error(model, mcq_set, tower, what):
     params = model.params | {tower: jax.tree.map(lambda x: x * np.nan, model.params[tower])}
-    with pytest.raises(NegjaxError, match=rf"of \d+ {what}s are not finite, first in set questions, row 0"):
+    with pytest.raises(NegjaxError, match=f"embedding of the {what} in set questions, row 0 is not finite"):
         evaluate(dataclasses.replace(model, params=params), [mcq_set], progress=False)
 
 

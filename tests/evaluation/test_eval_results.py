@@ -26,10 +26,10 @@ def test_the_figures_follow_from_the_files(result, tmp_path):
     assert names == ["pictures.csv", "pictures.image_to_text.csv", "questions.csv", "results.json"]
     with (tmp_path / "out/predictions/questions.csv").open() as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["id", "group", "kind", "answer", "predicted", *(f"score_{o}" for o in range(4))]
+    assert rows[0] == ["id", "group", "kind", "answer", "predicted", *(f"score_{o}" for o in range(4)), "image"]
     credit = []
     for row in rows[1:]:
-        scores = [np.float32(cell) for cell in row[5:]]
+        scores = [np.float32(cell) for cell in row[5:9]]
         assert int(row[4]) == int(np.argmax(scores))
         credit.append((scores[int(row[3])] == max(scores)) / scores.count(max(scores)))
     assert stored["tasks"]["questions"]["metrics"]["accuracy"] == pytest.approx(np.mean(credit))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from negjax.evaluation.embeddings import unit_rows
-from negjax.evaluation.retrieval import image_retrieval, rank_captions, rank_images, text_retrieval
+from negjax.evaluation.retrieval import image_retrieval, text_retrieval
 
 
 def sample(seed: int = 0, images: int = 40, repeat: bool = True):
@@ -73,17 +73,42 @@ def test_a_constant_model_is_at_chance():
     assert image_retrieval(image, image[owner], owner, galleries).recall(1).mean() == 1 / 4
 
 
-def test_equal_rows_tie_exactly_and_blocks_change_nothing():
+@pytest.mark.parametrize("tile", [(8, 16), (16, 4), (1, 1), (64, 256)])
+def test_equal_rows_tie_exactly_and_tiles_change_nothing(tile):
     rng = np.random.default_rng(5)
     image = unit_rows(rng.normal(size=(97, 61)))
     image[50:] = image[:47]
     caption = unit_rows(rng.normal(size=(203, 61)))
     caption[100:200] = caption[:100]
-    owner = rng.integers(97, size=203)
-    whole, parts = rank_images(image, caption, owner), rank_images(image, caption, owner, block=9)
+    owner, gallery = rng.integers(97, size=203), np.zeros(97, int)
+    whole, parts = (image_retrieval(image, caption, owner, gallery, *each) for each in ((), (tile,)))
     twice = (owner < 47) | (owner >= 50)
     assert whole.ties_Q.tolist() == parts.ties_Q.tolist() == twice.astype(int).tolist()
     assert whole.better_Q.tolist() == parts.better_Q.tolist()
-    whole, parts = rank_captions(image, caption, owner), rank_captions(image, caption, owner, block=9)
+    whole, parts = (text_retrieval(image, caption, owner, gallery, *each) for each in ((), (tile,)))
     for name in ("query_Q", "right_Q", "better_Q", "ties_Q"):
         assert getattr(whole, name).tolist() == getattr(parts, name).tolist()
+
+
+def test_ranks_of_real_embeddings_equal_a_loop_in_float64():
+    """2,000 captions of 300 images, some repeated, some images without captions, five galleries."""
+    rng = np.random.default_rng(1)
+    image, caption = unit_rows(rng.normal(size=(300, 64))), unit_rows(rng.normal(size=(2000, 64)))
+    image[7], caption[11], caption[500:520] = image[3], caption[10], caption[10]
+    owner, gallery = rng.integers(290, size=2000), np.sort(rng.integers(5, size=300))
+    score = caption.astype(np.float64) @ image.T.astype(np.float64)
+    mine = gallery[owner][:, None] == gallery
+    right = score[np.arange(2000), owner]
+    better = ((score > right[:, None] + 1e-6) & mine).sum(axis=1)
+    least = ((score >= right[:, None] - 1e-6) & mine).sum(axis=1) - 1
+    found = image_retrieval(image, caption, owner, gallery)
+    assert (better <= found.better_Q).all()
+    assert (found.better_Q + found.ties_Q <= least).all()
+    assert (found.better_Q == better).mean() > 0.99
+    back = text_retrieval(image, caption, owner, gallery)
+    for query, right_caption, above, ties in zip(back.query_Q, back.right_Q, back.better_Q, back.ties_Q):
+        own = owner == query
+        rivals = score[(gallery[owner] == gallery[query]) & ~own, query]
+        best = score[own, query].max()
+        assert score[right_caption, query] == pytest.approx(best, abs=1e-7)
+        assert (rivals > best + 1e-6).sum() <= above <= above + ties <= (rivals > best - 1e-6).sum()

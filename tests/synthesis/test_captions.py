@@ -7,7 +7,7 @@ import pytest
 from caption_reader import read
 
 from negjax.synthesis.captions import Writer
-from negjax.synthesis.phrases import a, listing
+from negjax.synthesis.phrases import a, be, continued, listing
 
 NAMES = ["apple", "cat", "dog", "key", "owl"]
 
@@ -20,10 +20,41 @@ NAMES = ["apple", "cat", "dog", "key", "owl"]
         ("Owl", "an Owl"),
         ("umbrella", "an umbrella"),
         ("ice cream", "an ice cream"),
+        ("orange", "an orange"),
+        ("bus", "a bus"),
+        ("tv", "a tv"),
+        ("hot dog", "a hot dog"),
+        ("unicorn", "a unicorn"),
+        ("uniform", "a uniform"),
+        ("uninvited guest", "an uninvited guest"),
+        ("urn", "an urn"),
+        ("hourglass", "an hourglass"),
+        ("scissors", "scissors"),
+        ("skis", "skis"),
+        ("broccoli", "broccoli"),
+        ("wine glass", "a wine glass"),
+        ("pair of scissors", "a pair of scissors"),
+        ("hair drier", "a hair drier"),
     ],
 )
 def test_articles(name, phrase):
     assert a(name) == phrase
+
+
+def test_verbs():
+    assert [be(name) for name in ("skis", "safety scissors", "broccoli", "bus", "pair of skis")] == [
+        "are",
+        "are",
+        "is",
+        "is",
+        "is",
+    ]
+
+
+def test_captions_go_on_in_lower_case():
+    assert continued("A man in London") == "a man in London"
+    assert continued("BMX riders jump") == "BMX riders jump"
+    assert continued("") == ""
 
 
 def test_lists():
@@ -69,3 +100,33 @@ def test_the_parts_of_the_tables_share_no_caption_and_the_seed_decides():
 
     assert captions(1, False) == captions(1, False) != captions(2, False)
     assert not set(captions(1, False)) & set(captions(1, True))
+
+
+def test_captions_of_photographs():
+    writer = Writer(np.random.default_rng(0), False, medium="photo")
+    captions = {writer.affirmative(["skis"]) for _ in range(400)}
+    assert not [text for text in captions if "draw" in text or "drew" in text]
+    assert {"a photo of skis", "skis are present"} <= captions
+    assert not {"a drawing of skis", "someone drew skis"} & captions
+
+
+def test_a_negation_and_the_same_without_it():
+    writer = Writer(np.random.default_rng(0), True, medium="photo")
+    texts = set()
+    for _ in range(200):
+        text, plain = writer.negating_and_plain(["cat", "key"], "owl")
+        present, absent = read(text, NAMES)
+        assert (sorted(present), absent) == (["cat", "key"], ["owl"])
+        assert read(plain, NAMES) == (present, [])
+        assert plain in text
+        texts.add(text)
+    assert len(texts) == 14  # seven patterns, two orders
+
+
+def test_woven_captions():
+    writer, texts = Writer(np.random.default_rng(0), False), set()
+    for _ in range(300):
+        texts.add(writer.woven(" A man in London. ", "skis"))
+    assert "A man in London, but there are no skis" in texts
+    assert "There are no skis, but a man in London" in texts
+    assert all(text.lower().count("a man in london") == 1 and text[0].isupper() for text in texts)

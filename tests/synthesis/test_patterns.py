@@ -16,7 +16,10 @@ from negjax.synthesis.patterns import (
     NEGATION_LAST,
     NEITHER,
     OPENERS,
+    UNNEGATED,
+    WOVEN,
     Patterns,
+    said_of,
 )
 from negjax.synthesis.questions import NEGBENCH
 
@@ -43,13 +46,13 @@ def both(name: str) -> list[str]:
     return [*table.train, *table.held_out]
 
 
-def filled(part: str) -> dict[str, set[str]]:
+def filled(part: str, medium: str = "drawing") -> dict[str, set[str]]:
     """All sentences of a part ("train" or "held_out") with each opener, by kind."""
-    openers = getattr(OPENERS, part)
+    openers = getattr(said_of(OPENERS, medium), part)
     return {
         kind: {opener + fill(pattern, *names) for opener, pattern in product(openers, getattr(table, part))}
         for kind, names in KINDS.items()
-        for table in [getattr(patterns, kind)]
+        for table in [said_of(getattr(patterns, kind), medium)]
     }
 
 
@@ -85,11 +88,13 @@ def test_training_covers_the_ways_to_say_no(words, first):
 @pytest.mark.parametrize("kind", KINDS)
 def test_patterns_have_the_places_of_their_kind(kind):
     for pattern in both(kind):
-        places = [field for _, field, _, _ in string.Formatter().parse(pattern) if field and field != "is"]
+        fields = [field for _, field, _, _ in string.Formatter().parse(pattern) if field]
+        places = [field for field in fields if not field.endswith("is")]
         assert len(places) == len(set(places))
         assert set(places) in PLACES[kind], pattern
-        if "{is}" in pattern:
-            assert "P" in places, pattern
+        named = {place.removeprefix("a_") for place in places}
+        assert {"is": "P", "N_is": "N", "M_is": "M"}.keys() >= set(fields) - set(places)
+        assert all({"is": "P"}.get(verb, verb[0]) in named for verb in set(fields) - set(places)), pattern
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -122,8 +127,37 @@ def test_small_words_fit(kind):
                 assert f" {verb} " in caption.replace(",", " "), caption
 
 
-def test_training_and_held_out_sentences_are_disjoint():
-    train, held_out = filled("train"), filled("held_out")
+@pytest.mark.parametrize("kind", KINDS)
+def test_verbs_agree_with_plural_names(kind):
+    """Every "is" or "are" stands beside what it is said of: of skis that is "are", before and after them."""
+    present, absent = KINDS[kind]
+    for pattern in both(kind):
+        caption = fill(pattern, ["jeans"] if present else [], ["skis", "scissors"][: len(absent)])
+        assert not re.search(
+            r"(?<!you see )\b(is|an?) (no |not |neither |in this scene)?(jeans|skis|scissors)", caption
+        ), caption
+        assert not re.search(r"\b(jeans|skis|scissors) is\b", caption), caption
+        again = fill(pattern, ["cat"] if present else [], ["owl", "dog"][: len(absent)])
+        assert not re.search(r"\bare (no |not |neither )?(an? )?(cat|owl|dog)\b|(?<!and the )\b(cat|owl) are\b", again)
+
+
+def test_photographs_are_not_said_to_be_drawn():
+    for part in ("train", "held_out"):
+        sentences = filled(part, "photo")
+        assert sentences.keys() == KINDS.keys()
+        for kind, some in sentences.items():
+            assert not [text for text in some if re.search("draw|drew", text)]
+            assert not any("photo" in text for text in filled(part)[kind])
+            assert len(some) >= 0.6 * len(filled(part)[kind])
+            for text in some:
+                assert read(text, NAMES) == KINDS[kind], text
+        assert "a photo of a cat and an apple" in sentences["AFFIRMATIVE"] or part == "held_out"
+    assert said_of(AFFIRMATIVE, "drawing") is AFFIRMATIVE
+
+
+@pytest.mark.parametrize("medium", ["drawing", "photo"])
+def test_training_and_held_out_sentences_are_disjoint(medium):
+    train, held_out = filled("train", medium), filled("held_out", medium)
     assert not set().union(*train.values()) & set().union(*held_out.values())
     assert not {opener for opener in OPENERS.train if opener} & set(OPENERS.held_out)
 
@@ -153,3 +187,21 @@ def test_absent_and_neither_say_nothing_of_what_is_there():
         assert "{P}" not in pattern
     assert len(set(ABSENT.train)) >= 10
     assert len(set(NEITHER.train)) >= 10
+
+
+def test_every_held_out_negation_has_its_sentence_without_it():
+    assert UNNEGATED.keys() == {*NEGATION_FIRST.held_out, *NEGATION_LAST.held_out}
+    for pattern, plain in UNNEGATED.items():
+        assert plain in pattern
+        assert read(fill(plain, ["cat", "key"]), NAMES) == (["cat", "key"], [])
+
+
+def test_a_caption_keeps_its_words_when_an_absent_thing_is_woven_in():
+    assert len(set(WOVEN)) == len(WOVEN) >= 10
+    for pattern in WOVEN:
+        words = {"caption": "A cat sits", "continued": "a cat sits"}
+        caption = fill(pattern, absent=["owl"], **words)
+        assert caption.lower().count("a cat sits") == 1
+        assert read(re.sub(r"[:;.]", ",", caption), NAMES) == (["cat"], ["owl"]), caption
+        assert ("a cat sits" in caption) == pattern.endswith("{continued}")
+        assert "are" in fill(pattern, absent=["skis"], **words).split() or "{N_is}" not in pattern

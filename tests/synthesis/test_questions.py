@@ -41,6 +41,13 @@ def test_mcq_is_built_as_negbenchs(kind, right):
         assert question.kind == kind
         assert question.options[question.answer] == right
         assert sorted(question.options) == sorted([right, *wrong])
+        kinds = dict(zip(question.options, question.option_kinds, strict=True))
+        assert kinds == {
+            right: kind,
+            "This image features an owl, but not a cat": "hybrid",
+            "This image features an owl": "positive",
+            "This image does not feature an apple": "negative",
+        }
         assert [is_true(option, {"apple", "cat"}) for option in question.options] == [
             i == question.answer for i in range(4)
         ]
@@ -101,6 +108,7 @@ def test_a_group_asks_the_same_options_of_all_four_images():
         assert sorted(question.answer for question in group) == [0, 1, 2, 3]  # a blind scorer gets one of four
         for question in group:
             assert is_true(question.options[question.answer], SCENES[question.kind])
+            assert all(map(is_true, question.options, [SCENES[kind] for kind in question.option_kinds]))
             places[question.kind, question.answer] += 1
     assert len(places) == 16
     assert all(60 < count < 140 for count in places.values())

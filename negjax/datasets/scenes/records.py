@@ -8,14 +8,15 @@ import numpy as np
 from negjax.datasets.scenes.objects import NAMES
 from negjax.datasets.scenes.pools import Scene
 from negjax.datasets.scenes.world import World
+from negjax.synthesis import truth_tables as table
 from negjax.synthesis.captions import Writer
+from negjax.synthesis.labels import labels_of
 from negjax.synthesis.questions import (
     MCQ_KINDS,
     NEGBENCH,
     TRAINING_KINDS,
     Question,
     mcq,
-    truth_table_group,
     varied,
 )
 
@@ -54,13 +55,7 @@ def negated(scene: Scene, world: World, writer: Writer, count: int) -> Record:
 
 def asked(scene: Scene, question: Question, group: int) -> Record:
     """A picture and a question about it."""
-    return {
-        "media": scene.png,
-        "group": group,
-        "options": list(question.options),
-        "answer": question.answer,
-        "kind": question.kind,
-    }
+    return {"media": scene.png, "group": group} | question.columns()
 
 
 def mcq_training(pool: Sequence[Scene], world: World, writer: Writer) -> Iterator[Record]:
@@ -98,29 +93,11 @@ def truth_tables(
 
     A picture stands in at most `reuse` groups. Raises ValueError when the pool runs out.
     """
-    rng = writer.rng
-    holds = np.array([[name in scene.names for name in NAMES] for scene in pool])
-    uses = np.zeros(len(pool), int)
-    group = 0
-    for _ in range(10 * count):
-        pair = pairs[int(rng.integers(len(pairs)))]
-        first, second = writer.shuffled(pair)
-        has_first, has_second = holds[:, NAMES.index(first)], holds[:, NAMES.index(second)]
-        free = uses < reuse
-        cells = {
-            "a_only": free & has_first & ~has_second,
-            "b_only": free & ~has_first & has_second,
-            "both": free & has_first & has_second,
-            "neither": free & ~has_first & ~has_second,
-        }
-        if not all(fits.any() for fits in cells.values()):
-            continue
-        questions = truth_table_group(first, second, writer, rng)
-        for question in questions:
-            chosen = rng.choice(np.flatnonzero(cells[question.kind]))
-            uses[chosen] += 1
-            yield pool[chosen], question, group
-        group += 1
-        if group == count:
-            return
-    raise ValueError(f"{len(pool)} pictures give only {group} of {count} groups: draw more")
+    labels = labels_of([scene.names for scene in pool], NAMES)
+    drawn = (pairs[int(writer.rng.integers(len(pairs)))] for _ in range(10 * count))
+    made = 0
+    for picture, question, group in table.truth_tables(labels, drawn, writer, count, reuse):
+        yield pool[picture], question, group
+        made = group + 1
+    if made < count:
+        raise ValueError(f"{len(pool)} pictures give only {made} of {count} groups: draw more")

@@ -1,0 +1,92 @@
+"""All embeddings that a plan needs: from the cache, or from the model and into the cache.
+
+Shapes: D distinct media (images first, then clips), C distinct captions, E embedding width.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from etils import epath
+from jax.sharding import Mesh
+
+from negjax.errors import NegjaxError
+from negjax.evaluation.cache import Cache, content_key, model_key
+from negjax.evaluation.encode import Embedded, encode_media, encode_texts, place
+from negjax.evaluation.plan import Media, Plan, Source
+from negjax.models.loaded import LoadedModel
+from negjax.runtime.distributed import agree, from_first, is_first
+from negjax.runtime.metrics import counter
+
+
+def embed(
+    model: LoadedModel, plan: Plan, batch_size: int, *, cache_dir: epath.PathLike | None = None, progress: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings of unit length of all of the plan's media [D, E] and captions [C, E], float32.
+
+    batch_size: frames, and captions, in a batch over all devices. cache_dir: where embeddings are kept and looked for.
+    Every process of several must call it, and gets all embeddings. Raises NegjaxError for an embedding that is not
+    finite, for media that cannot be decoded, and for processes that have different data.
+    """
+    agree(plan.fingerprint, "data")
+    key = model_key(model) if cache_dir is not None else ""
+    model, mesh = place(model)
+    progress = progress and is_first()
+    parts = []
+    for media, what in ((plan.images, "image"), (plan.clips, "clip")):
+        if media.sources:
+            cache = Cache(cache_dir, content_key(key, media.said))
+
+            def encode(places: np.ndarray, media: Media = media) -> Embedded:
+                return encode_media(model, media, places, batch_size, mesh)
+
+            parts.append(_embed(media.keys, media.sources, encode, cache, model, mesh, what, progress))
+    token_keys = [hashlib.sha256(row.tobytes()).hexdigest() for row in plan.token_CT]
+
+    def encode_captions(places: np.ndarray) -> Embedded:
+        return encode_texts(model, plan.token_CT, places, batch_size, mesh)
+
+    cache = Cache(cache_dir, content_key(key, "text"))
+    caption_CE = _embed(token_keys, plan.captions, encode_captions, cache, model, mesh, "caption", progress)
+    return np.concatenate(parts), caption_CE
+
+
+def _embed(
+    keys: Sequence[str],
+    sources: list[Source],
+    encode: Callable[[np.ndarray], Embedded],
+    cache: Cache,
+    model: LoadedModel,
+    mesh: Mesh,
+    what: str,
+    progress: bool,
+) -> np.ndarray:
+    """Embeddings of all keys in order. The first process alone reads and writes the cache."""
+    embedding_NE = np.zeros((len(keys), model.config.embed_dim), np.float32)
+    known_N = np.zeros(len(keys), bool)
+    if is_first():
+        places, vectors = cache.find(keys)
+        if len(places):
+            embedding_NE[places], known_N[places] = vectors, True
+    known_N, embedding_NE = map(np.array, from_first((known_N, embedding_NE)))  # type: ignore[call-overload]
+    missing = np.flatnonzero(~known_N)
+    with counter(len(missing), f"{what}s", progress and len(missing) > 0) as done:
+        try:
+            for places, vectors in encode(missing) if len(missing) else ():
+                _check_finite(vectors, [sources[i] for i in places], what)
+                embedding_NE[places] = vectors
+                if is_first():
+                    cache.add([keys[i] for i in places], vectors)
+                done(len(places))
+        finally:
+            cache.flush()
+    return embedding_NE
+
+
+def _check_finite(embedding_NE: np.ndarray, sources: list[Source], what: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(embedding_NE).all(axis=1))
+    if len(bad):
+        raise NegjaxError(
+            f"the model's embedding of the {what} in {sources[bad[0]]} is not finite ({len(bad)} of {len(sources)} in "
+            "its batch): its weights are damaged, or its numbers overflow in this precision"
+        )

@@ -1,0 +1,312 @@
+"""Sets made from labels: what they hold is checked against the labels of the set that they are made of."""
+
+import hashlib
+import io
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from negjax.commands import derive as command
+from negjax.commands.parsing import Parser
+from negjax.datasets.build import build_from_csv
+from negjax.datasets.derive import derive
+from negjax.datasets.derived import KINDS, Source, Wish, plan
+from negjax.datasets.store import open_set, write_set
+from negjax.errors import NegjaxError
+from negjax.synthesis.labels import labels_of
+from negjax.synthesis.questions import CELLS, MCQ_KINDS
+
+NAMES = ["bus", "cat", "dog", "scissors", "umbrella"]
+PLAIN = {"task_kind": "retrieval", "negated": False}
+
+
+def png(shade: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (3, 2), (shade, 0, 255 - shade)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def labelled(count: int = 60) -> list[dict]:
+    """Images of 0 to 4 things; every sort of image is there more than once."""
+    rng = np.random.default_rng(5)
+    sizes = np.arange(count) % 5
+    return [
+        {
+            "media": png(i),
+            "captions": [f"A scene, number {i}.", f"Scene {i}"],
+            "positive_objects": [NAMES[j] for j in rng.permutation(5)[: sizes[i]]],
+        }
+        for i in range(count)
+    ]
+
+
+def write(folder: Path, rows: list[dict], name: str = "source", **metadata) -> None:
+    write_set(folder, name, lambda: iter(rows), ["captions"], {**PLAIN, **metadata})
+
+
+@pytest.fixture
+def sets(tmp_path) -> Path:
+    write(tmp_path, labelled())
+    return tmp_path
+
+
+def made(folder: Path, kind: str, name: str = "new", *, source: str = "source", objects=None, **wish):
+    result = derive(Wish(kind, **wish), source, name, folder, objects=objects, progress=False)
+    return result, open_set(folder, name)
+
+
+def objects_by_image(rows: list[dict]) -> dict[bytes, set[str]]:
+    return {row["media"]: set(row["positive_objects"]) for row in rows}
+
+
+def test_kinds_of_the_command_are_those_there_are():
+    assert set(command.KINDS) == set(KINDS)
+
+
+def test_truth_table(sets):
+    result, data = made(sets, "truth_table")
+    rows, objects = list(data.rows()), objects_by_image(labelled())
+    assert result.rows == len(rows) == len(data)
+    assert result.images == len({row["media"] for row in rows}) <= result.of == 60
+    assert (data.fields, data.metadata["task_kind"], data.metadata["negated"]) == (("question",), "truth_table", True)
+    for start in range(0, len(rows), 4):
+        four = rows[start : start + 4]
+        assert [row["kind"] for row in four] == list(CELLS)
+        assert {row["group"] for row in four} == {start // 4}
+        assert len({tuple(row["options"]) for row in four}) == 1
+        assert all(sorted(row["option_kinds"]) == sorted(CELLS) for row in four)
+        assert [row["option_kinds"][row["answer"]] for row in four] == list(CELLS)
+        (pair,) = {tuple(name for name in NAMES if name in row["options"][0]) for row in four}
+        counts = [len(objects[row["media"]] & set(pair)) for row in four]
+        assert counts == [1, 1, 2, 0]
+        assert objects[four[0]["media"]] & set(pair) != objects[four[1]["media"]] & set(pair)
+    assert max(Counter(row["media"] for row in rows).values()) <= 4
+    assert not [text for row in rows for text in row["options"] if "draw" in text]
+
+
+def test_where_it_comes_from_is_told(sets):
+    _, data = made(sets, "truth_table", seed=3)
+    assert data.metadata["altered"] == ""
+    assert data.metadata["source"] == {
+        "derived_from": "source",
+        "kind": "truth_table",
+        "fingerprint": open_set(sets, "source").fingerprint,
+        "seed": 3,
+        "objects": 5,
+        "file": "",
+        "sha256": "",
+        "rows": 60,
+    }
+
+
+def test_questions(sets):
+    result, data = made(sets, "questions")
+    rows, source = list(data.rows()), labelled()
+    fit = [row for row in source if len(row["positive_objects"]) >= 2]
+    assert [row["media"] for row in rows] == [row["media"] for row in fit]
+    assert [row["kind"] for row in rows] == [MCQ_KINDS[i % 3] for i in range(len(fit))]
+    assert [row["group"] for row in rows] == list(range(len(fit)))
+    assert all(row["option_kinds"][row["answer"]] == row["kind"] for row in rows)
+    assert data.metadata["task_kind"] == "mcq"
+    assert result.notes == (f"nothing can be asked about {60 - len(fit)} images, for it takes two objects",)
+    _, more = made(sets, "questions", "more", reuse=3)
+    assert set(Counter(row["media"] for row in more.rows()).values()) == {3}
+
+
+def test_balanced(sets):
+    _, data = made(sets, "balanced")
+    rows, source = list(data.rows()), {row["media"]: row for row in labelled()}
+    assert data.fields == ("captions", "negated_captions", "question")
+    assert data.metadata["group_size"] == 4
+    assert data.metadata["task_kind"] == "train"
+    assert len(rows) == 60  # groups for a quarter of the images
+    for number, row in enumerate(rows):
+        told = source[row["media"]]
+        assert row["captions"] == told["captions"]
+        assert sorted(row["positive_objects"]) == sorted(told["positive_objects"])
+        absent = row["negative_objects"]
+        assert len(absent) == min(3, 5 - len(told["positive_objects"]))
+        assert not set(absent) & set(told["positive_objects"])
+        for caption, name in zip(row["negated_captions"], absent, strict=True):
+            assert name in caption
+            assert any(text.strip(".").lower() in caption.lower() for text in told["captions"])
+        assert (row["group"], row["kind"]) == (number // 4, CELLS[number % 4])
+    tested = {text for row in made(sets, "truth_table", "tested")[1].rows() for text in row["options"]}
+    assert not tested & {text for row in rows for text in row["options"]}
+
+
+def test_queries(sets):
+    result, data = made(sets, "queries")
+    source = labelled()
+    assert [row["media"] for row in data.rows()] == [row["media"] for row in source]
+    assert [sorted(row["positive_objects"]) for row in data.rows()] == [sorted(x["positive_objects"]) for x in source]
+    queries = data.metadata["queries"]
+    assert {len(query["includes"]) for query in queries} == {1, 2}
+    for query in queries:
+        fits = [row for row in source if set(query["includes"]) <= set(row["positive_objects"])]
+        excluded = [row for row in fits if set(query["excludes"]) & set(row["positive_objects"])]
+        assert min(len(excluded), len(fits) - len(excluded)) >= 5
+        assert query["plain"] in query["text"]
+    assert result.notes == (f"{len(queries)} queries, each answered by 5 images or more",)
+
+
+def test_queries_of_few_images_ask_for_fewer(tmp_path):
+    rows = [{"media": png(i), "captions": [""], "positive_objects": NAMES[: 1 + i % 2]} for i in range(6)]
+    write(tmp_path, rows)
+    _, data = made(tmp_path, "queries")
+    assert data.metadata["least"] == 3
+    assert [query["includes"] for query in data.metadata["queries"]] == [["bus"]]
+    with pytest.raises(NegjaxError, match="no queries can be made of these labels: it takes an object that"):
+        made(tmp_path, "queries", "other", least=4)
+
+
+def test_affirmation(sets):
+    _, data = made(sets, "affirmation")
+    objects, rows = objects_by_image(labelled()), list(data.rows())
+    assert data.metadata["objects"] == ["a bus", "a cat", "a dog", "scissors", "an umbrella"]
+    assert data.metadata["bias_templates"]["negation"] == "This image does not include {a}"
+    assert data.metadata["task_kind"] == "affirmation"
+    for row in rows:
+        (name,) = (name for name in NAMES if name in row["options"][0])
+        there = name in objects[row["media"]]
+        assert row["kind"] == ("present" if there else "absent")
+        assert row["option_kinds"][row["answer"]] == ("affirmation" if there else "negation")
+        assert ["does not" in option for option in row["options"]] == [x == "negation" for x in row["option_kinds"]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_seed_same_bytes(sets, kind):
+    def digest(name: str, seed: int) -> str:
+        made(sets, kind, name, seed=seed)
+        (path,) = (sets / name / "1.0.0").glob("*.array_record*")
+        told = open_set(sets, name).metadata.get("queries")
+        return hashlib.sha256(path.read_bytes() + repr(told).encode()).hexdigest()
+
+    assert digest("a", 1) == digest("b", 1) != digest("c", 2)
+
+
+def test_an_image_in_several_rows_counts_once_with_all_its_labels(tmp_path):
+    rows = labelled(20)
+    again = [row | {"positive_objects": ["bus"], "captions": ["again"]} for row in rows[1:6]]
+    write(tmp_path, rows + again)
+    result, data = made(tmp_path, "queries", least=1)
+    assert (result.of, len(data)) == (20, 20)
+    expected = [{*row["positive_objects"], *(["bus"] if 1 <= i < 6 else [])} for i, row in enumerate(rows)]
+    assert [set(row["positive_objects"]) for row in data.rows()] == expected
+
+
+def test_objects_can_be_given(sets):
+    (sets / "objects.txt").write_text("cat\n\n dog \nzebra\n")
+    _, data = made(sets, "affirmation", objects=sets / "objects.txt")
+    assert data.metadata["objects"] == ["a cat", "a dog", "a zebra"]
+    assert not [row for row in data.rows() if "bus" in row["options"][0]]
+    (sets / "few.txt").write_text("cat\n")
+    with pytest.raises(NegjaxError, match=r"few\.txt names 1 objects: give two or more, one a line"):
+        made(sets, "affirmation", "other", objects=sets / "few.txt")
+    (sets / "none.txt").write_text("zebra\ngnu\n")
+    with pytest.raises(NegjaxError, match=r"no row has positive_objects of .*none\.txt"):
+        made(sets, "affirmation", "other", objects=sets / "none.txt")
+
+
+def test_alterations_are_handed_on(tmp_path):
+    write(tmp_path, labelled(), altered="resized to 40")
+    result, data = made(tmp_path, "truth_table")
+    assert data.metadata["altered"] == "resized to 40"
+    assert result.notes == ("negjax eval will refuse it, for the images of source are altered (resized to 40)",)
+    result, data = made(tmp_path, "balanced", "training")
+    assert data.metadata["altered"] == "resized to 40"
+    assert result.notes == ()
+
+
+def test_no_more_than_the_labels_allow(sets):
+    with pytest.raises(NegjaxError, match=r"--groups 900: the labels of 60 images give only \d+ groups; ask for fewer"):
+        made(sets, "truth_table", groups=900)
+    with pytest.raises(NegjaxError, match=r"--groups 99: .* give only \d+ pairs of images; ask for fewer$"):
+        made(sets, "affirmation", groups=99)
+    assert not (sets / "new").exists()
+    _, data = made(sets, "truth_table", groups=3)
+    assert len(data) == 12
+
+
+@pytest.mark.parametrize(
+    ("kind", "wish", "message"),
+    [
+        ("tables", {}, "--kind tables: there are truth_table, questions"),
+        ("queries", {"reuse": 2}, "--reuse is for --kind truth_table, balanced, questions, not for queries"),
+        ("questions", {"least": 2}, "--least is for --kind queries, not for questions"),
+        ("questions", {"groups": 0}, "--groups 0: give 1 or more"),
+        ("questions", {"seed": -1}, "--seed -1: give 0 or more"),
+        ("questions", {"source": "sauce"}, "no set called sauce .*did you mean source"),
+        ("questions", {"name": "source"}, "source exists already"),
+    ],
+)
+def test_bad_requests(sets, kind, wish, message):
+    with pytest.raises(NegjaxError, match=message):
+        made(sets, kind, **wish)
+
+
+def test_bad_sources(tmp_path):
+    write(tmp_path, [row | {"positive_objects": []} for row in labelled()], "unlabelled")
+    write(tmp_path, labelled(), "negated", negated=True)
+    write(tmp_path, labelled(), "clips", media_type="video")
+    write(tmp_path, [row | {"positive_objects": ["cat"]} for row in labelled()], "one")
+    write(
+        tmp_path, [row | {"positive_objects": NAMES[: i % 4 and 2 * (i % 2)]} for i, row in enumerate(labelled())], "x"
+    )
+    question = {"media": png(1), "options": ["a", "b"], "answer": 0}
+    write_set(tmp_path, "asked", lambda: iter([question]), ["question"], {"task_kind": "mcq", "negated": True})
+    for kind, source, message in (
+        ("questions", "asked", "set asked has no positive_objects, for it is a set of question: derive from one that"),
+        ("questions", "unlabelled", "set unlabelled: no row has positive_objects"),
+        ("balanced", "negated", "set negated has captions that negate already: --kind balanced takes plain captions"),
+        ("truth_table", "clips", "set clips is of videos"),
+        ("truth_table", "one", "no groups can be made of these labels: it takes two objects with images of each"),
+        ("questions", "one", "no questions can be made"),
+        ("affirmation", "one", "no pairs of images can be made"),
+    ):
+        with pytest.raises(NegjaxError, match=message):
+            made(tmp_path, kind, source=source)
+    made(tmp_path, "truth_table", source="negated")  # whose labels are as good as any
+    with pytest.raises(NegjaxError, match="--name source is the source itself"):
+        derive(Wish("questions"), "source", "source", tmp_path, overwrite=True)
+
+
+def test_an_image_of_everything_has_nothing_to_negate():
+    images = [{"a"}, {"b"}, {"a", "b"}, set()]
+    with pytest.raises(NegjaxError, match="an image holds every object"):
+        plan(Wish("balanced"), Source(labels_of(images), [["text"]] * 4))
+
+
+def test_the_command(sets, capsys):
+    parser = Parser(prog="negjax data")
+    command.add(parser.add_subparsers())
+    words = ["derive", "--kind", "truth_table", "--source", "source", "--name", "new", "--data-dir", str(sets)]
+    args = parser.parse_args([*words, "--groups", "5", "--reuse", "2", "--seed", "4"])
+    assert args.run(args) == 0
+    data = open_set(sets, "new")
+    shown = len({row["media"] for row in data.rows()})
+    assert capsys.readouterr().out == f"new: 20 rows that show {shown} of 60 images, in {sets / 'new'}\n"
+    assert data.metadata["source"]["seed"] == 4
+    with pytest.raises(NegjaxError, match="exists already"):
+        args.run(args)
+    args = parser.parse_args([*words, "--groups", "1", "--overwrite"])
+    assert args.run(args) == 0
+    assert len(open_set(sets, "new")) == 4
+
+
+def test_photographs(test_data, tmp_path):
+    """COCO's own labels and photographs: byte for byte, and 255 of them are enough."""
+    csv, photos = test_data / "negbench" / "images" / "COCO_val_retrieval.csv", test_data / "coco_val2017"
+    build_from_csv("captions", csv, photos, "coco", tmp_path, skip_missing=True, progress=False)
+    originals = {path.read_bytes() for path in photos.glob("*.jpg")}
+    rows = {}
+    for kind in ("truth_table", "balanced", "queries"):
+        result, data = made(tmp_path, kind, kind, source="coco")
+        assert {row["media"] for row in data.rows()} <= originals
+        rows[kind] = result.rows
+    assert rows["queries"] == 255
+    assert rows["truth_table"] >= 4 * 150
+    assert rows["balanced"] == 4 * (255 // 4)

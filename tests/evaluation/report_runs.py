@@ -1,0 +1,119 @@
+"""Two small runs for the report, and what their page holds."""
+
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from negjax.datasets.store import write_set
+
+KINDS = ("positive", "negative", "hybrid")
+NASTY = "</script><script>document.title='taken over'</script>"
+ROWS = 12
+
+
+class Page(HTMLParser):
+    """The texts of the cells of each table, row by row; every link; the content of every script by its id."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.links: list[str] = []
+        self.scripts: dict[str, str] = {}
+        self.ids: list[str] = []
+        self._rows: list[list[str]] | None = None
+        self._script: str | None = None
+        self.feed(page)
+
+    @property
+    def headline(self) -> list[list[str]]:
+        return self.tables["headline sortable"]
+
+    def handle_starttag(self, tag, attrs):
+        said = dict(attrs)
+        self.links += [value for name, value in attrs if name in ("src", "href")]
+        self.ids += [said["id"]] if "id" in said else []
+        if tag == "table":
+            self._rows = self.tables.setdefault(said.get("class", ""), [])
+        if tag == "tr" and self._rows is not None:
+            self._rows.append([])
+        if tag in ("th", "td") and self._rows:
+            self._rows[-1].append("")
+        if tag == "script":
+            self._script = said.get("id", "")
+            self.scripts[self._script] = ""
+
+    def handle_endtag(self, tag):
+        if tag == "table":
+            self._rows = None
+        if tag == "script":
+            self._script = None
+
+    def handle_data(self, data):
+        if self._script is not None:
+            self.scripts[self._script] += data
+        elif self._rows and self._rows[-1]:
+            self._rows[-1][-1] += f"{data} "
+
+
+def results(accuracy: float, recall: float | None) -> dict[str, Any]:
+    asked = {
+        "kind": "mcq",
+        "negated": True,
+        "n": ROWS,
+        "metrics": {"accuracy": accuracy} | {f"{kind}_accuracy": accuracy for kind in KINDS},
+        "ci95": {"accuracy": [accuracy - 0.1, accuracy + 0.1]},
+        "blind": {"mean_image": {"accuracy": 0.25}},
+    }
+    found = {"kind": "retrieval", "negated": False, "n": 8, "ci95": {}, "blind": {}}
+    tasks = {"asked": asked}
+    if recall is not None:
+        tasks["found"] = found | {"metrics": {"image_retrieval_recall@5": recall}}
+    return {"model": {"arch": "<tiny>"}, "software": {"jax": "0"}, "tasks": tasks}
+
+
+def put(folder: Path, **changes: Any) -> None:
+    """Changes the task "asked" in a folder's results."""
+    content = json.loads((folder / "results.json").read_text())
+    content["tasks"]["asked"] |= changes
+    (folder / "results.json").write_text(json.dumps(content))
+
+
+def add_task(folder: Path, name: str, task: dict[str, Any], predictions: str) -> None:
+    content = json.loads((folder / "results.json").read_text())
+    content["tasks"][name] = {"negated": True, "ci95": {}, "blind": {}} | task
+    (folder / "results.json").write_text(json.dumps(content))
+    (folder / f"predictions/{name}.csv").write_text(predictions)
+
+
+def make_runs(tmp_path: Path, png: Callable[[int], bytes]) -> list[Path]:
+    """Two runs, "before" (3 of 12 right) and "after/eval" (9 right, and a task more); the set is in tmp_path/data.
+
+    Pictures come twice each in the set, but not in the predictions' column "image".
+    """
+    rows = [
+        {
+            "media": png(i % 6),
+            "options": [f"<b>{i}</b> & a hat", NASTY, 'no "cat" \u2028 here', f"a dog's {i}"],
+            "answer": 0,
+            "kind": KINDS[i % 3],
+            "group": i,
+        }
+        for i in range(ROWS)
+    ]
+    said = {"task_kind": "mcq", "negated": True, "altered": "", "tokenizer": "clip", "source": {}}
+    write_set(tmp_path / "data", "asked", lambda: iter(rows), ["question"], said)
+    made = []
+    for name, content, right in (("before", results(0.25, None), 3), ("after/eval", results(0.75, 0.5), 9)):
+        folder = tmp_path / name
+        (folder / "predictions").mkdir(parents=True)
+        (folder / "results.json").write_text(json.dumps(content))
+        lines = [
+            f"{i},{i},{KINDS[i % 3]},0,{0 if i < right else 2},{0.5 if i < right else 0.1},0,0.25,0,{i}"
+            for i in range(ROWS)
+        ]
+        header = "id,group,kind,answer,predicted,score_0,score_1,score_2,score_3,image"
+        (folder / "predictions/asked.csv").write_text("\n".join([header, *lines]) + "\n")
+        made.append(folder)
+    return made

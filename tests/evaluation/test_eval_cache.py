@@ -1,0 +1,147 @@
+"""The cache of embeddings: what is found, what never is, damage, and an evaluation that died."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from negjax.evaluation.cache import Cache, content_key, model_key
+from negjax.evaluation.embed import embed
+from negjax.evaluation.evaluate import evaluate
+from negjax.evaluation.plan import Media
+from negjax.evaluation.prepare import prepare
+from negjax.models.layers import Compute
+from negjax.models.loaded import LoadedModel
+from negjax.models.presets import preset
+
+
+@pytest.fixture
+def encoded(monkeypatch) -> list[int]:
+    """Rows of the batches of pictures and of captions that models encode from here on."""
+    rows: list[int] = []
+    for name in ("encode_image", "encode_text"):
+        original = getattr(LoadedModel, name)
+
+        def watched(self, batch, original=original):
+            rows.append(len(batch))
+            return original(self, batch)
+
+        monkeypatch.setattr(LoadedModel, name, watched)
+    return rows
+
+
+def test_what_was_added_is_found_in_any_order_after_flush(tmp_path):
+    rng = np.random.default_rng(0)
+    vectors, keys = rng.normal(size=(20, 5)).astype(np.float32), [f"{i:064x}" for i in range(20)]
+    cache = Cache(tmp_path, "m" * 64)
+    cache.add(keys[:12], vectors[:12])
+    assert len(cache.find(keys)[0]) == 0
+    cache.flush()
+    cache.add(keys[12:], vectors[12:])
+    cache.flush()
+    places, found = Cache(tmp_path, "m" * 64).find([keys[15], "unknown", keys[3]])
+    assert places.tolist() == [0, 2]
+    np.testing.assert_array_equal(found, vectors[[15, 3]])
+    assert len(Cache(tmp_path, "n" * 64).find(keys)[0]) == 0
+
+
+@pytest.mark.parametrize("damage", ["cut keys", "cut vectors", "no vectors", "flipped bit"])
+def test_a_damaged_block_is_not_used(tmp_path, damage, caplog):
+    cache, keys = Cache(tmp_path, "k" * 64), [f"{i:064x}" for i in range(4)]
+    cache.add(keys, np.arange(8, dtype=np.float32).reshape(4, 2))
+    cache.flush()
+    (vectors,), (names,) = tmp_path.glob("*/*.vectors.npy"), tmp_path.glob("*/*.keys.npy")
+    path = names if "keys" in damage else vectors
+    content = bytearray(path.read_bytes())
+    if damage == "no vectors":
+        path.unlink()
+    elif damage == "flipped bit":
+        content[-1] ^= 1  # of the last vector
+        path.write_bytes(content)
+    else:
+        path.write_bytes(content[:-9])
+    places, _ = Cache(tmp_path, "k" * 64).find(keys)
+    assert places.tolist() == ([0, 1, 2] if damage == "flipped bit" else [])
+    assert "is damaged" in caplog.text
+
+
+def test_an_evaluation_from_the_cache_is_the_same_and_encodes_nothing(model, mcq_set, retrieval_set, tmp_path, encoded):
+    first = evaluate(model, [mcq_set], cache_dir=tmp_path, progress=False)
+    assert encoded
+    encoded.clear()
+    second = evaluate(model, [mcq_set], cache_dir=tmp_path, progress=False)
+    assert encoded == []
+    assert second.results == first.results
+    for name, column in first.files["questions"].items():
+        np.testing.assert_array_equal(column, second.files["questions"][name])
+    evaluate(model, [mcq_set, retrieval_set], cache_dir=tmp_path, progress=False, batch_size=8)
+    assert encoded[0] == 8  # only the three pictures that the first set does not have, on eight devices
+
+
+def test_a_changed_weight_pixel_or_preprocessing_never_hits(model, mcq_set, make_set, mcq_rows, png, tmp_path, encoded):
+    def misses(of: LoadedModel, data=mcq_set) -> list[int]:
+        encoded.clear()
+        context = of.config.text.context_length
+        plan = prepare([data], of.preprocess, of.tokenizer, context_length=context, blind_texts=False)
+        embed(of, plan, 256, cache_dir=tmp_path, progress=False)
+        return list(encoded)
+
+    assert len(misses(model)) == 2
+    assert misses(model) == []
+    params = jax.tree.map(np.array, model.params)
+    params["visual"]["class_token"].flat[0] = np.nextafter(params["visual"]["class_token"].flat[0], 1)
+    assert len(misses(dataclasses.replace(model, params=params))) == 2
+    assert len(misses(dataclasses.replace(model, compute=Compute(dtype="bfloat16")))) == 2
+    squashed = dataclasses.replace(model, preprocess=dataclasses.replace(model.preprocess, resize_mode="squash"))
+    assert misses(squashed) == [16]  # pictures alone: 9 of them, on eight devices
+    config = dataclasses.replace(model.config, vision=dataclasses.replace(model.config.vision, activation="quick_gelu"))
+    assert len(misses(dataclasses.replace(model, config=config))) == 2
+    rows = [row | {"media": png(77)} if n == 0 else row for n, row in enumerate(mcq_rows)]
+    assert misses(model, make_set("other", "mcq", "question", rows)) == [8]
+    assert misses(model) == []
+
+
+def test_keys_tell_what_was_changed(model):
+    key = model_key(model)
+    assert key == model_key(dataclasses.replace(model, info={}))
+    assert content_key(key, "text") != content_key(key, Media(model.preprocess).said)
+
+
+SCRIPT = """
+import sys, time
+from negjax.datasets.store import open_set
+from negjax.evaluation import cache, embed, evaluate
+from negjax.media.images import Preprocess
+from negjax.models.init import init_params
+from negjax.models.loaded import LoadedModel
+from negjax.models.presets import preset
+from negjax.tokenizer import Tokenizer
+cache.BLOCK = 4  # a block for each batch
+embed.encode_texts = lambda *_: time.sleep(300)  # dies here
+config = preset("tiny")
+model = LoadedModel(config, init_params(config, seed=0), Preprocess(size=config.vision.image_size), Tokenizer())
+evaluate.evaluate(model, [open_set(*sys.argv[1].rsplit("/", 1))], batch_size=4, cache_dir=sys.argv[2], progress=False)
+"""
+
+
+def test_an_evaluation_that_was_killed_goes_on(model, mcq_set, tmp_path, encoded):
+    env = os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
+    running = subprocess.Popen([sys.executable, "-c", SCRIPT, str(mcq_set.path.parent), str(tmp_path)], env=env)
+    for _ in range(600):
+        if len(list(tmp_path.glob("*/*.keys.npy"))) == 3:
+            break
+        assert running.poll() is None
+        time.sleep(0.1)
+    running.send_signal(signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    assert not list(tmp_path.glob("*/*.vectors.npy.*"))
+    same = dataclasses.replace(model, config=preset("tiny"))
+    result = evaluate(same, [mcq_set], cache_dir=tmp_path, progress=False)
+    assert encoded == [80]  # the captions alone
+    assert result.results["tasks"] == evaluate(same, [mcq_set], progress=False).results["tasks"]

@@ -1,0 +1,58 @@
+"""The report's figures as CSV, Markdown and LaTeX."""
+
+import csv
+import json
+import re
+
+import pytest
+from report_runs import make_runs, put
+
+from negjax.evaluation.report import write_report
+
+
+@pytest.fixture
+def written(tmp_path, png):
+    """written(ending): what the report of two runs wrote beside its page; "after" has other names and figures."""
+    folders = make_runs(tmp_path, png)
+    odd = folders[0].rename(tmp_path / "100%_a|b & {c}")
+    put(odd, source={"file": "COCO_val_mcq_llama3.1_rephrased.csv", "rows": 5914, "skipped": 5902})
+    write_report([odd, folders[1]], tmp_path / "out/r.html", title="t")
+    return lambda ending: (tmp_path / f"out/r.{ending}").read_text()
+
+
+def test_every_figure_is_in_the_csv(written, tmp_path):
+    rows = list(csv.DictReader(written("csv").splitlines()))
+    found = {(row["run"], row["task"], row["metric"]): row for row in rows}
+    assert len(found) == len(rows) == 4 + 5
+    for name, folder in (("100%_a|b & {c}", tmp_path / "100%_a|b & {c}"), ("after", tmp_path / "after/eval")):
+        for task, said in json.loads((folder / "results.json").read_text())["tasks"].items():
+            for metric, value in said["metrics"].items():
+                row = found[name, task, metric]
+                assert float(row["value"]) == value
+                assert [float(row[end]) for end in ("low", "high") if row[end]] == said["ci95"].get(metric, [])
+                assert int(row["n"]) == said["n"]
+    after = found["after", "asked", "accuracy"]
+    assert float(after["blind_mean_image"]) == 0.25
+    assert (float(after["change"]), float(after["p_value"])) == (0.5, 2 / 2**6)
+    assert found["after", "asked", "hybrid_accuracy"]["change"] == ""
+
+
+def test_the_leaderboard_as_markdown(written):
+    lines = written("md").splitlines()
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    assert {len(row) for row in cells} == {3}
+    assert "on a subset of 12 of 5,914 rows: not comparable" in cells[0][1]
+    assert cells[2][0] == r"100%\_a\|b & {c}"
+    assert cells[2][1] == "25.0 [15.0–35.0]"
+    assert cells[3] == ["after", "75.0 [65.0–85.0]", "50.0"]
+    assert ["CLIP ViT-B/32 (arXiv 2501.09425, corrected version)", "39.2", ""] in cells
+
+
+def test_the_leaderboard_as_latex(written):
+    text = written("tex")
+    rows = [line.partition(r" \\")[0].split(" & ") for line in text.splitlines() if " & " in line]
+    assert {len(row) for row in rows} == {3}
+    assert rows[1][:2] == [r"100\%\_a|b \& \{c\}", "25.0 [15.0--35.0]"]
+    assert rows[2] == ["after", "75.0 [65.0--85.0]", "50.0"]
+    assert ["NegCLIP + NegFull", "56.2", ""] in rows
+    assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\end{tabular}") == 1

@@ -1,0 +1,116 @@
+"""Questions about real labels, checked against the labels themselves."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from negjax.synthesis.labelled_questions import BIAS_TEMPLATES, mcq_images, mcq_questions, presence_questions
+from negjax.synthesis.labels import labels_of
+from negjax.synthesis.questions import MCQ_KINDS
+
+FORMS = {  # NegBench's templates
+    "hybrid": r"This image features (.+), but not (.+)",
+    "pair": r"This image features (.+) and (.+)",
+    "single": r"This image features (.+)",
+    "negative": r"This image does not feature (.+)",
+}
+
+
+def thing(phrase: str) -> str:
+    return re.sub(r"^an? ", "", phrase)
+
+
+def is_true(option: str, objects: set[str]) -> bool:
+    form, found = next((form, found) for form, text in FORMS.items() if (found := re.fullmatch(text, option)))
+    there = [thing(phrase) in objects for phrase in found.groups()]
+    return {"hybrid": there[0] and not there[-1], "pair": all(there), "single": there[0], "negative": not there[0]}[
+        form
+    ]
+
+
+def test_negbenchs_questions(coco):
+    labels, asked = labels_of(coco), Counter()
+    questions = list(mcq_questions(labels, 10**6, 1, np.random.default_rng(0)))
+    assert [image for image, _ in questions] == [i for i, each in enumerate(coco) if len(each) >= 2]
+    for number, (image, question) in enumerate(questions):
+        assert question.kind == MCQ_KINDS[number % 3]
+        assert question.option_kinds[question.answer] == question.kind
+        assert [is_true(option, coco[image]) for option in question.options] == [
+            place == question.answer for place in range(4)
+        ]
+        asked[question.answer] += 1
+    assert min(asked.values()) > 0.9 * len(questions) / 4
+
+
+def test_absent_objects_are_those_that_one_expects(coco):
+    """What is said to be absent beside a fork is found beside forks more often than things are on the whole."""
+    labels = labels_of(coco)
+    often = Counter(name for each in coco if "fork" in each for name in each)
+    forks = sum("fork" in each for each in coco)
+    chosen = []
+    for image, question in mcq_questions(labels, 10**6, 1, np.random.default_rng(0)):
+        if "fork" in coco[image]:
+            single = question.options[question.option_kinds.index("positive")]
+            if question.kind != "positive":
+                chosen.append(often[thing(re.fullmatch(FORMS["single"], single)[1])] / forks)
+    assert np.mean(chosen) > 2 * np.mean([often[name] / forks for name in labels.names])
+
+
+def test_fewer_and_more_questions_than_images(coco):
+    labels = labels_of(coco)
+    few = [image for image, _ in mcq_questions(labels, 50, 1, np.random.default_rng(0))]
+    assert len(set(few)) == 50
+    assert few == sorted(few)
+    assert few != mcq_images(labels)[:50]
+    some = labels_of(coco[:30])
+    fit = len(mcq_images(some))
+    uses = Counter(image for image, _ in mcq_questions(some, 2 * fit + 5, 3, np.random.default_rng(0)))
+    assert sorted(uses.values()) == [2] * (fit - 5) + [3] * 5
+    assert len(list(mcq_questions(some, 10**6, 3, np.random.default_rng(0)))) == 3 * fit
+
+
+def test_presence_questions(coco):
+    labels = labels_of(coco)
+    questions = list(presence_questions(labels, 10**6, np.random.default_rng(0)))
+    assert len(questions) % 4 == 0
+    uses = Counter(image for image, _, _ in questions)
+    assert set(uses.values()) == {2}
+    assert len(uses) > 0.98 * sum(bool(each) for each in coco)
+    for image, question, _ in questions:
+        affirmed = question.options[question.option_kinds.index("affirmation")]
+        denied = question.options[question.option_kinds.index("negation")]
+        name = thing(affirmed.removeprefix("This image includes "))
+        assert denied == affirmed.replace("includes", "does not include")
+        assert question.kind == ("present" if name in coco[image] else "absent")
+        assert question.options[question.answer] == (affirmed if name in coco[image] else denied)
+    kinds = Counter((image, question.kind) for image, question, _ in questions)
+    assert set(kinds.values()) == {1}
+
+
+@pytest.mark.parametrize("rule", [min, max, lambda options: min(options, key=len), lambda options: options[0]])
+def test_presence_cannot_be_told_from_the_options(coco, rule):
+    questions = list(presence_questions(labels_of(coco), 10**6, np.random.default_rng(1)))
+    right = Counter()
+    for _, question, pair in questions:
+        right[pair] += rule(question.options) == question.options[question.answer]
+    assert set(right.values()) == {2}  # of four
+    first = Counter(question.option_kinds[0] for _, question, _ in questions)
+    assert min(first.values()) > 0.45 * len(questions)
+
+
+def test_presence_needs_images_that_differ():
+    rng = np.random.default_rng(0)
+    assert list(presence_questions(labels_of([{"a"}, {"a", "b"}, set()]), 9, rng)) == []
+    assert list(presence_questions(labels_of([{"bear"}, {"teddy bear"}]), 9, rng)) == []
+    assert len(list(presence_questions(labels_of([{"a", "c"}, {"c", "b"}, {"a"}, {"b"}]), 1, rng))) == 4
+
+
+def test_bias_templates():
+    assert {text.format(a="A", b="B") for text in BIAS_TEMPLATES.values()} == {
+        "This image includes A",
+        "This image does not include A",
+        "This image includes A but does not include B",
+        "It is not true that this image does not include A",
+    }
