@@ -12,11 +12,24 @@ from negjax.errors import NegjaxError
 AXES = ("data", "fsdp", "tensor")
 
 
-def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """All devices (or those given) on the axis "data"; the axes "fsdp" and "tensor" have size 1."""
+def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1, tensor: int = 1) -> Mesh:
+    """All devices (or those given), `fsdp` x `tensor` of them to a row and as many rows on the axis "data" as there are.
+
+    Raises NegjaxError when they do not come out even.
+    """
     devices = jax.devices() if devices is None else list(devices)
+    rows, left = divmod(len(devices), fsdp * tensor) if fsdp > 0 and tensor > 0 else (0, 1)
+    if left or not rows:
+        raise NegjaxError(
+            f"config.mesh: fsdp {fsdp} x tensor {tensor} does not divide {len(devices)} devices: choose sizes that do"
+        )
     # jax.make_mesh would give explicit axes by default, under which plain jitted code does not run.
-    return jax.make_mesh((len(devices), 1, 1), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
+    return jax.make_mesh((rows, fsdp, tensor), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
+
+
+def batch_shards(mesh: Mesh) -> int:
+    """Over how many parts of the mesh the rows of a batch are split."""
+    return mesh.shape["data"] * mesh.shape["fsdp"]
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -37,7 +50,7 @@ def put_batch(mesh: Mesh, batch: Any) -> Any:
     when b cannot be split over the process's devices.
     """
     sharding = batch_sharding(mesh)
-    here = mesh.local_mesh.size
+    here = batch_shards(mesh.local_mesh)
 
     def put(array: np.ndarray) -> jax.Array:
         if len(array) % here:
@@ -53,9 +66,9 @@ def local_rows(mesh: Mesh, batch_size: int, where: str, multiple: int = 1) -> sl
     where: the setting that gives batch_size, for the error. multiple: consecutive rows that must stay on one device.
     Raises NegjaxError when the batch cannot be split evenly over the devices.
     """
-    if batch_size % (mesh.size * multiple):
+    if batch_size % (batch_shards(mesh) * multiple):
         each = f" x {multiple} rows that stay together" if multiple > 1 else ""
-        raise NegjaxError(f"{where} is {batch_size}: it must be a multiple of {mesh.size} devices{each}")
+        raise NegjaxError(f"{where} is {batch_size}: it must be a multiple of {batch_shards(mesh)} devices{each}")
     places = batch_sharding(mesh).addressable_devices_indices_map((batch_size,)).values()
     slices = [place[0].indices(batch_size) for place in places if place is not None]
     return slice(min(start for start, *_ in slices), max(stop for _, stop, _ in slices))
