@@ -5,7 +5,8 @@ r"""NegBench on COCO, and what its labels make: the truth table, negated queries
     negjax eval --config configs/eval_coco.py --model MODEL --data-dir data --out results/NAME
 
 Files: NegBench's CSV files, linked from datasets.md of github.com/m1k2zoo/negbench (MIT). Images: val2017.zip of
-cocodataset.org (5,000 images, 0.8 GB). The CSV files' paths need no editing.
+cocodataset.org (5,000 images, 0.8 GB; each of the six sets holds its images, 6 GB in all). The CSV files' paths need
+no editing.
 What to expect of OpenAI's ViT-B-32 (NegBench, corrected version): R@5 54.8, negated R@5 48.0, questions 39.2
 (positive 69.1, negative 6.8, hybrid 39.3). Nothing is published for the three derived sets."""
 

@@ -1,6 +1,7 @@
-"""NegBench's questions on VOC2007.
+r"""NegBench's questions on VOC2007.
 
-    negjax data suite --config configs/eval_voc.py --files ~/negbench/images --media-root ~/VOCdevkit --data-dir data
+    negjax data suite --config configs/eval_voc.py --files ~/negbench/images \
+        --media-root ~/VOCdevkit/VOC2007/JPEGImages --data-dir data
     negjax eval --config configs/eval_voc.py --model MODEL --data-dir data --out results/NAME
 
 File: NegBench's CSV file, linked from datasets.md of github.com/m1k2zoo/negbench (MIT). Images: VOCtest_06-Nov-2007.tar

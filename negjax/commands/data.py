@@ -67,7 +67,8 @@ def add(commands: Any) -> None:
     each.add_argument("--kind", required=True, choices=tuple(KINDS), help="what the files hold, see below")
     each.add_argument("--csv", metavar="FILE", help="a CSV file; captions, negcap and questions as NegBench has them")
     each.add_argument("--json", metavar="FILE", help="a JSON file of pairs as its benchmark published it")
-    each.add_argument("--media-root", metavar="DIR", help="images or clips that the file names, at any depth")
+    media_root = "images or clips: where the paths in the file, or the longest ends of them that exist, are found"
+    each.add_argument("--media-root", metavar="DIR", help=media_root)
     each.add_argument("--folder", metavar="DIR", help="holds a folder of images per class")
     each.add_argument("--tfds", metavar="DIR", help="a data set prepared by TFDS, .../NAME/VERSION; needs --split")
     each.add_argument("--split", metavar="NAME", help="of the TFDS data set")

@@ -88,11 +88,13 @@ def build(
     places = {file: place for file in found.files if (place := source.find(file))}
     missing = found.rows_of(found.files.keys() - places.keys())
     if missing and not skip_missing:
-        raise _refusal(source, found, missing, f"files that are not below {source.media_root}")
+        where = "give the folder in which its path, or the end of its path, is found as --media-root"
+        raise _refusal(source, found, missing, f"files that are not below {source.media_root}", where)
     reasons = undecodable(places, found.boxes, source.name, progress)
     broken = found.rows_of(reasons)
     if broken and not skip_missing:
-        raise _refusal(source, found, broken, f"{media_type}s that cannot be decoded ({reasons[broken[0][1]]})")
+        what = f"{media_type}s that cannot be decoded ({reasons[broken[0][1]]})"
+        raise _refusal(source, found, broken, what, "mend this")
     whole = {file: place for file, place in places.items() if file not in reasons}
     if not whole:
         raise NegjaxError(f"{source.name}: no row of {found.rows} has a whole {media_type} below {source.media_root}")
@@ -147,7 +149,7 @@ def _task(source: Source, found: Survey, negated: bool | None) -> tuple[str, boo
     share = found.negating / found.asked
     what = f"{share:.0%} of its {'questions' if found.forms else 'captions'} hold a negation word"
     told = "negated" if share > 0.5 else "affirmative"
-    return task_kind, share > 0.5, (f"taken for {told}: {what}; --negated tells otherwise",)
+    return task_kind, share > 0.5, (f"taken for {told}: {what}; data build --negated tells otherwise",)
 
 
 def _examples(source: Source, whole: Mapping[str, Place], kinds: Sequence[str]) -> Iterator[Record]:
@@ -161,11 +163,11 @@ def _examples(source: Source, whole: Mapping[str, Place], kinds: Sequence[str]) 
         yield record
 
 
-def _refusal(source: Source, found: Survey, rows: list[RowFile], what: str) -> NegjaxError:
+def _refusal(source: Source, found: Survey, rows: list[RowFile], what: str, remedy: str) -> NegjaxError:
     row, file = rows[0]
     return NegjaxError(
         f"{source.name}: {len(rows)} of {found.rows} rows name {what}, the first is row {row}, {file}; "
-        "mend this, or leave such rows out with --skip-missing"
+        f"{remedy}, or leave such rows out with --skip-missing"
     )
 
 

@@ -11,7 +11,7 @@ from negjax.datasets.records import Record
 from negjax.datasets.store import check_free, open_set, write_set
 from negjax.errors import NegjaxError
 from negjax.runtime.metrics import counter
-from negjax.synthesis.labels import labels_of
+from negjax.synthesis.labels import Labels, labels_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def derive(
             lambda: done(1),
             overwrite=overwrite,
         )
-    return Derived(folder, len(made.rows), len({image for image, _ in made.rows}), len(images), _notes(data, made))
+    notes = (*_notes(data, made), *_unknown(objects, images.labels))
+    return Derived(folder, len(made.rows), len({image for image, _ in made.rows}), len(images), notes)
 
 
 def _check(data: Set, wish: Wish) -> None:
@@ -95,7 +96,7 @@ def _check(data: Set, wish: Wish) -> None:
 
 def _names(path: epath.PathLike) -> list[str]:
     try:
-        lines = epath.Path(path).read_text(encoding="utf-8").splitlines()
+        lines = epath.Path(path).read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise NegjaxError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8") from error
     names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
@@ -115,7 +116,8 @@ def _read(data: Set, names: Sequence[str] | None, progress: bool) -> tuple[list[
             if image not in rows:
                 rows[image] = row
                 captions.append(record["captions"])
-            objects.setdefault(image, set()).update(filter(None, record["positive_objects"]))
+            names_here = (name.strip() for name in record["positive_objects"])
+            objects.setdefault(image, set()).update(filter(None, names_here))
             done(1)
     return list(rows.values()), Source(labels_of(list(objects.values()), names), captions)
 
@@ -135,3 +137,12 @@ def _notes(data: Set, made: Plan) -> tuple[str, ...]:
     if altered and made.metadata["task_kind"] != "train":
         notes.append(f"negjax eval will refuse it, for the images of {data.name} are altered ({altered})")
     return tuple(notes)
+
+
+def _unknown(objects: epath.PathLike | None, labels: Labels) -> tuple[str, ...]:
+    """A note on objects of the file that no image holds: they may be misspelt."""
+    unknown = [name for name, holds_I in zip(labels.names, labels.holds_IN.T) if not holds_I.any()]
+    if objects is None or not unknown:
+        return ()
+    more = ", ..." if len(unknown) > 5 else ""
+    return (f"no image is labelled with {len(unknown)} of the objects of {objects}: {', '.join(unknown[:5])}{more}",)

@@ -122,13 +122,17 @@ def _balanced(wish: Wish, source: Source, rng: np.random.Generator) -> Plan:
     rows = []
     for image, question in _groups(wish, source, writer, max(1, len(source) // len(CELLS))):
         captions, absent = source.captions[image], source.labels.likely_absent(image, NEGATED_CAPTIONS, rng)
+        said = [caption for caption in captions if caption.strip()]
         if not absent:
             raise NegjaxError("an image holds every object, so that no caption can say what is absent: add objects")
         about = {
             "captions": list(captions),
             "positive_objects": source.labels.objects(image),
             "negative_objects": absent,
-            "negated_captions": [writer.woven(captions[int(rng.integers(len(captions)))], name) for name in absent],
+            "negated_captions": [
+                writer.woven(said[int(rng.integers(len(said)))], name) if said else writer.absent(name)
+                for name in absent
+            ],
         }
         rows.append((image, question | about))
     metadata = {"task_kind": "train", "negated": True, "group_size": len(CELLS)}

@@ -68,8 +68,14 @@ def _build(
 
 
 def _find(folder: epath.Path, file: str) -> epath.Path:
-    """The file of this name in the folder or, if there is only one, anywhere below it."""
-    found = [folder / file] if (folder / file).exists() else sorted(folder.glob(f"**/{file}"))
+    """The file of this name in the folder or, if there is only one, anywhere below it but in hidden folders."""
+    if (folder / file).is_file():
+        return folder / file
+    found = []
+    for place, folders, _ in folder.walk():
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if (place / file).is_file():
+            found.append(place / file)
     if len(found) != 1:
         what = "is not below" if not found else f"is {len(found)} times below"
         raise NegjaxError(f"{file} {what} {folder}: give the folder that holds it as --files")

@@ -17,11 +17,10 @@ def text_separation(templates: Templates, sentence_SE: np.ndarray) -> float:
     sentence_SE: unit length. 0 where all affirmations are the same.
     """
     affirmation_OE, negation_OE = (_of(templates, sentence_SE, kind) for kind in ("affirmation", "negation"))
-    moved = 1 - (affirmation_OE * negation_OE).sum(axis=1).mean()
-    cosine_OO = affirmation_OE @ affirmation_OE.T
-    count = len(cosine_OO)
-    apart = 1 - (cosine_OO.sum() - np.trace(cosine_OO)) / (count * (count - 1)) if count > 1 else 0
-    return float(moved / apart) if apart > 0 else 0.0
+    # Squared distances: twice the cosine ones, and exactly 0 between equals.
+    moved = ((affirmation_OE - negation_OE) ** 2).sum(axis=1).mean()
+    spread = ((affirmation_OE - affirmation_OE.mean(axis=0)) ** 2).sum()
+    return float(moved / (2 * spread / (len(affirmation_OE) - 1))) if spread > 0 else 0.0
 
 
 def principal_components(sentence_SE: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Metrics as means of credits, and their intervals when images (or groups of questions) are drawn anew."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,8 @@ class Credits:
 
     def mean(self) -> float:
         """The metric itself."""
-        return float(self.weighted_means(np.ones((1, int(self.unit_N.max()) + 1)))[0])
+        whole = replace(self, unit_N=np.zeros(len(self.credit_N), np.int64))
+        return float(whole.weighted_means(np.ones((1, 1)))[0])
 
     def weighted_means(self, weight_BU: np.ndarray) -> np.ndarray:
         """The metric under each of B weightings of the U units [B]; NaN where no item has weight."""

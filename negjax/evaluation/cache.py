@@ -22,6 +22,7 @@ import jax
 import numpy as np
 from etils import epath
 
+from negjax.errors import NegjaxError
 from negjax.models.architecture import to_dict
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.files import new_file
@@ -34,7 +35,10 @@ logger = logging.getLogger(__name__)
 
 
 class Cache:
-    """The embeddings of one model below `folder`; with no folder, nothing is found and nothing kept."""
+    """The embeddings of one model below `folder`; with no folder, nothing is found and nothing kept.
+
+    What cannot be read or written costs time, not the evaluation: it is told, and done without.
+    """
 
     def __init__(self, folder: epath.PathLike | None, key: str):
         self._folder = epath.Path(folder) / key[:32] if folder is not None else None
@@ -42,10 +46,13 @@ class Cache:
         self._vectors: list[np.ndarray] = []
         self._flushed = time.monotonic()
 
-    def find(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Places [n] of the keys that are here, and their embeddings [n, E]; a damaged entry is not here."""
+    def find(self, keys: Sequence[str], width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which keys are here [N], and the embeddings [N, E] with zeros for the others; a damaged entry is not here.
+
+        width: E of this model.
+        """
         places = {key.encode(): place for place, key in enumerate(keys)}
-        found: dict[int, np.ndarray] = {}
+        known_N, vector_NE = np.zeros(len(keys), bool), np.zeros((len(keys), width), np.float32)
         for block in self._blocks():
             try:
                 with block.open("rb") as file:
@@ -55,14 +62,15 @@ class Cache:
                     continue
                 with (block.parent / block.name.replace(".keys.", ".vectors.")).open("rb") as file:
                     vectors = np.load(file, allow_pickle=False)
+                if vectors.shape != (len(entries), width):
+                    raise ValueError(f"its vectors are {vectors.shape}, not {(len(entries), width)}")
                 for n, place in wanted:
                     if zlib.crc32(vectors[n].tobytes()) != entries["crc"][n]:
                         raise ValueError(f"entry {n} was altered")
-                    found[place] = vectors[n]
+                    known_N[place], vector_NE[place] = True, vectors[n]
             except Exception as error:  # whatever NumPy makes of a file that is cut or altered
                 logger.warning("%s is damaged (%s): what it held is computed again", block, error)
-        order = sorted(found)
-        return np.array(order, np.int64), np.array([found[place] for place in order], np.float32)
+        return known_N, vector_NE
 
     def add(self, keys: Sequence[str], vector_NE: np.ndarray) -> None:
         """Takes embeddings in; they are on disk after `flush`, or once there are enough of them."""
@@ -74,24 +82,37 @@ class Cache:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what was taken in. Raises NegjaxError when it cannot be written."""
+        """Writes what was taken in; where that fails, nothing more is kept."""
         if self._folder is not None and self._keys:
             vector_NE = np.concatenate(self._vectors).astype(np.float32)
             crcs = [zlib.crc32(vector.tobytes()) for vector in vector_NE]
             name = uuid.uuid4().hex
-            _save(self._folder / f"{name}.vectors.npy", vector_NE)
-            _save(self._folder / f"{name}.keys.npy", np.array(list(zip(self._keys, crcs)), ENTRY))
+            try:
+                _save(self._folder / f"{name}.vectors.npy", vector_NE)
+                _save(self._folder / f"{name}.keys.npy", np.array(list(zip(self._keys, crcs)), ENTRY))
+            except NegjaxError as error:
+                logger.warning("%s: embeddings are not kept from here on", error)
+                self._folder = None
         self._keys, self._vectors, self._flushed = [], [], time.monotonic()
 
     def _blocks(self) -> list[epath.Path]:
         if self._folder is None or not self._folder.is_dir():
             return []
-        return sorted(path for path in self._folder.iterdir() if path.name.endswith(".keys.npy"))
+        try:
+            return sorted(path for path in self._folder.iterdir() if path.name.endswith(".keys.npy"))
+        except OSError as error:
+            logger.warning("cannot read %s (%s): what it holds is computed again", self._folder, error.strerror)
+            return []
 
 
 def model_key(model: LoadedModel) -> str:
     """sha256 of all that decides a model's embeddings of given pixels and tokens: weights, architecture, precision."""
-    said = {"arch": to_dict(model.config), "compute": asdict(model.compute), "backend": jax.default_backend()}
+    said = {
+        "arch": to_dict(model.config),
+        "compute": asdict(model.compute),
+        "backend": jax.default_backend(),
+        "precision": jax.config.jax_default_matmul_precision,  # type: ignore[attr-defined]
+    }
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for path, leaf in jax.tree_util.tree_leaves_with_path(model.params):
         array = np.ascontiguousarray(leaf)

@@ -39,24 +39,25 @@ def bars(
     """An SVG of grouped bars. series: run -> its bar in each group. blind: the same, drawn as marks on the bars.
 
     chance: where a line is drawn; 0 for none. levels: name -> a figure of each group that is the same for all runs,
-    drawn as a short line across the group.
+    drawn as a short line across the group. A run without any figure is left out, but the others keep their colours.
     """
-    count = len(series)
+    shown = [(number, *each) for number, each in enumerate(series.items()) if any(x is not None for x in each[1])]
+    count = len(shown)
     wide = max(5.8, 1.0 + max(0.95, 0.1 + 0.19 * count) * len(groups))  # inches; two of the least stand side by side
     with _style():
         figure = Figure(figsize=(wide, 3.4), layout="constrained")
         axes = figure.subplots()
         width = 0.8 / count
-        for number, (name, values) in enumerate(series.items()):
-            places = [group - 0.4 + width * (number + 0.5) for group in range(len(groups))]
+        for place, (number, name, values) in enumerate(shown):
+            places = [group - 0.4 + width * (place + 0.5) for group in range(len(groups))]
             drawn = axes.bar(places, [value or 0 for value in values], 0.92 * width, label=name)
             shut = (blind or {}).get(name) or [None] * len(values)
-            for bar, place, value, mark in zip(drawn, places, values, shut):
+            for bar, x, value, mark in zip(drawn, places, values, shut):
                 bar.set(facecolor=COLOURS[number % len(COLOURS)], edgecolor="white", linewidth=0)
                 bar.set_hatch(HATCHES[number // len(COLOURS) % len(HATCHES)])
                 if value is not None and count <= MOST_NUMBERED:
                     clear = value if mark is None or abs(mark - value) > 0.07 else max(mark, value) + 0.02
-                    said = axes.annotate(f"{100 * value:.0f}", (place, clear), ha="center", va="bottom", fontsize=8)
+                    said = axes.annotate(f"{100 * value:.0f}", (x, clear), ha="center", va="bottom", fontsize=8)
                     said.set(zorder=4, path_effects=[withStroke(linewidth=2, foreground="white")])
             marks = [(x, y) for x, y in zip(places, shut) if y is not None]
             if marks:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from etils import epath
-from jax.sharding import Mesh
 
 from negjax.errors import NegjaxError
 from negjax.evaluation.cache import Cache, content_key, model_key
@@ -25,14 +24,19 @@ def embed(
     """Embeddings of unit length of all of the plan's media [D, E] and captions [C, E], float32.
 
     batch_size: frames, and captions, in a batch over all devices. cache_dir: where embeddings are kept and looked for.
-    Every process of several must call it, and gets all embeddings. Raises NegjaxError for an embedding that is not
-    finite, for media that cannot be decoded, and for processes that have different data.
+    Every process of several must call it, and gets all embeddings; the first alone reads and writes the cache. Raises
+    NegjaxError for an embedding that is not finite, for media that cannot be decoded, and for processes that have
+    different data, settings or, where there is a cache, models.
     """
     agree(plan.fingerprint, "data")
+    agree(content_key("", [batch_size, plan.images.said, plan.clips.said]), "a batch size, frames or preprocessing")
     key = model_key(model) if cache_dir is not None else ""
+    agree(key, "a model")
+    if not is_first():
+        cache_dir = None
     model, mesh = place(model)
     progress = progress and is_first()
-    parts = []
+    parts, width = [], model.config.embed_dim
     for media, what in ((plan.images, "image"), (plan.clips, "clip")):
         if media.sources:
             cache = Cache(cache_dir, content_key(key, media.said))
@@ -40,14 +44,14 @@ def embed(
             def encode(places: np.ndarray, media: Media = media) -> Embedded:
                 return encode_media(model, media, places, batch_size, mesh)
 
-            parts.append(_embed(media.keys, media.sources, encode, cache, model, mesh, what, progress))
+            parts.append(_embed(media.keys, media.sources, encode, cache, width, what, progress))
     token_keys = [hashlib.sha256(row.tobytes()).hexdigest() for row in plan.token_CT]
 
     def encode_captions(places: np.ndarray) -> Embedded:
         return encode_texts(model, plan.token_CT, places, batch_size, mesh)
 
     cache = Cache(cache_dir, content_key(key, "text"))
-    caption_CE = _embed(token_keys, plan.captions, encode_captions, cache, model, mesh, "caption", progress)
+    caption_CE = _embed(token_keys, plan.captions, encode_captions, cache, width, "caption", progress)
     return np.concatenate(parts), caption_CE
 
 
@@ -56,27 +60,21 @@ def _embed(
     sources: list[Source],
     encode: Callable[[np.ndarray], Embedded],
     cache: Cache,
-    model: LoadedModel,
-    mesh: Mesh,
+    width: int,
     what: str,
     progress: bool,
 ) -> np.ndarray:
-    """Embeddings of all keys in order. The first process alone reads and writes the cache."""
-    embedding_NE = np.zeros((len(keys), model.config.embed_dim), np.float32)
-    known_N = np.zeros(len(keys), bool)
-    if is_first():
-        places, vectors = cache.find(keys)
-        if len(places):
-            embedding_NE[places], known_N[places] = vectors, True
-    known_N, embedding_NE = map(np.array, from_first((known_N, embedding_NE)))  # type: ignore[call-overload]
+    """Embeddings of all keys in order."""
+    found = from_first(cache.find(keys, width))
+    # what comes from another process may not be written to: then it is copied
+    known_N, embedding_NE = (np.require(each, requirements="W") for each in found)  # type: ignore[attr-defined]
     missing = np.flatnonzero(~known_N)
     with counter(len(missing), f"{what}s", progress and len(missing) > 0) as done:
         try:
             for places, vectors in encode(missing) if len(missing) else ():
                 _check_finite(vectors, [sources[i] for i in places], what)
                 embedding_NE[places] = vectors
-                if is_first():
-                    cache.add([keys[i] for i in places], vectors)
+                cache.add([keys[i] for i in places], vectors)
                 done(len(places))
         finally:
             cache.flush()

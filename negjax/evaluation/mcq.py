@@ -3,6 +3,7 @@
 Shapes: N questions, O options, D distinct images, C distinct captions, E embedding width.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,24 +58,27 @@ def question_credits(credit_N: np.ndarray, image_N: np.ndarray, kinds: Sequence[
 
 
 def confusion(
-    scores_NO: np.ndarray, kinds: Sequence[str], option_kinds: Sequence[Sequence[str]]
+    scores_NO: np.ndarray, answer_N: np.ndarray, kinds: Sequence[str], option_kinds: Sequence[Sequence[str]]
 ) -> dict[str, dict[str, float]]:
-    """For each kind of question, how often an option of each kind was picked: shares that add up to 1, ties split.
+    """For each kind of question, how often the right option was picked, and how often a wrong one of each kind.
 
-    option_kinds: what each option of a question is; a question with none given is left out.
+    Shares that add up to 1, ties split; the right one's is called "right". option_kinds: what each option of a question
+    is; a question with none given is left out.
     """
     best_NO = scores_NO == scores_NO.max(axis=1, keepdims=True)
     share_NO = best_NO / best_NO.sum(axis=1, keepdims=True)
     table: dict[str, dict[str, float]] = {}
-    asked: dict[str, int] = {}
-    for share_O, kind, names in zip(share_NO, kinds, option_kinds):
+    asked = Counter(kind for kind, names in zip(kinds, option_kinds) if names)
+    for share_O, answer, kind, names in zip(share_NO, answer_N, kinds, option_kinds):
         if names:
-            row = table.setdefault(kind, {})
-            asked[kind] = asked.get(kind, 0) + 1
-            for name, share in zip(names, share_O):
-                row[name] = row.get(name, 0.0) + float(share)
+            row = table.setdefault(kind, {"right": 0.0})
+            for option, (name, share) in enumerate(zip(names, share_O)):
+                picked = "right" if option == answer else name
+                row[picked] = row.get(picked, 0.0) + float(share) / asked[kind]
     return {
-        kind: {name: table[kind][name] / asked[kind] for name in sorted(table[kind], key=_place)}
+        kind: {
+            name: table[kind][name] for name in sorted(table[kind], key=lambda name: (name != "right", _place(name)))
+        }
         for kind in sorted(table, key=_place)
     }
 

@@ -60,6 +60,8 @@ def prepare(
     by their options alone. Pixels are held from the first evaluation on, up to keep_bytes of images, and of clips.
     Raises NegjaxError for sets that cannot be evaluated.
     """
+    if not sets:
+        raise NegjaxError("no set to evaluate: name at least one")
     for data in sets:
         check(data)
     names = [data.name for data in sets]
@@ -73,8 +75,11 @@ def prepare(
     tokens = tokenizer(list(texts.places), context_length) if texts.places else np.zeros((0, context_length), np.int32)
     first_C, place_N = distinct_rows(tokens)
     captions = dict(zip(texts.places, place_N.tolist()))
-    media = images.places | {key: len(images.places) + place for key, place in clips.places.items()}
-    tasks = [_task(data, rows, media, captions, video) for data, rows in zip(sets, read)]
+    clip_places = {key: len(images.places) + place for key, place in clips.places.items()}
+    tasks = [
+        _task(data, rows, clip_places if _is_video(data) else images.places, captions, video)
+        for data, rows in zip(sets, read)
+    ]
     return Plan(
         tasks=tasks,
         images=Media(preprocess, None, keep_bytes, images.sources, list(images.places)),
@@ -145,7 +150,7 @@ def _shared_texts(data: Set) -> Iterator[str]:
 def _prompts(data: Set) -> list[list[str]]:
     """The prompts of each class."""
     templates = data.metadata["templates"]
-    return [[template.format(name) for template in templates] for name in data.metadata["classnames"]]
+    return [[template.replace("{}", name) for template in templates] for name in data.metadata["classnames"]]
 
 
 def _sentences(data: Set) -> list[tuple[str, str, str]]:

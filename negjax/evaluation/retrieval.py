@@ -5,7 +5,8 @@ answers of a tile. An image competes only with images of its gallery, a caption 
 images.
 
 Scores are computed on the device in tiles of B x T and only counted, never kept: a million captions against a million
-images need the two matrices of embeddings (2 GB each at a width of 512) and little more.
+images need the two matrices of embeddings (2 GB each at a width of 512), one more for the distinct answers, and little
+else.
 """
 
 from collections.abc import Callable
@@ -50,12 +51,14 @@ def image_retrieval(
 
     image_NE, caption_CE: unit length. owner_C: the image of each caption. gallery_N: each image's gallery.
     """
+    gallery_N = np.unique(gallery_N, return_inverse=True)[1]
     answers = _Answers(image_NE, gallery_N)
     own_C1 = answers.place_N[owner_C][:, None]
-    right_C = _scores(caption_CE, image_NE[owner_C])
-    better_C, equal_C = _count(answers, caption_CE, gallery_N[owner_C], right_C, own_C1, tile)
+    query_C = np.arange(len(owner_C))
+    right_C = _scores(image_NE, owner_C, caption_CE, query_C)
+    better_C, equal_C = _count(answers, caption_CE, query_C, gallery_N[owner_C], right_C, own_C1, tile)
     ties_C = equal_C + answers.count_G[own_C1[:, 0]] - 1
-    return Ranks(np.arange(len(owner_C)), owner_C, better_C, ties_C)
+    return Ranks(query_C, owner_C, better_C, ties_C)
 
 
 def text_retrieval(
@@ -69,6 +72,7 @@ def text_retrieval(
 
     An image's other captions never count against it. Arguments as in `image_retrieval`.
     """
+    gallery_N = np.unique(gallery_N, return_inverse=True)[1]
     answers = _Answers(caption_CE, gallery_N[owner_C])
     query_Q, query_C = np.unique(owner_C, return_inverse=True)
     # P pairs of a query and a distinct caption that is its own, ordered by query
@@ -76,7 +80,7 @@ def text_retrieval(
         query_C * len(answers.count_G) + answers.place_N, return_index=True, return_counts=True
     )
     query_P, own_P = np.divmod(pair_P, len(answers.count_G))
-    score_P = _scores(image_NE[owner_C[first_P]], caption_CE[first_P])
+    score_P = _scores(image_NE, owner_C[first_P], caption_CE, first_P)
     best_Q = np.full(len(query_Q), -np.inf, np.float32)
     np.maximum.at(best_Q, query_P, score_P)
     best_P = score_P == best_Q[query_P]
@@ -87,7 +91,7 @@ def text_retrieval(
     slot_P = np.arange(len(query_P)) - np.searchsorted(query_P, query_P)
     own_QK = np.full((len(query_Q), slot_P.max() + 1), -1)
     own_QK[query_P, slot_P] = own_P
-    better_Q, equal_Q = _count(answers, image_NE[query_Q], gallery_N[query_Q], best_Q, own_QK, tile)
+    better_Q, equal_Q = _count(answers, image_NE, query_Q, gallery_N[query_Q], best_Q, own_QK, tile)
     return Ranks(query_Q, right_Q, better_Q, equal_Q + twins_Q)
 
 
@@ -100,18 +104,21 @@ class _Answers:
         self.count_G = np.bincount(self.place_N)
 
 
-def _scores(one_NE: np.ndarray, other_NE: np.ndarray, block: int = 1 << 14) -> np.ndarray:
-    """Cosines of pairs of rows, float32 [N]; equal pairs have equal ones."""
-    score_N = np.empty(len(one_NE), np.float32)
-    for start in range(0, len(one_NE), block):
+def _scores(
+    image_NE: np.ndarray, image_P: np.ndarray, caption_CE: np.ndarray, caption_P: np.ndarray, block: int = 1 << 14
+) -> np.ndarray:
+    """Cosines of pairs of rows, named by their places, float32 [P]; equal pairs have equal ones."""
+    score_P = np.empty(len(image_P), np.float32)
+    for start in range(0, len(image_P), block):
         part = slice(start, start + block)
-        score_N[part] = (one_NE[part].astype(np.float64) * other_NE[part]).sum(axis=1)
-    return score_N
+        score_P[part] = (image_NE[image_P[part]].astype(np.float64) * caption_CE[caption_P[part]]).sum(axis=1)
+    return score_P
 
 
 def _count(
     answers: _Answers,
-    query_QE: np.ndarray,
+    vector_NE: np.ndarray,
+    query_Q: np.ndarray,
     gallery_Q: np.ndarray,
     right_Q: np.ndarray,
     own_QK: np.ndarray,
@@ -119,9 +126,9 @@ def _count(
 ) -> tuple[np.ndarray, np.ndarray]:
     """How many answers of a query's gallery score more than right_Q, and how many the same [Q], its own left out.
 
-    own_QK: the query's own distinct answers, -1 where it has fewer than K.
+    query_Q: the queries' places in vector_NE. own_QK: the query's own distinct answers, -1 where it has fewer than K.
     """
-    queries, total = len(query_QE), len(answers.count_G)
+    queries, total = len(query_Q), len(answers.count_G)
     rows, columns = (min(most, _power_of_two(size)) for most, size in zip(tile, (queries, total)))
     better_Q, equal_Q = np.zeros((2, queries), np.int64)
     for start in range(0, total, columns):
@@ -130,7 +137,7 @@ def _count(
         counts = []
         for first in range(0, queries, rows):
             here = slice(first, first + rows)
-            query = _padded(rows, query_QE[here], gallery_Q[here], right_Q[here], own_QK[here] - start)
+            query = _padded(rows, vector_NE[query_Q[here]], gallery_Q[here], right_Q[here], own_QK[here] - start)
             counts.append(_count_tile(*query, *answer))
         better, equal = (np.concatenate(each)[:queries] for each in zip(*jax.device_get(counts)))
         better_Q += better

@@ -70,7 +70,7 @@ def _questions(
     scored.blind = _blind(task, asked, media_DE, caption_CE) | {
         name: figures(_question_credits(task, asked, credit_N)) for name, credit_N in text_credits.items()
     }
-    if confusion := mcq.confusion(score_NO, asked.kinds, asked.option_kinds):
+    if confusion := mcq.confusion(score_NO, asked.answer_N, asked.kinds, asked.option_kinds):
         scored.more["confusion"] = confusion
     if task.templates:
         scored.files[f"{task.name}.bias"], scored.more["affirmation_bias"] = _bias(task.templates, caption_CE, credits)

@@ -47,7 +47,7 @@ def test_captions(tmp_path, media):
     built = build(table(tmp_path, ["b.jpg", "a.jpg", "b.jpg"], caption=""), media)
     assert (built.rows, built.written, built.missing, built.broken) == (3, 3, 0, 0)
     assert built.notes == (
-        "taken for affirmative: 50% of its captions hold a negation word; --negated tells otherwise",
+        "taken for affirmative: 50% of its captions hold a negation word; data build --negated tells otherwise",
         "empty captions: 3, kept and scored like the others",
     )
     data = open_set(tmp_path / "sets", "built")

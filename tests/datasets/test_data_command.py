@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from negjax.cli import main
 from negjax.datasets.store import open_set
@@ -85,3 +87,41 @@ def test_published_pairs(capsys, test_data: Path, tmp_path):
     code, out, _ = run(capsys, *words, "--skip-missing")
     assert (code, out.splitlines()[0]) == (0, f"ref: 2 rows in {tmp_path / 'data' / 'ref'}")
     assert "left out 19 of 20 rows" in out
+
+
+def test_a_missing_file_is_told_with_what_to_do(capsys, tmp_path):
+    """Only the ends of a path are looked for: x/1.png is not the 1.png of some other folder."""
+    (tmp_path / "media" / "sub").mkdir(parents=True)
+    (tmp_path / "media" / "sub" / "1.png").write_bytes(b"")
+    (tmp_path / "a.csv").write_text("filepath,captions\nx/1.png,\"['a']\"\n")
+    words = ["--kind", "captions", "--csv", tmp_path / "a.csv", "--media-root", tmp_path / "media"]
+    code, _, err = run(capsys, *words, "--name", "a", "--data-dir", tmp_path / "data")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "the first is row 0, x/1.png; give the folder in which its path, or the end of its path, is found" in err
+    assert "leave such rows out with --skip-missing" in err
+
+
+def test_odd_pictures_are_stored_as_they_are(capsys, tmp_path):
+    """What is made of them when they are looked at: tests/media/test_images.py."""
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8))
+    grey = picture.convert("L")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    media = tmp_path / "media"
+    media.mkdir()
+    picture.convert("CMYK").save(media / "cmyk.jpg")
+    grey.save(media / "grey.jpg")
+    Image.fromarray(np.asarray(grey).astype(np.uint16) << 8).save(media / "sixteen.png")
+    picture.save(media / "turned.jpg", exif=turned)
+    picture.convert("P").save(media / "moving.gif", save_all=True, append_images=[grey.convert("P")])
+    (media / "again.jpg").write_bytes((media / "grey.jpg").read_bytes())
+    files = sorted(media.iterdir())
+    rows = [f"{file.name},\"['', '{'word ' * 130}']\"\n" for file in files]
+    (tmp_path / "a.csv").write_text("".join(["filepath,captions\n", *rows]))
+    words = ["--kind", "captions", "--csv", tmp_path / "a.csv", "--media-root", media]
+    code, out, _ = run(capsys, *words, "--name", "a", "--data-dir", tmp_path / "data")
+    assert (code, out.splitlines()[0]) == (0, f"a: 6 rows in {tmp_path / 'data' / 'a'}")
+    assert "  empty captions: 6, kept and scored like the others" in out.splitlines()
+    data = open_set(tmp_path / "data", "a")
+    assert [row["media"] for row in data.rows()] == [file.read_bytes() for file in files]
+    assert {len(row["captions"][1]) for row in data.rows()} == {650}

@@ -310,3 +310,36 @@ def test_photographs(test_data, tmp_path):
     assert rows["queries"] == 255
     assert rows["truth_table"] >= 4 * 150
     assert rows["balanced"] == 4 * (255 // 4)
+
+
+def test_blank_names_are_no_objects(tmp_path):
+    rows = labelled()
+    for row in rows:
+        row["positive_objects"] = [" ", *(f" {name} " for name in row["positive_objects"])]
+    write(tmp_path, rows)
+    write(tmp_path, labelled(), "clean")
+    for kind in KINDS:
+        assert made(tmp_path, kind, f"a_{kind}")[0].rows == made(tmp_path, kind, f"b_{kind}", source="clean")[0].rows
+    data = open_set(tmp_path, "a_balanced")
+    assert {name for row in data.rows() for name in row["positive_objects"]} <= set(NAMES)
+
+
+def test_a_file_of_objects_as_windows_writes_it_and_one_that_is_misspelt(sets, tmp_path):
+    path = tmp_path / "objects.txt"
+    path.write_bytes(b"\xef\xbb\xbfbus\r\ncat\r\ndogg\r\n")
+    result, data = made(sets, "affirmation", objects=path)
+    assert data.metadata["objects"] == ["a bus", "a cat", "a dogg"]
+    assert result.notes[-1] == f"no image is labelled with 1 of the objects of {path}: dogg"
+    path.write_text("bus\ncat\n")
+    assert made(sets, "affirmation", "other", objects=path)[0].notes == ()
+
+
+def test_nothing_is_woven_into_an_empty_caption(tmp_path):
+    rows = labelled()
+    for number, row in enumerate(rows):
+        row["captions"] = ["", "A scene."] if number % 2 else [" "]
+    write(tmp_path, rows)
+    _, data = made(tmp_path, "balanced")
+    texts = [text for row in data.rows() for text in row["negated_captions"]]
+    assert not [text for text in texts if text.startswith((",", ";", ".", " ")) or text.endswith((" ", ": "))]
+    assert any("scene" in text.lower() for text in texts)

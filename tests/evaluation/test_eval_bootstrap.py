@@ -45,5 +45,7 @@ def test_seed_and_degenerate_sets():
     }
     assert intervals(credits) == {"accuracy": [0.5, 0.5], "group_accuracy": [1, 1]}
     assert figures(credits) == {"accuracy": 0.5, "group_accuracy": 1}
+    numbers = np.array([-5, 1 << 50])  # of groups
+    assert figures({"group_accuracy": Credits(np.array([0.0, 1.0]), numbers)}) == {"group_accuracy": 0.5}
     many = {"accuracy": Credits(np.random.default_rng(0).random(50), np.arange(50))}
     assert intervals(many, seed=3) == intervals(many, seed=3) != intervals(many, seed=4)

@@ -41,20 +41,21 @@ def test_what_was_added_is_found_in_any_order_after_flush(tmp_path):
     vectors, keys = rng.normal(size=(20, 5)).astype(np.float32), [f"{i:064x}" for i in range(20)]
     cache = Cache(tmp_path, "m" * 64)
     cache.add(keys[:12], vectors[:12])
-    assert len(cache.find(keys)[0]) == 0
+    assert not cache.find(keys, 5)[0].any()
     cache.flush()
     cache.add(keys[12:], vectors[12:])
     cache.flush()
-    places, found = Cache(tmp_path, "m" * 64).find([keys[15], "unknown", keys[3]])
-    assert places.tolist() == [0, 2]
-    np.testing.assert_array_equal(found, vectors[[15, 3]])
-    assert len(Cache(tmp_path, "n" * 64).find(keys)[0]) == 0
+    known, found = Cache(tmp_path, "m" * 64).find([keys[15], "unknown", keys[3]], 5)
+    assert known.tolist() == [True, False, True]
+    np.testing.assert_array_equal(found, [vectors[15], np.zeros(5), vectors[3]])
+    assert not Cache(tmp_path, "n" * 64).find(keys, 5)[0].any()
 
 
-@pytest.mark.parametrize("damage", ["cut keys", "cut vectors", "no vectors", "flipped bit"])
+@pytest.mark.parametrize("damage", ["cut keys", "cut vectors", "no vectors", "other width", "flipped bit"])
 def test_a_damaged_block_is_not_used(tmp_path, damage, caplog):
     cache, keys = Cache(tmp_path, "k" * 64), [f"{i:064x}" for i in range(4)]
-    cache.add(keys, np.arange(8, dtype=np.float32).reshape(4, 2))
+    width = 3 if damage == "other width" else 2
+    cache.add(keys, np.arange(4 * width, dtype=np.float32).reshape(4, width))
     cache.flush()
     (vectors,), (names,) = tmp_path.glob("*/*.vectors.npy"), tmp_path.glob("*/*.keys.npy")
     path = names if "keys" in damage else vectors
@@ -64,11 +65,18 @@ def test_a_damaged_block_is_not_used(tmp_path, damage, caplog):
     elif damage == "flipped bit":
         content[-1] ^= 1  # of the last vector
         path.write_bytes(content)
-    else:
+    elif damage.startswith("cut"):
         path.write_bytes(content[:-9])
-    places, _ = Cache(tmp_path, "k" * 64).find(keys)
-    assert places.tolist() == ([0, 1, 2] if damage == "flipped bit" else [])
+    known, _ = Cache(tmp_path, "k" * 64).find(keys, 2)
+    assert np.flatnonzero(known).tolist() == ([0, 1, 2] if damage == "flipped bit" else [])
     assert "is damaged" in caplog.text
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(model, mcq_set, tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    result = evaluate(model, [mcq_set], cache_dir=tmp_path / "file", progress=False)
+    assert result.results == evaluate(model, [mcq_set], progress=False).results
+    assert caplog.text.count("embeddings are not kept from here on") == 2  # pictures, captions
 
 
 def test_an_evaluation_from_the_cache_is_the_same_and_encodes_nothing(model, mcq_set, retrieval_set, tmp_path, encoded):
@@ -110,6 +118,8 @@ def test_a_changed_weight_pixel_or_preprocessing_never_hits(model, mcq_set, make
 def test_keys_tell_what_was_changed(model):
     key = model_key(model)
     assert key == model_key(dataclasses.replace(model, info={}))
+    with jax.default_matmul_precision("float32"):
+        assert model_key(model) != key
     assert content_key(key, "text") != content_key(key, Media(model.preprocess).said)
 
 

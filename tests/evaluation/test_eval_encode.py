@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,29 +94,31 @@ from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
 from negjax.runtime.distributed import join
 from negjax.tokenizer import Tokenizer
-out, port, processes, process, *folders = sys.argv[1:]
+out, port, processes, process, batch, seed, *folders = sys.argv[1:]
 if int(processes) > 1:
     join(f"127.0.0.1:{port}", int(processes), int(process))
 assert jax.device_count() == 4, jax.devices()
 config = preset("tiny")
-model = LoadedModel(config, init_params(config, seed=0), Preprocess(size=config.vision.image_size), Tokenizer())
+model = LoadedModel(config, init_params(config, int(seed)), Preprocess(size=config.vision.image_size), Tokenizer())
 sets = [open_set(*folder.rsplit("/", 1)) for folder in folders]
 plan = prepare(sets, model.preprocess, model.tokenizer, context_length=77)
 placed, mesh = place(model)
 assert mesh.size == 4
 again, same = place(placed)
 assert again is placed and same == mesh
-media, captions = embed(model, plan, 6, cache_dir=out + ".cache")
+media, captions = embed(model, plan, int(batch), cache_dir=out + ".cache")
 np.savez(f"{out}.{processes}.{process}.npz", media=media, captions=captions)
 """
 
 
-def start(out, sets, processes: int, process: int, port: int) -> subprocess.Popen:
+def start(out, sets, processes: int, process: int, port: int, batch=6, seed=0) -> subprocess.Popen:
     devices = f"--xla_force_host_platform_device_count={4 // processes}"
     env = os.environ | {"XLA_FLAGS": devices, "JAX_PLATFORMS": "cpu"}
     folders = [str(data.path.parent) for data in sets]
-    command = [sys.executable, "-c", SCRIPT, out, str(port), str(processes), str(process), *folders]
-    return subprocess.Popen(command, env=env)
+    numbers = [str(number) for number in (port, processes, process, batch, seed)]
+    command = [sys.executable, "-c", SCRIPT, out, *numbers, *folders]
+    with Path(f"{out}.{process}.log").open("wb") as log:
+        return subprocess.Popen(command, env=env, stderr=log)
 
 
 def free_port() -> int:
@@ -142,11 +145,12 @@ def test_four_devices_and_two_processes_equal_one_device(model, plan, mcq_set, r
     assert blocks == [["keys", "keys", "vectors", "vectors"]] * 2  # one process alone writes
 
 
-def test_processes_with_different_data_are_told_so(mcq_set, retrieval_set, tmp_path):
-    port = free_port()
-    running = [
-        start(str(tmp_path / "out"), sets, 2, process, port)
-        for process, sets in enumerate([[mcq_set], [retrieval_set]])
-    ]
+@pytest.mark.parametrize("what", ["data", "a batch size, frames or preprocessing", "a model"])
+def test_processes_that_do_not_fit_together_are_told_so(mcq_set, retrieval_set, tmp_path, what):
+    port, given = free_port(), [{"sets": [mcq_set], "batch": 6, "seed": 0}] * 2
+    given[1] = given[0] | {"data": {"sets": [retrieval_set]}, "a model": {"seed": 1}}.get(what, {"batch": 64})
+    running = [start(str(tmp_path / "out"), processes=2, process=i, port=port, **each) for i, each in enumerate(given)]
     assert all(each.wait(200) for each in running)
+    for i in range(2):
+        assert f"process 1 has {what} other than process 0" in (tmp_path / f"out.{i}.log").read_text()
     assert not list(tmp_path.glob("*.npz"))

@@ -118,6 +118,16 @@ def test_zero_shot_equals_a_loop(model, result, zeroshot_rows):
         assert columns["ties"][n] == (columns["predicted"][n] == 0)  # "dog" and "Dog" are one class to the model
 
 
+def test_braces_in_class_names_and_templates_are_themselves(model, make_set, zeroshot_rows):
+    said = {"classnames": ["dog", "{dog}", "{0}", "{"], "templates": ["{a} {}", "{}"]}
+    data = make_set("braces", "zeroshot", "label", zeroshot_rows, **said)
+    columns = evaluate(model, [data], bootstrap=0, progress=False).files["braces"]
+    prompts = [embed_text(model, "{a} {dog}"), embed_text(model, "{dog}")]
+    mean = np.mean(prompts, axis=0) / np.linalg.norm(np.mean(prompts, axis=0))
+    expected = embed_image(model, zeroshot_rows[1]["media"]) @ mean
+    assert columns["label_score"][1] == pytest.approx(expected, abs=1e-6)
+
+
 def test_equal_things_are_embedded_once(model, mcq_set, retrieval_set, mcq_rows, retrieval_rows):
     context = model.config.text.context_length
     plan = prepare([mcq_set, retrieval_set], model.preprocess, model.tokenizer, context_length=context)
@@ -169,6 +179,8 @@ def test_embeddings_that_are_not_finite_are_an_error(model, mcq_set, tower, what
 
 
 def test_sets_that_must_not_be_evaluated(model, make_set, mcq_rows):
+    with pytest.raises(NegjaxError, match="no set to evaluate"):
+        evaluate(model, [], progress=False)
     altered = make_set("small", "mcq", "question", mcq_rows, altered="resized to 32")
     with pytest.raises(NegjaxError, match=r"set small was altered .*resized to 32"):
         evaluate(model, [altered], progress=False)

@@ -12,6 +12,7 @@ from negjax.datasets.store import open_set, write_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.affirmation import principal_components, text_separation
 from negjax.evaluation.embed import embed
+from negjax.evaluation.embeddings import unit_rows
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.mcq import confusion
 from negjax.evaluation.plan import Templates, Video
@@ -138,8 +139,9 @@ def test_affirmation_sets(model, make_set, png):
     task = result.results["tasks"]["bias"]
     metrics = task["metrics"]
     assert set(metrics) == {"accuracy", "present_accuracy", "absent_accuracy"}
-    said_present = task["confusion"]["present"]["affirmation"]
-    assert said_present == pytest.approx(metrics["present_accuracy"])
+    for kind, wrong in (("present", "negation"), ("absent", "affirmation")):
+        assert set(task["confusion"][kind]) == {"right", wrong}
+        assert task["confusion"][kind]["right"] == pytest.approx(metrics[f"{kind}_accuracy"])
     assert sum(task["confusion"]["absent"].values()) == pytest.approx(1)
     separation = task["affirmation_bias"]
     assert separation["image_separation"] == pytest.approx(
@@ -161,15 +163,17 @@ def test_text_separation_and_components_of_known_vectors():
     assert text_separation(templates, np.eye(4)) == 1
     same = np.eye(4)[[0, 1, 0, 1]]
     assert text_separation(templates, same) == 0
-    assert text_separation(templates, np.ones((4, 4)) / 2) == 0
+    for seed in range(20):  # all the same, of a length that is not exactly 1
+        assert text_separation(templates, unit_rows(np.random.default_rng(seed).normal(size=(1, 64))).repeat(4, 0)) == 0
     points = np.array([[2.0, 0, 1], [-2, 0, 1], [0, 1, 1], [0, -1, 1]])
     np.testing.assert_allclose(principal_components(points), points[:, :2], atol=1e-12)
 
 
 def test_confusion_splits_ties_and_leaves_out_what_nobody_named():
     scores = np.array([[1, 1, 0], [0, 2, 1], [5, 0, 0]])
-    found = confusion(scores, ["hybrid", "hybrid", "x"], [["hybrid", "positive", "negative"]] * 2 + [[]])
-    assert found == {"hybrid": {"positive": 0.75, "negative": 0.0, "hybrid": 0.25}}
+    names = ["hybrid", "positive", "hybrid"]  # the right one, and a wrong one of its kind
+    found = confusion(scores, np.array([0, 0, 0]), ["hybrid", "hybrid", "x"], [names, names, []])
+    assert found == {"hybrid": {"right": 0.25, "positive": 0.75, "hybrid": 0.0}}
 
 
 def clip(shades: list[int]) -> bytes:
@@ -206,3 +210,17 @@ def test_clips_beside_pictures(model, mcq_set, tmp_path, mode):
         np.testing.assert_allclose(vector, expected, atol=1e-6)
     result = evaluate(model, [data], video=video, bootstrap=0, progress=False)
     assert result.results["tasks"]["clips"]["video"] == {"frames": 4, "preprocess": mode}
+
+
+def test_the_same_file_as_a_picture_and_as_a_clip(model, make_set):
+    """A moving GIF: a set of pictures shows its first frame, a set of clips four."""
+    file, frames = io.BytesIO(), [Image.new("RGB", (48, 40), (shade, 0, 90)) for shade in range(0, 250, 50)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    rows = [{"media": file.getvalue(), "options": ["dark", "bright"], "answer": 0}]
+    pictures = make_set("pictures", "binary_mcq", "question", rows)
+    clips = make_set("clips", "binary_mcq", "question", rows, media_type="video")
+    files = evaluate(model, [clips, pictures], bootstrap=0, progress=False).files
+    assert files["pictures"]["score_0"][0] == pytest.approx(
+        image_of(model, rows[0]["media"]) @ text_of(model, "dark"), abs=1e-6
+    )
+    assert files["clips"]["score_0"][0] != files["pictures"]["score_0"][0]

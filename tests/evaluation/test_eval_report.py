@@ -174,14 +174,14 @@ def test_pairs_of_images_are_compared_by_rank(folders, tmp_path):
 
 
 def test_what_was_picked_for_what(folders, tmp_path):
-    picked = {"positive": {"positive": 0.75, "hybrid": 0.25}, "hybrid": {"positive": 0.9, "hybrid": 0.1, "other": 0.0}}
+    picked = {"positive": {"right": 0.75, "hybrid": 0.25}, "hybrid": {"right": 0.1, "positive": 0.9, "other": 0.0}}
     put(folders[0], confusion=picked)
     text, page = page_of(folders, tmp_path)
     table = [[cell.strip() for cell in row] for row in page.tables["heat"]]
     assert table == [
-        ["", "positive", "hybrid", "other"],
-        ["positive", "75.0", "25.0", "0.0"],
-        ["hybrid", "90.0", "10.0", "0.0"],
+        ["", "right", "hybrid", "positive", "other"],
+        ["positive", "75.0", "25.0", "0.0", "0.0"],
+        ["hybrid", "10.0", "0.0", "90.0", "0.0"],
     ]
     assert re.findall(r'<td class="right"[^>]*>([^<]*)', text) == ["75.0", "10.0"]
 

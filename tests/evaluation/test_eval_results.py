@@ -78,3 +78,12 @@ def test_the_table_names_every_figure(result):
     assert f"{100 * accuracy:.1f}" in text
     assert f"{100 * blind:.1f}" in text
     assert "text_retrieval_recall@10" in text
+
+
+def test_brackets_in_the_table_are_themselves():
+    task = {"n": 3, "metrics": {"[/b]_accuracy": 0.5}, "ci95": {}, "blind": {}}
+    console = Console(width=80, record=True)
+    console.print(table({"model": {"source": "runs/[1]/[/x]"}, "tasks": {"questions": task}}))
+    shown = console.export_text()
+    assert "runs/[1]/[/x]" in shown
+    assert "[/b]_accuracy" in shown

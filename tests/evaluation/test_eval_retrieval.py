@@ -73,6 +73,14 @@ def test_a_constant_model_is_at_chance():
     assert image_retrieval(image, image[owner], owner, galleries).recall(1).mean() == 1 / 4
 
 
+def test_galleries_may_have_any_numbers():
+    image, caption, owner, gallery = sample()
+    for ranked in (image_retrieval, text_retrieval):
+        few, many = (ranked(image, caption, owner, numbers) for numbers in (gallery, (gallery - 1) << 40))
+        for name in ("better_Q", "ties_Q"):
+            np.testing.assert_array_equal(getattr(many, name), getattr(few, name))
+
+
 @pytest.mark.parametrize("tile", [(8, 16), (16, 4), (1, 1), (64, 256)])
 def test_equal_rows_tie_exactly_and_tiles_change_nothing(tile):
     rng = np.random.default_rng(5)

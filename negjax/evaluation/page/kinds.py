@@ -14,15 +14,15 @@ LEVELS = {  # blind kinds that need no model: one level for all runs
     "rule_absent_object": "rule: the absent object",
 }
 HOW_TO_READ = (
-    "Rows: the kind of question, that is of its right answer. Columns: the kind that was picked. Each row's shares, in "
-    "per cent, sum to 100; the framed ones are right."
+    "Rows: the kind of question. Columns: the right answer (framed), or the kind of the wrong one that was picked. "
+    "Each row's shares, in per cent, sum to 100."
 )
 
 
 def kinds_section(runs: Sequence[Run]) -> str:
     """A chart of bars for each question task, and one for all others."""
     questions = question_tasks(runs)
-    made = [_bars(having(runs, task), task) for task in questions]
+    made = [_bars(runs, task) for task in questions]
     others = [(task, metric) for task, metric in main_figures(runs) if task not in questions]
     if others:
         svg = bars(
@@ -43,8 +43,9 @@ def _label(task: str, metric: str) -> str:
 def _bars(runs: list[Run], task: str) -> str:
     metrics = by_kind(runs, task)
     groups = [metric.removesuffix("_accuracy").replace("accuracy", "all") for metric in metrics]
-    options = sum(key.startswith("score_") for key in runs[0].predictions(task)[0])
-    levels = {said: [runs[0].blind(task, metric, kind) for metric in metrics] for kind, said in LEVELS.items()}
+    first = having(runs, task)[0]
+    options = sum(key.startswith("score_") for key in first.predictions(task)[0])
+    levels = {said: [first.blind(task, metric, kind) for metric in metrics] for kind, said in LEVELS.items()}
     svg = bars(
         groups,
         {run.name: [run.figure(task, metric) for metric in metrics] for run in runs},
@@ -73,13 +74,12 @@ def confusion_section(runs: Sequence[Run]) -> str:
 
 
 def _heat(confusion: dict[str, dict[str, float]]) -> str:
-    """One table; columns in the order of the rows, then kinds that are never right."""
-    picked = dict.fromkeys(kind for row in confusion.values() for kind in row)
-    order = [kind for kind in confusion if kind in picked] + [kind for kind in picked if kind not in confusion]
+    """One table; the right answers first, then the wrong ones by kind."""
+    order = list(dict.fromkeys(["right", *(kind for row in confusion.values() for kind in row)]))
     head = "".join(f"<th>{breakable(kind)}</th>" for kind in order)
     rows = []
     for kind, shares in confusion.items():
-        cells = "".join(_share(shares.get(other, 0.0), right=other == kind) for other in order)
+        cells = "".join(_share(shares.get(other, 0.0), right=other == "right") for other in order)
         rows.append(f"<tr><th>{breakable(kind)}</th>{cells}</tr>")
     return f'<table class="heat"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
 
