@@ -1,0 +1,93 @@
+# shellcheck shell=bash
+# What the scripts of launch/ share, sourced by them: how arguments are read and a command is shown, run or refused.
+#
+# Data never becomes shell source: commands are arrays, and where a shell stands between (ssh), printf %q quotes them.
+
+fail() {
+    printf '%s: error: %s\n' "$(basename "$0")" "$1" >&2
+    exit 2
+}
+
+# The script's leading comment is its help.
+show_help() {
+    sed -n '2,/^[^#]/ { /^#/!q; /^#SBATCH/d; s/^# \{0,1\}//; p; }' "$0"
+}
+
+# read_arguments "FLAG ..." "$@"
+# Sets given[FLAG]=1 for each of the script's flags, words=(what stands before --), command=(what stands after it).
+declare -A given=()
+words=()
+command=()
+read_arguments() {
+    local flags=" $1 dry-run "
+    shift
+    while (($#)); do
+        case $1 in
+            --help | -h)
+                show_help
+                exit 0
+                ;;
+            --)
+                shift
+                command=("$@")
+                return
+                ;;
+            --*)
+                [[ $flags == *" ${1#--} "* ]] || fail "there is no argument $1 (see --help)"
+                given[${1#--}]=1
+                ;;
+            *) words+=("$1") ;;
+        esac
+        shift
+    done
+}
+
+# No words were given, and a command after --, or none: want_command yes|no.
+want_command() {
+    ((${#words[@]} == 0)) || fail "${words[0]}: not expected here (see --help)"
+    if [[ $1 == yes ]]; then
+        ((${#command[@]})) || fail "no command: give it after --, as in -- negjax train --config FILE --workdir DIR"
+    else
+        ((${#command[@]} == 0)) || fail "${command[0]}: this script takes no command (see --help)"
+    fi
+}
+
+# The one word before -- is tpu or gpu: sets platform.
+take_platform() {
+    if ((${#words[@]} != 1)) || [[ ! ${words[0]} =~ ^(tpu|gpu)$ ]]; then
+        fail "for what: $(basename "$0") tpu or $(basename "$0") gpu (see --help)"
+    fi
+    # shellcheck disable=SC2034  # used by those who source this
+    platform=${words[0]}
+    words=()
+}
+
+quoted() {
+    local line
+    printf -v line ' %q' "$@"
+    printf '%s\n' "${line:1}"
+}
+
+# Runs a command, or with --dry-run shows it as it could be typed.
+run() {
+    if [[ ${given[dry-run]:-} ]]; then
+        quoted "$@"
+    else
+        "$@"
+    fi
+}
+
+# need_program NAME WHY: told before anything is started; a dry run needs none.
+need_program() {
+    [[ ${given[dry-run]:-} ]] || type -P "$1" >/dev/null || fail "$1 is not installed: $2"
+}
+
+# A JSON list of strings, which is YAML too.
+json_list() {
+    python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@"
+}
+
+# check_match VARIABLE PATTERN WHAT
+check_match() {
+    [[ ${!1} =~ ^$2$ ]] || fail "$(quoted "$1=${!1}"): $3"
+}

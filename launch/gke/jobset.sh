@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Runs a command on TPUs or GPUs of any GKE cluster with JobSet, by a plain manifest; XPK is not needed.
+#
+#     NAME=pretrain IMAGE=REGISTRY/negjax:tpu ACCELERATOR=tpu-v6e-slice TOPOLOGY=4x4 \
+#         launch/gke/jobset.sh tpu -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/pretrain
+#     NAME=pretrain IMAGE=REGISTRY/negjax:gpu ACCELERATOR=nvidia-h100-80gb NODES=2 \
+#         launch/gke/jobset.sh gpu -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/pretrain
+#
+# One pod per host. IMAGE is one of launch/docker. The manifest makes the service account that the pods run as, which
+# may read pods and jobs: by them JAX finds its place among the pods. A pod that dies, or that saved and ended with 143
+# as its host was taken away, restarts the set, and the same command goes on; an error of yours (status 2) ends it.
+#
+# NAMESPACE      default: default
+# TOPOLOGY       tpu: of a slice, as in 4x4; SLICES of them (default: 1), CHIPS of a host (default: 4)
+# NODES          gpu: hosts; CHIPS of a host (default: 8)
+# MAX_RESTARTS   default: 50
+# GRACE          seconds for saving after a SIGTERM; default: 120
+# --dry-run      print the manifest, apply nothing
+set -euo pipefail
+# shellcheck source=launch/command.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../command.sh"
+
+read_arguments "" "$@"
+take_platform
+want_command yes
+: "${NAME:?the name of the job set}"
+: "${IMAGE:?the image, made by launch/docker/build.sh}"
+: "${ACCELERATOR:?the node label of the accelerator, as in tpu-v6e-slice or nvidia-h100-80gb}"
+NAMESPACE=${NAMESPACE:-default} MAX_RESTARTS=${MAX_RESTARTS:-50} GRACE=${GRACE:-120} SLICES=${SLICES:-1}
+check_match NAME '[a-z]([-a-z0-9]{0,38}[a-z0-9])?' "at most 40 lower-case letters, digits and -, first a letter"
+check_match NAMESPACE '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?' "lower-case letters, digits and - only"
+check_match IMAGE '[-A-Za-z0-9_./:@]+' "this is no image's name"
+check_match ACCELERATOR '[-a-z0-9.]+' "lower-case letters, digits, - and . only"
+check_match MAX_RESTARTS '[0-9]+' "a whole number"
+check_match GRACE '[0-9]+' "seconds, a whole number"
+check_match SLICES '[1-9][0-9]*' "a whole number from 1"
+
+if [[ $platform == tpu ]]; then
+    : "${TOPOLOGY:?the topology of a slice, as in 4x4}"
+    check_match TOPOLOGY '[1-9][0-9]*(x[1-9][0-9]*){1,2}' "as in 4x4 or 2x2x4"
+    CHIPS=${CHIPS:-4}
+    check_match CHIPS '[1-9][0-9]*' "chips of a host"
+    chips=$((${TOPOLOGY//x/*}))
+    ((chips >= CHIPS)) || CHIPS=$chips
+    ((chips % CHIPS == 0)) || fail "TOPOLOGY=$TOPOLOGY: $chips chips are no multiple of the CHIPS=$CHIPS of a host"
+    hosts=$((chips / CHIPS))
+    resource=google.com/tpu
+    selector="cloud.google.com/gke-tpu-accelerator: $ACCELERATOR
+                cloud.google.com/gke-tpu-topology: $TOPOLOGY"
+else
+    : "${NODES:?the number of hosts}"
+    check_match NODES '[1-9][0-9]*' "a whole number from 1"
+    ((SLICES == 1)) || fail "SLICES=$SLICES: only TPUs come in slices, set NODES"
+    CHIPS=${CHIPS:-8}
+    check_match CHIPS '[1-9][0-9]*' "GPUs of a host"
+    hosts=$NODES
+    resource=nvidia.com/gpu
+    selector="cloud.google.com/gke-accelerator: $ACCELERATOR"
+fi
+need_program kubectl "it applies the manifest"
+arguments=$(json_list "${command[@]}")
+arguments=${arguments//\$(/\$\$(} # Kubernetes would put a variable for $(NAME)
+
+manifest=$(
+    cat <<YAML
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: $NAME
+  namespace: $NAMESPACE
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: $NAME
+  namespace: $NAMESPACE
+rules:
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [get, list]
+  - apiGroups: [batch]
+    resources: [jobs]
+    verbs: [get]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: $NAME
+  namespace: $NAMESPACE
+subjects:
+  - kind: ServiceAccount
+    name: $NAME
+    namespace: $NAMESPACE
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: $NAME
+---
+apiVersion: jobset.x-k8s.io/v1alpha2
+kind: JobSet
+metadata:
+  name: $NAME
+  namespace: $NAMESPACE
+  annotations:
+    alpha.jobset.sigs.k8s.io/exclusive-topology: cloud.google.com/gke-nodepool # a slice is a pool of its own
+spec:
+  failurePolicy:
+    maxRestarts: $MAX_RESTARTS
+    rules:
+      - action: FailJobSet # an error of the user's, which another start would only repeat
+        onJobFailureReasons: [PodFailurePolicy]
+  replicatedJobs:
+    - name: w
+      replicas: $SLICES
+      template:
+        spec:
+          completionMode: Indexed # gives each pod its number
+          completions: $hosts
+          parallelism: $hosts
+          backoffLimit: 0 # one pod that fails fails all: they start again together
+          podFailurePolicy:
+            rules:
+              - action: FailJob
+                onExitCodes:
+                  containerName: negjax
+                  operator: In
+                  values: [2]
+          template:
+            spec:
+              serviceAccountName: $NAME
+              restartPolicy: Never
+              terminationGracePeriodSeconds: $GRACE
+              nodeSelector:
+                $selector
+              tolerations:
+                - key: $resource
+                  operator: Exists
+                  effect: NoSchedule
+              containers:
+                - name: negjax
+                  image: $IMAGE
+                  args: $arguments
+                  resources:
+                    limits:
+                      $resource: $CHIPS
+                  volumeMounts:
+                    - name: shm
+                      mountPath: /dev/shm
+              volumes:
+                - name: shm # 64 MB by default, too little for NCCL and the workers that read data
+                  emptyDir:
+                    medium: Memory
+YAML
+)
+if [[ $platform == gpu ]]; then # nodes of one pool, each a host
+    manifest=$(grep -v -e '^  annotations:' -e exclusive-topology <<<"$manifest")
+fi
+if [[ -n ${given[dry-run]:-} ]]; then
+    printf '%s\n' "$manifest"
+else
+    kubectl apply -f - <<<"$manifest"
+fi

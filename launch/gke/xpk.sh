@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Runs a command on TPU slices of a GKE cluster that XPK made.
+#
+#     PROJECT=my-project ZONE=us-east5-b CLUSTER=clip NAME=pretrain TYPE=v6e-16 IMAGE=REGISTRY/negjax:tpu \
+#         launch/gke/xpk.sh -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/runs/pretrain
+#
+# IMAGE is one of launch/docker. XPK starts the workload again after an exit with 143 (saved after a SIGTERM) or a death
+# by a signal; the same command goes on.
+#
+# SLICES        of TYPE each; default: 1
+# MAX_RESTARTS  default: 50
+# GRACE         seconds for saving after a SIGTERM; default: 120
+# --dry-run     show the command, run nothing
+set -euo pipefail
+# shellcheck source=launch/command.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../command.sh"
+
+read_arguments "" "$@"
+want_command yes
+: "${PROJECT:?the Google Cloud project}"
+: "${ZONE:?the zone of the cluster, as in us-east5-b}"
+: "${CLUSTER:?the name of the GKE cluster}"
+: "${NAME:?the name of the workload}"
+: "${TYPE:?the TPU type, as in v6e-16}"
+: "${IMAGE:?the image, made by launch/docker/build.sh tpu}"
+SLICES=${SLICES:-1} MAX_RESTARTS=${MAX_RESTARTS:-50} GRACE=${GRACE:-120}
+check_match NAME '[a-z]([-a-z0-9]{0,38}[a-z0-9])?' "at most 40 lower-case letters, digits and -, first a letter"
+check_match SLICES '[1-9][0-9]*' "a whole number from 1"
+check_match MAX_RESTARTS '[0-9]+' "a whole number"
+check_match GRACE '[0-9]+' "seconds, a whole number"
+need_program xpk "pip install xpk"
+
+# XPK gives its command to a shell in place of the image's entry point, which sets the environment; exec, because XPK
+# sends the SIGTERM to what that shell started.
+line=$(quoted exec bash /negjax/launch/docker/entrypoint.sh "${command[@]}")
+create=(xpk workload create --project "$PROJECT" --zone "$ZONE" --cluster "$CLUSTER" --workload "$NAME")
+create+=("--tpu-type=$TYPE" "--num-slices=$SLICES" --docker-image "$IMAGE" "--max-restarts=$MAX_RESTARTS")
+create+=("--termination-grace-period-seconds=$GRACE" --command "$line")
+run "${create[@]}"

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Runs N processes of one command on this machine, each line of their output behind its process's number.
+#
+#     launch/local.sh 2 -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain
+#
+# Appends --coordinator HOST:PORT --num-processes N --process-id I to the command. When one process dies, the others are
+# stopped and its status is that of the script; a SIGTERM to the script goes to all of them.
+#
+# --gpus      process I sees GPU I alone; by default all of them see all GPUs
+# PORT        of the coordinator, on the loopback; default: one that is free
+# PLATFORM    cpu, gpu or tpu, for env.sh; default: gpu with --gpus, otherwise cpu
+# GRACE       seconds that the others have to end by themselves; default: 60 after a SIGTERM (they save), else 5
+# --dry-run   show the commands, run nothing
+set -euo pipefail
+# shellcheck source=launch/command.sh
+source "$(dirname "${BASH_SOURCE[0]}")/command.sh"
+
+read_arguments "gpus" "$@"
+((${#words[@]} == 1)) || fail "how many processes: launch/local.sh N -- COMMAND"
+processes=${words[0]}
+[[ $processes =~ ^[1-9][0-9]{0,3}$ ]] || fail "$processes processes: give a whole number from 1 to 9999"
+words=()
+want_command yes
+if [[ -z ${PORT:-} ]]; then
+    PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+fi
+check_match PORT '[0-9]{1,5}' "a port is a number"
+GRACE=${GRACE:-}
+check_match GRACE '[0-9]*' "seconds, a whole number"
+((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) || fail "bash 5.1 or newer is needed, this is $BASH_VERSION"
+platform=cpu
+[[ -z ${given[gpus]:-} ]] || platform=gpu
+# shellcheck source=launch/env.sh
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh" "${PLATFORM:-$platform}"
+
+declare -A running=() # process id of the system -> number of the process
+start() {
+    local each=("${command[@]}" --coordinator "127.0.0.1:$PORT" --num-processes "$processes" --process-id "$1")
+    [[ -z ${given[gpus]:-} ]] || each=(env "CUDA_VISIBLE_DEVICES=$1" "${each[@]}")
+    if [[ ${given[dry-run]:-} ]]; then
+        quoted "${each[@]}"
+        return
+    fi
+    # The reader outlives the signals that end its process, to show the last lines.
+    "${each[@]}" </dev/null > >(trap '' TERM INT && exec sed -u "s/^/[$1] /") 2>&1 &
+    running[$!]=$1
+}
+
+# Sends a signal to what still runs, children of the processes included: each leads a group of its own.
+signal_all() {
+    local pid
+    for pid in "${!running[@]}"; do
+        kill "-$1" -- "-$pid" 2>/dev/null || true
+    done
+}
+
+# Whether all have ended, within so many seconds.
+all_end_within() {
+    local until=$((SECONDS + $1)) pid
+    for pid in "${!running[@]}"; do
+        while kill -0 "$pid" 2>/dev/null; do
+            ((SECONDS < until)) || return 1
+            sleep 0.1
+        done
+    done
+}
+
+trap 'signal_all TERM' TERM INT
+set -m # groups
+for ((process = 0; process < processes; process++)); do
+    start "$process"
+done
+set +m # and no talk of jobs
+
+while ((${#running[@]})); do
+    status=0
+    ended=
+    wait -n -p ended "${!running[@]}" 2>/dev/null || status=$?
+    if [[ -z ${ended:-} ]]; then
+        continue # a signal came, and has been passed on
+    fi
+    process=${running[$ended]}
+    unset "running[$ended]"
+    if ((status)); then
+        printf 'local.sh: process %s of %s ended with status %s: stopping all\n' "$process" "$processes" "$status" >&2
+        patience=5
+        ((status != 143)) || patience=60
+        if ! all_end_within "${GRACE:-$patience}"; then
+            signal_all TERM
+            all_end_within 5 || signal_all KILL
+        fi
+        exit "$status"
+    fi
+done

@@ -1,0 +1,103 @@
+"""Prints the commands of a grid of settings, one a line, each with a run name and a workdir of its own. Runs nothing.
+
+    python launch/sweep.py --workdir runs/lr --config.optim.learning_rate=1e-4,3e-4 --config.seed=0,1 -- \\
+        negjax train --config configs/scenes_pretrain.py
+    python launch/sweep.py --workdir gs://bucket/lr --config.seed=0,1 -- \\
+        env NAME={name} launch/gke/jobset.sh tpu -- negjax train --config configs/scenes_pretrain.py | bash
+
+The values of --config.KEY=VALUE,VALUE are separated by commas outside of brackets and quotes. {name} in the command
+becomes the run's name; --workdir WORKDIR/NAME and the settings are added at its end.
+"""
+
+import argparse
+import itertools
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+
+OPENING, CLOSING, QUOTES = "([{", ")]}", "'\""
+
+
+def split(values: str) -> list[str]:
+    """The parts of a text between its commas, those inside brackets and quotes not counted."""
+    parts, depth, quote = [""], 0, ""
+    for letter in values:
+        if letter == "," and depth == 0 and not quote:
+            parts.append("")
+            continue
+        parts[-1] += letter
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in QUOTES:
+            quote = letter
+        else:
+            depth += (letter in OPENING) - (letter in CLOSING)
+    return parts
+
+
+def grid(settings: Sequence[str]) -> list[dict[str, str]]:
+    """The points of a grid, the last setting changing fastest. Raises ValueError on what is no --config.KEY=VALUE."""
+    axes: dict[str, list[str]] = {}
+    for setting in settings:
+        key, equals, values = setting.removeprefix("--config.").partition("=")
+        if not setting.startswith("--config.") or not equals or not key:
+            raise ValueError(f"{setting}: a setting is --config.KEY=VALUE,VALUE")
+        if key in axes:
+            raise ValueError(f"--config.{key} is given twice: put its values behind one")
+        axes[key] = split(values)
+    return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
+
+
+def names(points: Sequence[dict[str, str]]) -> list[str]:
+    """A name for each point, of the settings that vary; lower-case letters, digits and `-`, as Kubernetes has them.
+
+    A number comes first where names would be equal or longer than 40.
+    """
+    varying = [key for key in points[0] if len({point[key] for point in points}) > 1]
+    called = [
+        "-".join(
+            re.sub("[^a-z0-9]+", "-", f"{key.rpartition('.')[2]} {point[key]}".lower()).strip("-") for key in varying
+        )
+        for point in points
+    ]
+    plain = len(set(called)) == len(called) and all(0 < len(name) <= 40 and name[0].isalpha() for name in called)
+    width = len(str(len(points) - 1))
+    return called if plain else [f"r{i:0{width}}-{name}"[:40].strip("-") for i, name in enumerate(called)]
+
+
+def commands(workdir: str, settings: Sequence[str], command: Sequence[str]) -> list[list[str]]:
+    """The command of each point of the grid, in words."""
+    points = grid(settings)
+    return [
+        [word.replace("{name}", name) for word in command]
+        + [f"--workdir={workdir.rstrip('/')}/{name}"]
+        + [f"--config.{key}={value}" for key, value in point.items()]
+        for point, name in zip(points, names(points), strict=True)
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description="Prints the commands of a grid of settings.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--workdir", required=True, metavar="DIR", help="gets a folder for each run")
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    args, settings = parser.parse_known_args(words[:cut])
+    command = words[cut + 1 :]
+    if not command:
+        parser.error("no command: give it after --, as in -- negjax train --config FILE")
+    try:
+        for each in commands(args.workdir, settings, command):
+            print(shlex.join(each))
+    except ValueError as error:
+        parser.error(str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

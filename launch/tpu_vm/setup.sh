@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Brings this repository to all workers of a TPU and installs it there. Run it again after a change of the code.
+#
+#     PROJECT=my-project ZONE=us-east5-b NAME=clip launch/tpu_vm/setup.sh
+#
+# What git does not ignore is copied, committed or not: code and configs, no data.
+#
+# --dry-run   show the commands, run nothing
+set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
+# shellcheck source=launch/command.sh
+source "$here/../command.sh"
+
+read_arguments "" "$@"
+want_command no
+# shellcheck source=launch/tpu_vm/gcloud.sh
+source "$here/gcloud.sh"
+
+root=$(cd "$here/../.." && pwd)
+archive=negjax.tar.gz
+folder='<temporary folder>'
+if [[ -z ${given[dry-run]:-} ]]; then
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    cd "$root"
+    git ls-files -z --cached --others --exclude-standard |
+        while IFS= read -r -d '' file; do
+            [[ ! -e $file ]] || printf '%s\0' "$file" # not what was deleted and is still known to git
+        done |
+        tar --create --gzip --file "$folder/$archive" --null --files-from -
+fi
+run gcloud compute tpus tpu-vm scp "$folder/$archive" "$NAME:$archive" "${where[@]}" --worker all
+on_workers all mkdir -p "$remote"
+on_workers all tar --extract --gzip --file "$archive" --directory "$remote"
+on_workers all bash "$remote/launch/tpu_vm/worker/install.sh"

@@ -1,0 +1,209 @@
+"""launch/local.sh and launch/again.sh with real processes, and a run on a TPU whose one worker is this machine."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+LAUNCH = Path(__file__).parents[2] / "launch"
+STAND_IN = """
+import os, signal, sys, time
+flags = dict(zip(sys.argv[-6::2], sys.argv[-5::2]))
+number = int(flags["--process-id"])
+print(number, os.getpid(), *sys.argv[1:], flush=True)
+act = sys.argv[1] if sys.argv[2] in ("all", str(number)) else "wait"
+if act == "save":
+    signal.signal(signal.SIGTERM, lambda *_: (print("saved", flush=True), sys.exit(143)))
+if act in ("wait", "save"):
+    time.sleep(60)
+if act == "fail":
+    sys.exit(3)
+"""
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.fixture
+def local(tmp_path):
+    """local(*words, grace=...): a running local.sh of two stand-ins; its output grows in tmp_path/out."""
+    (tmp_path / "stand_in.py").write_text(STAND_IN)
+    started = []
+
+    def run(*words: str, grace: str = "0") -> subprocess.Popen[bytes]:
+        command = [LAUNCH / "local.sh", "2", "--", sys.executable, tmp_path / "stand_in.py", *words]
+        with (tmp_path / "out").open("wb") as out:
+            process = subprocess.Popen(
+                ["bash", *map(str, command)], stdout=out, stderr=subprocess.STDOUT, env=os.environ | {"GRACE": grace}
+            )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.terminate()
+        process.wait(20)
+
+
+def told(folder: Path) -> dict[int, list[str]]:
+    """What each of the two stand-ins said of itself first: its number, its process and its words."""
+    lines = [line.split(" ", 1) for line in (folder / "out").read_text().splitlines() if line.startswith("[")]
+    return {int(prefix.strip("[]")): rest.split(" ") for prefix, rest in reversed(lines) if rest[0].isdigit()}
+
+
+def test_flags_and_prefixes(local, tmp_path):
+    assert local("end", "all", "it's").wait(20) == 0
+    found = told(tmp_path)
+    ports = {words[words.index("--coordinator") + 1] for words in found.values()}
+    assert len(ports) == 1
+    assert ports.pop().startswith("127.0.0.1:")
+    for number, words in found.items():
+        assert words[0] == str(number)
+        assert words[2:5] == ["end", "all", "it's"]
+        assert words[-4:] == ["--num-processes", "2", "--process-id", str(number)]
+    assert set(found) == {0, 1}
+
+
+def test_a_process_that_fails_takes_the_other_down(local, tmp_path):
+    assert local("fail", "1").wait(20) == 3
+    assert "process 1 of 2 ended with status 3" in (tmp_path / "out").read_text()
+    assert not any(alive(int(words[1])) for words in told(tmp_path).values())
+
+
+def test_a_killed_process_takes_the_other_down(local, tmp_path):
+    process = local("wait", "all")
+    wait_for(lambda: len(told(tmp_path)) == 2)
+    pids = [int(words[1]) for words in told(tmp_path).values()]
+    os.kill(pids[0], signal.SIGKILL)
+    assert process.wait(20) == 128 + signal.SIGKILL
+    assert not any(map(alive, pids))
+
+
+def test_sigterm_reaches_all_and_they_save(local, tmp_path):
+    process = local("save", "all", grace="20")
+    wait_for(lambda: len(told(tmp_path)) == 2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+    wait_for(lambda: {"[0] saved", "[1] saved"} <= set((tmp_path / "out").read_text().splitlines()))
+
+
+def test_dry_run_shows_the_commands():
+    words = ["bash", str(LAUNCH / "local.sh"), "2", "--gpus", "--dry-run", "--", "a b", "it's"]
+    done = subprocess.run(words, env=os.environ | {"PORT": "123"}, capture_output=True, text=True, check=True)
+    wanted = "env CUDA_VISIBLE_DEVICES={0} a\\ b it\\'s --coordinator 127.0.0.1:123 --num-processes 2 --process-id {0}"
+    assert done.stdout.splitlines() == [wanted.format(0), wanted.format(1)]
+
+
+# Ends with 143 until its file has three lines, then with 5.
+THREE_TIMES = 'echo x >> "$0"; [[ $(wc -l < "$0") -ge 3 ]] && exit 5; exit 143'
+
+
+def test_again_after_143_only(tmp_path):
+    words = ["bash", str(LAUNCH / "again.sh"), "--", "bash", "-c", THREE_TIMES, str(tmp_path / "count")]
+    done = subprocess.run(words, env=os.environ | {"PAUSE": "0"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 5
+    assert (tmp_path / "count").read_text() == "x\n" * 3
+    assert done.stderr.count("the same command again") == 2
+
+
+SAVES = 'f() { kill $!; sleep 0.3; echo saved >> "$0"; exit 143; }; trap f TERM; echo started >> "$0"; sleep 60 & wait'
+
+
+def test_again_passes_sigterm_on_and_stops(tmp_path):
+    file = tmp_path / "said"
+    process = subprocess.Popen(["bash", str(LAUNCH / "again.sh"), "--", "bash", "-c", SAVES, str(file)])
+    wait_for(file.exists)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+    assert file.read_text() == "started\nsaved\n"
+
+
+# Instead of Google's program: the one worker is this machine, and a shell reads the line that ssh is given.
+GCLOUD = """#!/usr/bin/env bash
+set -euo pipefail
+printf '%s\\n' "$*" >> "$CALLS"
+cd "$HOME"
+case $4 in
+    ssh) exec bash -c "${@: -1}" ;;
+    scp) cp "$5" "${6#*:}" ;;
+esac
+"""
+
+
+@pytest.fixture
+def tpu(tmp_path):
+    """tpu(script, *words): runs a script of tpu_vm/ on such a TPU, whose home is tmp_path/home."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "bin" / "gcloud").write_text(GCLOUD)
+    (tmp_path / "bin" / "gcloud").chmod(0o755)
+    environment = os.environ | {
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path / "home"),
+        "CALLS": str(tmp_path / "calls"),
+        "PROJECT": "proj",
+        "ZONE": "zone",
+        "NAME": "clip",
+        "RUN": "one",
+    }
+
+    def call(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+        command = ["bash", str(LAUNCH / "tpu_vm" / script), *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
+
+    return call
+
+
+def test_a_run_on_a_tpu(tpu, tmp_path):
+    """It goes on after the connection that started it, is refused a second time, and saves when it is stopped."""
+    root, file = tmp_path / "home" / "negjax", tmp_path / "home" / "it's said"
+    shutil.copytree(LAUNCH, root / "launch")
+    assert tpu("run.sh", "--", "bash", "-c", SAVES, str(file)).returncode == 0
+    try:
+        wait_for(file.exists)
+        again = tpu("run.sh", "--", "true")
+        assert again.returncode == 2
+        assert "the run one is going on" in again.stderr
+    finally:
+        stopped = tpu("stop.sh")
+    assert stopped.returncode == 0, stopped.stderr
+    assert file.read_text() == "started\nsaved\n"
+    assert not alive(int((root / "logs" / "one.pid").read_text()))
+    assert "had ended" in tpu("stop.sh").stdout
+    assert tpu("run.sh", "--", "echo", "it's", '"$HOME" *').returncode == 0
+    wait_for(lambda: (root / "logs" / "one.log").read_text() == 'it\'s "$HOME" *\n')
+
+
+def test_setup_brings_what_git_knows(tpu, tmp_path):
+    """The code comes over, without what git ignores; installing fails here, where nothing may be downloaded."""
+    (tmp_path / "bin" / "python3").write_text("#!/bin/sh\necho no python3 here >&2\nexit 9\n")
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    done = tpu("setup.sh")
+    assert (done.returncode, done.stderr) == (9, "no python3 here\n")
+    there = tmp_path / "home" / "negjax"
+    assert (there / "pyproject.toml").read_bytes() == (LAUNCH.parent / "pyproject.toml").read_bytes()
+    assert (there / "negjax" / "cli.py").exists()
+    assert not (there / ".git").exists()
+    assert not list(there.rglob("__pycache__"))
+
+
+def test_deleting_a_tpu_that_cannot_be_reached(tpu, tmp_path):
+    done = tpu("stop.sh", "--delete")  # there is no negjax on its worker
+    assert done.returncode == 0
+    assert (tmp_path / "calls").read_text().splitlines()[-1].startswith("compute tpus queued-resources delete clip ")
+    assert tpu("stop.sh").returncode != 0
