@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from negjax import __version__
-from negjax.commands import data, doctor, evaluate, quickstart, report, train, weights
+from negjax.commands import compile, data, doctor, evaluate, quickstart, report, train, weights
 from negjax.commands.parsing import Parser
 from negjax.errors import NegjaxError
 from negjax.runtime.pages import start_with_large_pages
@@ -98,7 +98,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"negjax {__version__}")
     parser.set_defaults(run=None, parser=parser, heavy=False, overridable=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for each in (quickstart, data, train, evaluate, weights, report, doctor):
+    for each in (quickstart, data, train, evaluate, weights, report, compile, doctor):
         each.add(commands)
     return parser
 

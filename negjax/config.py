@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import re
 import runpy
+import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,22 +64,77 @@ class Source:
     flip: bool = False
 
 
+# What each optimizer has of its own, with its usual values.
+OPTIMIZERS = {
+    "adamw": {"b1": 0.9, "b2": 0.98, "eps": 1e-6},
+    "lion": {"b1": 0.9, "b2": 0.99},
+    "adafactor": {"b1": 0.9, "b2": 0.999, "eps": 1e-30},
+    "muon": {"momentum": 0.95, "b1": 0.9, "b2": 0.98, "eps": 1e-6},
+    "sgd": {"momentum": 0.9},
+}
+
+
 @dataclass(frozen=True)
 class Optim:
-    """AdamW with linear warm-up and a cosine to zero; open_clip's betas and epsilon.
+    """How the parameters are updated; AdamW with linear warm-up and a cosine to zero unless said otherwise.
 
-    clip_norm: largest global norm of the gradient, 0 for none. freeze: patterns of parameter paths ("visual/.*") that
-    do not learn. Weight decay leaves out biases, norms, the class token and the logit scale (fewer than two axes).
+    name: the optimizer, see `negjax.training.optimizer`. b1, b2, eps, momentum: its own settings, left out for its
+    usual values (AdamW's are open_clip's); one that it does not have is an error.
+    schedule: what follows the linear warm-up from 0: "cosine" or "linear" to 0 at the last step, or "constant".
+    weight_decay: is decoupled and times the learning rate; it leaves out biases, norms, the class token and the logit
+    scale (fewer than two axes). clip_norm: largest global norm of the gradient, 0 for none.
+    freeze: patterns of parameter paths ("visual/.*") that do not learn. lr_factors: pairs of such a pattern and what
+    the learning rate is multiplied by there; the first that fits counts, without one it is 1. layer_decay: and by this
+    once for each layer from the top of its tower down, the embeddings being the last; 1 for none.
+    ema: decay of the running average of the parameters that `negjax eval --ema` reads, 0 for none.
+    on_bad_step: what to do when the loss or the norm of the gradient is not finite, or when that norm is more than
+    `spike_factor` (0: never) times its running median: "stop" the run, "skip" the update, or "roll_back" to the last
+    checkpoint and go on behind the batch that did it.
     """
 
     learning_rate: float = 5e-4
+    name: Literal["adamw", "lion", "adafactor", "muon", "sgd"] = "adamw"
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_steps: int = 0
     weight_decay: float = 0.2
-    b1: float = 0.9
-    b2: float = 0.98
-    eps: float = 1e-6
+    b1: float | None = None
+    b2: float | None = None
+    eps: float | None = None
+    momentum: float | None = None
     clip_norm: float = 1.0
     freeze: tuple[str, ...] = ()
+    lr_factors: tuple[tuple[str, float], ...] = ()
+    layer_decay: float = 1.0
+    ema: float = 0.0
+    on_bad_step: Literal["stop", "skip", "roll_back"] = "stop"
+    spike_factor: float = 0.0
+
+    def __post_init__(self) -> None:
+        usual = OPTIMIZERS[self.name]
+        for key in ("b1", "b2", "eps", "momentum"):
+            if getattr(self, key) is None:
+                object.__setattr__(self, key, usual.get(key))
+            elif key not in usual:
+                has = ", ".join(usual)
+                raise NegjaxError(f"config.optim.{key} is given, but {self.name} has only {has}: leave it out")
+        for key in ("learning_rate", "eps"):
+            if getattr(self, key) is not None and not getattr(self, key) > 0:
+                raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must be positive")
+        for key in ("warmup_steps", "weight_decay", "clip_norm"):
+            if not getattr(self, key) >= 0:
+                raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must not be negative")
+        for key in ("b1", "b2", "momentum", "ema"):
+            if getattr(self, key) is not None and not 0 <= getattr(self, key) < 1:
+                raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must lie from 0 to below 1")
+        if not 0 < self.layer_decay <= 1:
+            raise NegjaxError(f"config.optim.layer_decay is {self.layer_decay}: it must lie above 0 and not above 1")
+        if self.spike_factor and not self.spike_factor > 1:
+            raise NegjaxError(f"config.optim.spike_factor is {self.spike_factor}: it must be above 1, or 0 for none")
+        for pattern, factor in self.lr_factors:
+            if not factor > 0:
+                raise NegjaxError(
+                    f"config.optim.lr_factors: {pattern!r} has {factor}: it must be positive (see freeze)"
+                )
 
 
 @dataclass(frozen=True)
@@ -95,6 +151,32 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class MeshSpec:
+    """How the devices are arranged: the axis "data" has all that `fsdp` x `tensor` leave, see `runtime.sharding`."""
+
+    fsdp: int = 1
+    tensor: int = 1
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """How the losses of a large batch are computed, without changing what they are.
+
+    sharded: each device takes its own rows of the contrastive and sigmoid losses, see `negjax.objectives`. chunk: rows
+    of a device that are taken at a time, 0 for all. micro_batches: in so many parts the towers see the batch, so that a
+    batch larger than memory has the gradient of the whole; see `negjax.training.gradcache`.
+    """
+
+    sharded: bool = False
+    chunk: int = 0
+    micro_batches: int = 1
+
+    def __post_init__(self) -> None:
+        if self.chunk < 0 or self.micro_batches < 1:
+            raise NegjaxError("config.loss: chunk must not be negative, and micro_batches at least 1")
+
+
+@dataclass(frozen=True)
 class Experiment:
     """All that decides a training run. `seed` decides weights, order and draws."""
 
@@ -103,6 +185,8 @@ class Experiment:
     data_dir: str
     steps: int
     optim: Optim = field(default_factory=Optim)
+    loss: LossSpec = field(default_factory=LossSpec)
+    mesh: MeshSpec = field(default_factory=MeshSpec)
     evaluation: Evaluation = field(default_factory=Evaluation)
     seed: int = 0
     log_every: int = 20
@@ -192,6 +276,8 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "config") -> T:
 
 def _value(kind: Any, value: Any, where: str) -> Any:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType:  # of a type and None, for what may be left out
+        return None if value is None else _value(args[0], value, where)
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, Mapping):
             raise NegjaxError(f"{where} is {value!r}: it must be a group of settings")
@@ -203,7 +289,10 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise NegjaxError(f"{where} is {value!r}: it must be a list")
-        return tuple(_value(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+        kinds = args if args[-1] is not Ellipsis else args[:1] * len(value)
+        if len(kinds) != len(value):
+            raise NegjaxError(f"{where} is {value!r}: it must have {len(kinds)} entries")
+        return tuple(_value(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value)))
     if origin is Literal:
         if value not in args:
             raise NegjaxError(f"{where} is {value!r}: it must be {' or '.join(map(str, args))}")
@@ -262,6 +351,8 @@ def _kind(kind: Any, key: str) -> Any:
 
 def _parse(kind: Any, text: str) -> Any:
     """A text as a value of the type; the text itself where it is none."""
+    if typing.get_origin(kind) is types.UnionType:
+        kind = typing.get_args(kind)[0]
     if kind is bool:
         return {"true": True, "false": False}.get(text.lower(), text)
     try:

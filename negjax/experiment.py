@@ -19,10 +19,10 @@ from negjax.models.init import init_params
 from negjax.models.layers import Compute
 from negjax.models.loaded import LoadedModel, usual_preprocess
 from negjax.models.presets import preset
-from negjax.runtime.mesh import local_rows, make_mesh
+from negjax.runtime.mesh import batch_shards, local_rows, make_mesh
 from negjax.tokenizer import VOCAB_SIZE, Tokenizer
 from negjax.training.loop import Evaluate, train
-from negjax.training.optimizer import trainable
+from negjax.training.optimizer import make_optimizer
 from negjax.training.workdir import check as check_workdir
 from negjax.weights.read import read_model
 
@@ -36,6 +36,7 @@ def run_experiment(experiment: Experiment, workdir: Path) -> LoadedModel:
 def describe(experiment: Experiment, workdir: Path) -> dict[str, Any]:
     """What a run would be, JSON-able, after every check that needs no training. Writes nothing."""
     model = _checked_model(experiment, workdir)
+    mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
     sources = {}
     for name, source in experiment.sources.items():
         rows = len(open_set(experiment.data_dir, source.dataset))
@@ -43,7 +44,7 @@ def describe(experiment: Experiment, workdir: Path) -> dict[str, Any]:
             "dataset": source.dataset,
             "rows": rows,
             "epochs": round(experiment.steps * source.batch_size / rows, 2),
-            "batch_per_device": source.batch_size // jax.device_count(),
+            "batch_per_device": source.batch_size // batch_shards(mesh),
         }
     return {
         "experiment": experiment.to_dict(),
@@ -58,13 +59,13 @@ def _checked_model(experiment: Experiment, workdir: Path) -> LoadedModel:
     check_workdir(workdir, experiment)
     for name in experiment.evaluation.tasks:
         check_task(open_set(experiment.data_dir, name))
-    mesh = make_mesh()
+    mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
     for name, source in experiment.sources.items():
         data = open_set(experiment.data_dir, source.dataset)
         check_source(data, source)
         local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size", group_size(data))
     model = initial_model(experiment)
-    trainable(model.params, experiment.optim.freeze)
+    make_optimizer(experiment.optim, experiment.steps, model.params)
     return model
 
 

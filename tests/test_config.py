@@ -57,6 +57,8 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
             "--config.model.scan=true",
             "--config.optim.learning_rate=1e-3",
             "--config.optim.weight_decay=0",
+            "--config.optim.b1=0",
+            "--config.optim.lr_factors=(('visual/.*',0.1),['text/tokens',2])",
             "--config.optim.freeze=visual/.*,(text|logit)_.*",
             "--config.evaluation.tasks=('x','y')",
             "--config.sources.a.batch_size=16",
@@ -67,7 +69,13 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
     )
     assert (experiment.steps, experiment.log_every, experiment.data_dir) == (7, 3, "/a=b")
     assert experiment.model == ModelSpec(arch="tiny", dtype="bfloat16", scan=True)
-    assert experiment.optim == Optim(learning_rate=1e-3, weight_decay=0.0, freeze=("visual/.*", "(text|logit)_.*"))
+    assert experiment.optim == Optim(
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        b1=0.0,
+        lr_factors=(("visual/.*", 0.1), ("text/tokens", 2.0)),
+        freeze=("visual/.*", "(text|logit)_.*"),
+    )
     assert experiment.evaluation.tasks == ("x", "y")
     assert experiment.sources == {"a": Source("cats", 16, contrastive=1.0), "b": Source("dogs", 4, mcq=0.5)}
     assert load_config(Experiment, small, ["--config.evaluation.tasks="]).evaluation.tasks == ()
@@ -155,8 +163,12 @@ def test_wrong_settings(more, message):
 
 def test_an_experiment_survives_json():
     experiment = build(
-        Experiment, values(optim={"freeze": ["a", "b"], "learning_rate": 1}, evaluation={"tasks": ["t"]}, seed=3)
+        Experiment,
+        values(
+            optim={"freeze": ["a", "b"], "name": "lion", "lr_factors": [["a", 2]]}, evaluation={"tasks": ["t"]}, seed=3
+        ),
     )
+    assert (experiment.optim.b2, experiment.optim.eps) == (0.99, None)
     assert build(Experiment, json.loads(json.dumps(experiment.to_dict()))) == experiment
     with pytest.raises(dataclasses.FrozenInstanceError):
         experiment.steps = 3

@@ -47,29 +47,30 @@ def _eval(args: argparse.Namespace) -> int:
     from negjax.evaluation.plan import Video
     from negjax.evaluation.results import write_results
     from negjax.evaluation.table import table
-    from negjax.runtime.distributed import is_first
+    from negjax.runtime.distributed import is_first, together
     from negjax.runtime.files import check_writable
     from negjax.weights.read import read_model
 
-    video = Video()
-    if args.config:
-        suite = load_config(Suite, args.config)
-        names, video = list(suite.tasks), Video(suite.frames, suite.video_preprocess)
-    else:
-        names = [name.strip() for name in args.tasks.split(",") if name.strip()]
-    if not names:
-        raise NegjaxError("--tasks is empty: name at least one set")
-    if args.frames is not None:
-        video = replace(video, frames=args.frames)
-    if args.video_preprocess:
-        video = replace(video, preprocess=args.video_preprocess)
-    sets = [open_set(args.data_dir, name) for name in names]
-    check_writable(args.out)
-    model = read_model(args.model, args.step, arch=args.arch, activation=args.activation)
-    cache_dir = args.cache_dir or Path(args.out) / "cache"
-    result = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
-    if is_first():
-        write_results(result, args.out)
-        show(table(result.results))
-        print(f"written: {Path(args.out) / 'results.json'}")
+    with together():
+        video = Video()
+        if args.config:
+            suite = load_config(Suite, args.config)
+            names, video = list(suite.tasks), Video(suite.frames, suite.video_preprocess)
+        else:
+            names = [name.strip() for name in args.tasks.split(",") if name.strip()]
+        if not names:
+            raise NegjaxError("--tasks is empty: name at least one set")
+        if args.frames is not None:
+            video = replace(video, frames=args.frames)
+        if args.video_preprocess:
+            video = replace(video, preprocess=args.video_preprocess)
+        sets = [open_set(args.data_dir, name) for name in names]
+        check_writable(args.out)
+        model = read_model(args.model, args.step, arch=args.arch, activation=args.activation, ema=args.ema)
+        cache_dir = args.cache_dir or Path(args.out) / "cache"
+        result = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
+        if is_first():
+            write_results(result, args.out)
+            show(table(result.results))
+            print(f"written: {Path(args.out) / 'results.json'}")
     return 0

@@ -32,26 +32,38 @@ def add_model_flags(command: Parser) -> None:
     command.add_argument("--arch", default="", metavar="NAME", help="what the weights are, where they do not say it")
     command.add_argument("--activation", default="", metavar="A", help="override it: gelu, quick_gelu or gelu_tanh")
     command.add_argument("--step", default="latest", help="of a workdir: latest, best or a number; default: latest")
+    ema = "of a workdir: the running average of its weights (config.optim.ema)"
+    command.add_argument("--ema", action="store_true", help=ema)
 
 
 def add_process_flags(command: Parser) -> None:
     """For work of several processes, each started with the same command but for its number."""
-    command.add_argument("--coordinator", metavar="HOST:PORT", help="of process 0, for work of several processes")
-    command.add_argument("--num-processes", type=int, metavar="N", help="how many there are")
+    command.add_argument("--coordinator", metavar="HOST:PORT", help="of process 0; TPU, SLURM, ... say it themselves")
+    command.add_argument("--num-processes", type=int, metavar="N", help="how many there are; 1: alone on any cluster")
     command.add_argument("--process-id", type=int, metavar="I", help="which of them this is, from 0")
+    wait = "how long to wait for all of them; default: 300"
+    command.add_argument("--join-timeout", type=int, default=300, metavar="SECONDS", help=wait)
 
 
-def join_processes(args: argparse.Namespace) -> None:
-    """Joins the other processes, if the flags say that there are some; before anything else uses JAX."""
+def join_processes(args: argparse.Namespace, *, preemption: bool = False) -> None:
+    """Joins the other processes, if the flags or a cluster say that there are some; before anything else uses JAX.
+
+    preemption: as for `negjax.runtime.distributed.join`.
+    """
     given = {"--coordinator": args.coordinator, "--num-processes": args.num_processes, "--process-id": args.process_id}
     lacking = [name for name, value in given.items() if value is None]
-    if len(lacking) == len(given):
+    if args.num_processes == 1:
         return
-    if lacking:
+    if lacking and len(lacking) < len(given):
         raise NegjaxError(f"{' and '.join(lacking)} not given: several processes need all of {', '.join(given)}")
-    from negjax.runtime.distributed import join
+    if args.join_timeout < 1:
+        raise NegjaxError(f"--join-timeout {args.join_timeout}: it must be at least a second")
+    from negjax.runtime.distributed import Place, detect, join
 
-    join(args.coordinator, args.num_processes, args.process_id)
+    place = detect() if lacking else Place(args.coordinator, args.num_processes, args.process_id)
+    if place is not None:
+        where = place.coordinator, place.processes, place.process
+        join(*where, devices=place.devices, seconds=args.join_timeout, preemption=preemption)
 
 
 def show(table: Any) -> None:

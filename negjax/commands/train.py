@@ -2,10 +2,11 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
-from negjax.commands.parsing import command
+from etils import epath
+
+from negjax.commands.parsing import add_process_flags, command, join_processes
 
 TRAIN = """\
 examples:
@@ -13,26 +14,35 @@ examples:
   negjax train --config configs/scenes_negfull.py --workdir runs/negfull --config.optim.learning_rate=1e-3 --dry-run
 
 --config.KEY=VALUE changes any setting of the config; negjax/config.py tells what they mean.
-Run the same command again to go on after a stop: SIGTERM saves and exits with status 143."""
+Run the same command again to go on after a stop: SIGTERM saves and exits with status 143.
+Several processes find each other on TPU pods, SLURM, Kubernetes and Open MPI; elsewhere start each with --coordinator,
+--num-processes and --process-id. The workdir must be shared; SIGTERM to one of them stops all, at the same step."""
 
 
 def add(commands: Any) -> None:
     """Adds what this file holds to the commands of the parser."""
     each = command(commands, "train", _train, "train a model as a config file says", TRAIN)
     each.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config()")
-    each.add_argument("--workdir", required=True, type=Path, metavar="DIR", help="of this run alone")
+    each.add_argument("--workdir", required=True, type=epath.Path, metavar="DIR", help="of this run alone")
     each.add_argument("--dry-run", action="store_true", help="check everything, show what would run, write nothing")
+    add_process_flags(each)
     each.set_defaults(heavy=True, overridable=True)
 
 
 def _train(args: argparse.Namespace) -> int:
+    join_processes(args, preemption=True)
     from negjax.config import Experiment, load_config
     from negjax.experiment import describe, run_experiment
+    from negjax.runtime.distributed import is_first, together
 
-    experiment = load_config(Experiment, args.config, args.overrides)
-    if args.dry_run:
-        print(json.dumps(describe(experiment, args.workdir), indent=2))
-        return 0
-    run_experiment(experiment, args.workdir)
-    print(f"trained {experiment.steps:,} steps: {args.workdir}")
+    with together():
+        experiment = load_config(Experiment, args.config, args.overrides)
+        if args.dry_run:
+            plan = describe(experiment, args.workdir)
+            if is_first():
+                print(json.dumps(plan, indent=2))
+            return 0
+        run_experiment(experiment, args.workdir)
+        if is_first():
+            print(f"trained {experiment.steps:,} steps: {args.workdir}")
     return 0

@@ -12,6 +12,7 @@ examples:
   negjax convert clip-vit-base-patch32/ weights/b32                     (a Hugging Face folder)
   negjax convert runs/negfull negfull.safetensors --to open_clip
   negjax convert runs/negfull negfull-hf --to hf
+  negjax convert runs/negfull weights/wise --mix weights/b32 --share 0.5   (WiSE-FT, between its start and its end)
 
 SRC: OpenAI's, open_clip's or Hugging Face's CLIP or SigLIP (.pt .pth .bin .safetensors, sharded too, or a folder), a
 workdir or checkpoint of negjax, or a name to download: hf-hub:ORG/NAME, open_clip:ARCH/TAG.
@@ -24,13 +25,18 @@ def add(commands: Any) -> None:
     each.add_argument("src", metavar="SRC", help="the weights to read")
     each.add_argument("dst", metavar="DST", help="a new folder, or with --to open_clip a .safetensors or .pt file")
     each.add_argument("--to", default="negjax", choices=("negjax", "open_clip", "hf"), help="default: negjax")
+    each.add_argument(
+        "--mix", default="", metavar="START", help="weights to mix SRC with, usually what it started from"
+    )
+    each.add_argument("--share", type=float, metavar="A", help="of SRC, WiSE-FT's alpha: 1 is SRC, 0 is START")
     add_model_flags(each)
 
 
 def _convert(args: argparse.Namespace) -> int:
     from negjax.weights.convert import convert
 
-    result = convert(args.src, args.dst, args.to, step=args.step, arch=args.arch, activation=args.activation)
+    how = {"step": args.step, "arch": args.arch, "activation": args.activation, "ema": args.ema}
+    result = convert(args.src, args.dst, args.to, **how, mix=args.mix, share=args.share)
     info = result.model.info
     made = f" (made with {info['activation_of_weights']})" if "activation_of_weights" in info else ""
     print(f"{info['arch']}, activation {info['activation']}{made}, {result.parameters / 1e6:,.2f} million parameters")

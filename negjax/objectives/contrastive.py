@@ -1,21 +1,107 @@
-"""CLIP's symmetric InfoNCE."""
+"""CLIP's symmetric InfoNCE, also with hard negatives, in three forms that give the same value and gradient."""
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, PartitionSpec
 
-from negjax.objectives.cosine import unit
+from negjax.objectives.cosine import products, unit
+from negjax.objectives.rows import batch_axes, each_row, on_each_device
 
 
-def contrastive_loss(image_BE: jax.Array, text_BE: jax.Array, logit_scale: jax.Array) -> tuple[jax.Array, dict]:
+def contrastive_loss(
+    image_BE: jax.Array,
+    text_BE: jax.Array,
+    logit_scale: jax.Array,
+    *,
+    negative_text_NE: jax.Array | None = None,
+    mesh: Mesh | None = None,
+    chunk: int = 0,
+) -> tuple[jax.Array, dict]:
     """Mean over both directions of the cross-entropy of each item against the batch; row i of both belong together.
 
     image_BE, text_BE: embeddings of any length. logit_scale: the factor on the cosines (not its logarithm).
+    negative_text_NE: captions that are wrong for every image, which stand beside the batch's captions when an image
+    looks for its caption; they look for no image themselves.
     Returns the loss (natural logarithm) and {"accuracy": share of captions that rank their image first}.
-    Source: Radford et al. 2021, figure 3.
+
+    The form is a matter of memory and communication alone (memory: float32, beside the embeddings and their gradients):
+    - as it is: the matrix [B, B + N]. On rows spread over devices the compiler splits it: [b, B + N] for b rows a
+      device, and one all-gather of the captions.
+    - chunk: `chunk` images at a time against all captions, [chunk, B + N], whose products the backward pass computes
+      anew. For large batches on one device.
+    - mesh: each device computes its b rows of both directions, [b, B + N] and [b, B], against all others: two
+      all-gathers of embeddings forward, two reduce-scatters of their gradients backward. B and N must be multiples
+      of the mesh's batch shards. With a chunk, [chunk, B + N].
+
+    Source: Radford et al. 2021, figure 3; for negative_text_NE Yuksekgonul et al. 2023, section 4.
     """
-    logits_BB = logit_scale * unit(image_BE) @ unit(text_BE).T
-    right_B = jnp.diagonal(logits_BB)
-    to_text = jax.nn.logsumexp(logits_BB, axis=1) - right_B
-    to_image = jax.nn.logsumexp(logits_BB, axis=0) - right_B
-    accuracy = jnp.mean(right_B >= logits_BB.max(axis=0))
-    return 0.5 * (to_text.mean() + to_image.mean()), {"accuracy": accuracy}
+    text_BE = unit(text_BE)
+    negative_NE = text_BE[:0] if negative_text_NE is None else unit(negative_text_NE)
+    if mesh is None:
+        to_text_B, to_image_B, first_B = _matrix_losses(image_BE, text_BE, negative_NE, logit_scale, chunk)
+    else:
+        axes = batch_axes(mesh)
+
+        def own(image_bE: jax.Array, text_bE: jax.Array, negative_nE: jax.Array) -> tuple:
+            return _row_losses(image_bE, text_bE, negative_nE, axes, chunk)
+
+        rows = logit_scale * unit(image_BE), text_BE, negative_NE
+        to_text_B, to_image_B, first_B = on_each_device(own, mesh, PartitionSpec(axes), *rows)
+    return 0.5 * (to_text_B.mean() + to_image_B.mean()), {"accuracy": first_B.mean()}
+
+
+def _matrix_losses(
+    image_BE: jax.Array, text_BE: jax.Array, negative_NE: jax.Array, logit_scale: jax.Array, chunk: int
+) -> tuple:
+    """Each image's loss among captions, each caption's among images, and whether it ranks its image first."""
+    B = len(image_BE)
+    number_B = jnp.arange(B)
+
+    def part(image_cE: jax.Array, number_c: jax.Array) -> tuple[tuple, tuple]:
+        """Of these images: loss and right logit. Of all captions: logsumexp and best logit among these images."""
+        image_cE = logit_scale * unit(image_cE)
+        logits_cB, logits_cN = products(image_cE, text_BE), products(image_cE, negative_NE)
+        column_cB = jax.lax.broadcasted_iota(number_c.dtype, logits_cB.shape, 1)
+        right_c = jnp.sum(logits_cB, axis=1, where=column_cB == number_c[:, None])
+        to_text_c = jax.nn.logsumexp(jnp.concatenate([logits_cB, logits_cN], axis=1), axis=1) - right_c
+        logits_cB = jnp.where(number_c[:, None] < B, logits_cB, -jnp.inf)
+        return (to_text_c, right_c), (jax.nn.logsumexp(logits_cB, axis=0), logits_cB.max(axis=0))
+
+    if chunk:
+        image_KcE, number_Kc = _in_chunks(image_BE, chunk, 0), _in_chunks(number_B, chunk, B)
+        of_images, (sum_KB, best_KB) = jax.lax.map(lambda rows: jax.checkpoint(part)(*rows), (image_KcE, number_Kc))
+        to_text_B, right_B = (x.reshape(-1)[:B] for x in of_images)
+        sum_B, best_B = jax.nn.logsumexp(sum_KB, axis=0), best_KB.max(axis=0)
+    else:
+        (to_text_B, right_B), (sum_B, best_B) = part(image_BE, number_B)
+    return to_text_B, sum_B - right_B, right_B >= best_B
+
+
+def _in_chunks(rows: jax.Array, chunk: int, filler: int) -> jax.Array:
+    """[B, ...] as [K, chunk, ...]; what the last chunk lacks is filled up."""
+    missing = -len(rows) % chunk
+    padded = jnp.pad(rows, [(0, missing)] + [(0, 0)] * (rows.ndim - 1), constant_values=filler)
+    return padded.reshape(-1, chunk, *rows.shape[1:])
+
+
+def _row_losses(
+    image_bE: jax.Array, text_bE: jax.Array, negative_nE: jax.Array, axes: tuple[str, ...], chunk: int
+) -> tuple:
+    """The same for this device's rows, against those of all devices along the axes."""
+    own_mE = jnp.concatenate([text_bE, negative_nE])
+    every_ME, every_BE = (jax.lax.all_gather(x, axes, tiled=True) for x in (own_mE, image_bE))
+    device, row_b = jax.lax.axis_index(axes), jnp.arange(len(image_bE))
+    to_text_b, _ = _cross_entropy(image_bE, every_ME, device * len(own_mE) + row_b, chunk)
+    to_image_b, first_b = _cross_entropy(text_bE, every_BE, device * len(image_bE) + row_b, chunk)
+    return to_text_b, to_image_b, first_b
+
+
+def _cross_entropy(row_bE: jax.Array, other_NE: jax.Array, right_b: jax.Array, chunk: int) -> tuple:
+    """Each row's cross-entropy among the others, and whether the right one, of that number, comes first."""
+
+    def one(row_E: jax.Array, number: jax.Array) -> tuple[jax.Array, jax.Array]:
+        logits_N = products(row_E, other_NE)
+        right = jnp.sum(logits_N, where=jnp.arange(len(other_NE)) == number)
+        return jax.nn.logsumexp(logits_N) - right, right >= logits_N.max()
+
+    return each_row(one, row_bE, right_b, chunk=chunk)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 from jax.sharding import SingleDeviceSharding
@@ -21,10 +22,15 @@ from orbax.checkpoint import checkpoint_managers as policies
 
 from negjax.errors import NegjaxError
 from negjax.runtime import checksums
+from negjax.runtime.distributed import from_first, is_first
+from negjax.runtime.files import is_local
 
 Tree = Any
+STATE = ("params", "training")
+EMA = "ema"
 METRICS = "metrics"  # Orbax's name for the folder and the file of a step's figures
 
+logger = logging.getLogger(__name__)
 # Orbax logs every step it takes, and tracebacks of what it raises anyway, under absl's name.
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
@@ -38,7 +44,8 @@ class Checkpoints:
     """
 
     def __init__(self, directory: epath.PathLike, keep: int = 3, best_metric: str | None = None):
-        self.directory = epath.Path(directory).absolute()
+        place = epath.Path(directory)
+        self.directory = place.absolute() if is_local(place) else place
         self._keep = keep
         self._best_metric = best_metric
         self._manager: ocp.CheckpointManager | None = None
@@ -121,13 +128,47 @@ class Checkpoints:
         when there is no such checkpoint, it is damaged, or another model or optimizer wrote it.
         """
         step = self.existing(step)
-        rest = {key: tree for key, tree in abstract_state.items() if key != "params"}
-        params = self._read(step, "params", abstract_state["params"])
-        return {"params": params, **self._read(step, "training", rest)}
+        for item in STATE:
+            self._verify(step, item)
+        return self._restore(abstract_state, step)
+
+    def restore_newest(self, abstract_state: Mapping[str, Tree]) -> dict[str, Tree] | None:
+        """The state of the newest checkpoint that is whole, None when there is none at all; for a run that goes on.
+
+        Damaged ones after it are removed with a warning: the run will write them again. Arguments and errors as in
+        `restore`; when all are damaged nothing is removed. Process 0 alone decides and checks.
+        """
+        steps, whole = [], -1
+        if is_first() and (steps := self.steps()):
+            whole = self._go_back(steps)
+        newest, whole = map(int, from_first(np.array([max(steps, default=-1), whole])))  # type: ignore[call-overload]
+        if newest < 0:
+            return None
+        return self.restore(abstract_state, newest) if whole < 0 else self._restore(abstract_state, whole)
 
     def restore_params(self, step: int, abstract_params: Tree) -> Tree:
         """Only the parameters of a step; nothing else of it is read. Arguments and errors as in `restore`."""
-        return self._read(self.existing(step), "params", abstract_params)
+        step = self.existing(step)
+        self._verify(step, "params")
+        return self._read(step, "params", abstract_params)
+
+    def restore_ema(self, step: int, abstract_params: Tree) -> Tree:
+        """The running average of the parameters, "ema" of the state; else as `restore_params`.
+
+        Raises NegjaxError also when the checkpoint has none.
+        """
+        step = self.existing(step)
+        folder = self.directory / str(step) / "training"
+        if folder.is_dir():
+            self._verify(step, "training")
+            with self._reading(step):
+                stored = ocp.PyTreeCheckpointHandler().metadata(folder).tree
+            if EMA in stored:
+                return self._read(step, "training", {EMA: abstract_params}, only=(EMA,))[EMA]
+        raise NegjaxError(
+            f"checkpoint {self.directory / str(step)} has no EMA of the weights: train with config.optim.ema, "
+            "or leave --ema out"
+        )
 
     def read_meta(self, step: int) -> dict[str, Any]:
         """The `meta` of a step. Raises NegjaxError when there is no such checkpoint or it is damaged."""
@@ -153,20 +194,43 @@ class Checkpoints:
 
     def _write_checksums(self) -> None:
         """Called when all files are written and the checkpoint is about to be moved to its final name."""
-        if jax.process_index() == 0:
+        if is_first():
             temporary = self.directory / f"{self._saving}.orbax-checkpoint-tmp"
             checksums.write(temporary if temporary.exists() else self.directory / str(self._saving))
 
-    def _read(self, step: int, item: str, abstract: Tree) -> Tree:
-        self._verify(step, item)
+    def _go_back(self, steps: Sequence[int]) -> int:
+        """The last of the steps whose checkpoint is whole, once those after it are removed; -1 when none is."""
+        damaged: dict[int, str] = {}
+        for step in reversed(steps):
+            folder = self.directory / str(step)
+            problems = [checksums.problem(folder, item) for item in (*STATE, "meta")]
+            if not any(problems):
+                for later, problem in damaged.items():
+                    logger.warning("checkpoint %s is damaged (%s): removed", self.directory / str(later), problem)
+                    (self.directory / str(later)).rmtree()
+                if damaged:
+                    logger.warning("the run goes back to step %d of %s", step, self.directory)
+                return step
+            damaged[step] = next(problem for problem in problems if problem)
+        return -1
+
+    def _restore(self, abstract_state: Mapping[str, Tree], step: int) -> dict[str, Tree]:
+        rest = {key: tree for key, tree in abstract_state.items() if key != "params"}
+        params = self._read(step, "params", abstract_state["params"])
+        return {"params": params, **self._read(step, "training", rest)}
+
+    def _read(self, step: int, item: str, abstract: Tree, only: Sequence[str] = ()) -> Tree:
+        """only: the entries of the item that are read and compared; all without it."""
         folder = self.directory / str(step) / item
         abstract = jax.tree.map(_with_sharding, abstract)
         with self._reading(step):
             stored = ocp.PyTreeCheckpointHandler().metadata(folder).tree
+            stored = {key: stored[key] for key in only} if only else stored
             self._compare(step, _arrays(stored), _arrays(abstract))
             how = ocp.checkpoint_utils.construct_restore_args(abstract)
             with ocp.PyTreeCheckpointer() as reader:
-                return reader.restore(folder, args=ocp.args.PyTreeRestore(abstract, restore_args=how))
+                wanted = ocp.args.PyTreeRestore(abstract, restore_args=how, partial_restore=bool(only))
+                return reader.restore(folder, args=wanted)
 
     def _read_json(self, step: int, item: str, file: str) -> dict[str, Any]:
         self._verify(step, item)

@@ -1,6 +1,8 @@
 """Files that are whole or not there at all."""
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,22 +18,29 @@ from negjax.errors import NegjaxError
 def new_file(path: epath.PathLike) -> Iterator[IO[bytes]]:
     """A file to write to under a temporary name beside `path`, to which it is moved at the end; makes missing folders.
 
+    In a store, which has no moves but shows a file only once it is whole, it is a local one that is copied at the end.
     After an error nothing of it stays. What stood at `path` before stays until then. Raises NegjaxError when it cannot
     be written.
     """
     target = epath.Path(path)
-    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                yield file
-                file.flush()
-                if is_local(target):
+        if is_local(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
+            try:
+                with temporary.open("wb") as file:
+                    yield file
+                    file.flush()
                     os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        else:
+            with tempfile.TemporaryFile() as file:
+                yield file
+                file.seek(0)
+                with target.open("wb") as there:
+                    shutil.copyfileobj(file, there, 1 << 22)
     except OSError as error:
         raise NegjaxError(f"cannot write {target}: {error.strerror or error}") from error
 

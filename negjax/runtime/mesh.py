@@ -13,7 +13,7 @@ AXES = ("data", "fsdp", "tensor")
 
 
 def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1, tensor: int = 1) -> Mesh:
-    """All devices (or those given), `fsdp` x `tensor` of them to a row and as many rows on the axis "data" as there are.
+    """All devices (or those given), `fsdp` x `tensor` to a row, with as many rows on the axis "data" as there are.
 
     Raises NegjaxError when they do not come out even.
     """

@@ -3,15 +3,14 @@
 import logging
 import os
 import signal
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jax
+from etils import epath
 
 from negjax.config import Experiment
 from negjax.datasets.store import open_set
@@ -19,11 +18,14 @@ from negjax.errors import NegjaxError
 from negjax.input.pipeline import Shard, batches, group_size
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.mesh import local_rows, make_mesh, put_batch, replicated
-from negjax.runtime.metrics import MetricsLog, Progress
+from negjax.runtime.distributed import reached_stop
+from negjax.runtime.mesh import batch_shards, local_rows, make_mesh, put_batch
+from negjax.runtime.sharding import state_shardings
 from negjax.tokenizer import Tokenizer
+from negjax.training.guard import roll_back
 from negjax.training.optimizer import make_optimizer, schedule, trainable
-from negjax.training.step import make_step, new_state
+from negjax.training.record import Record
+from negjax.training.step import State, make_step, new_state
 from negjax.training.workdir import claim
 
 Evaluate = Callable[[LoadedModel], dict[str, float]]  # "TASK/metric" -> figure in [0, 1]
@@ -38,80 +40,124 @@ class Preempted(NegjaxError):
     exit_code = 143  # 128 + SIGTERM, which launchers restart
 
 
-def train(experiment: Experiment, model: LoadedModel, workdir: Path, evaluate: Evaluate | None = None) -> LoadedModel:
+def train(
+    experiment: Experiment, model: LoadedModel, workdir: epath.PathLike, evaluate: Evaluate | None = None
+) -> LoadedModel:
     """Trains `model` as `experiment` says and returns it with its last weights.
 
     Writes WORKDIR/config.json, metrics.jsonl and checkpoints/. Where the workdir holds a checkpoint of the same
-    experiment the run goes on from there. Raises NegjaxError for a workdir of another experiment, and Preempted after
-    SIGTERM, once a checkpoint is saved.
+    experiment the run goes on from the newest that is not damaged. Of several processes all must call it, with the same
+    workdir. Raises NegjaxError for a workdir of another experiment, and Preempted after SIGTERM, once a checkpoint is
+    saved.
     """
+    workdir = epath.Path(workdir)
     claim(workdir, experiment)
     model = replace(model, stored={})  # that says of the start's weights
-    mesh = make_mesh()
-    optim, steps = experiment.optim, experiment.steps
+    mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
+    optim, loss, steps = experiment.optim, experiment.loss, experiment.steps
 
-    # The state, on every device.
+    # The state, cut over the devices; by way of the host, for devices of several processes do not take from one.
     optimizer = make_optimizer(optim, steps, model.params)
-    learns = trainable(model.params, optim.freeze)
-    state = jax.device_put(new_state(model.params, optimizer), replicated(mesh))
+    start = jax.device_get(new_state(model.params, optimizer, optim))
+    shardings = state_shardings(mesh, start)
+    state = jax.device_put(start, shardings)
+    abstract = jax.tree.map(_abstract, state)
     step_fn = jax.jit(
-        make_step(experiment.sources, model.config, model.preprocess, model.compute, optimizer, learns, mesh.size),
+        make_step(
+            experiment.sources,
+            model.config,
+            model.preprocess,
+            model.compute,
+            optimizer,
+            trainable(model.params, optim.freeze),
+            batch_shards(mesh),
+            optim=optim,
+            mesh=mesh if loss.sharded else None,
+            chunk=loss.chunk,
+            micro_batches=loss.micro_batches,
+        ),
         donate_argnums=0,
+        out_shardings=(shardings, None),
     )
-    learning_rate = schedule(optim, steps)
 
     with ExitStack() as stack:
         checkpoints = stack.enter_context(
             Checkpoints(workdir / "checkpoints", keep=experiment.keep, best_metric=experiment.evaluation.best or None)
         )
-        log = stack.enter_context(MetricsLog(workdir / "metrics.jsonl"))
 
         # Take up an earlier run where it stopped: the position in the data is the step.
         first = 0
-        if checkpoints.latest() is not None:
-            state = checkpoints.restore(jax.tree.map(_abstract, state))
+        found = checkpoints.restore_newest(abstract)
+        if found is not None:
+            state = found
             first = int(state["step"])
             logger.info("going on from step %d of %s", first, workdir)
-        log.cut_back(first)
 
         stream = _stream(experiment, model, mesh, first)
-        progress = stack.enter_context(Progress(steps, first))
+        examples = sum(source.batch_size for source in experiment.sources.values())
+        record = stack.enter_context(Record(workdir, steps, first, examples, schedule(optim, steps)))
         stopping = stack.enter_context(_stop_signal())
         meta = to_meta(model) | {"config": experiment.to_dict()}
-        pending: tuple[int, dict[str, jax.Array]] | None = None
-        meter = _Meter(sum(source.batch_size for source in experiment.sources.values()))
 
-        for step in range(first + 1, steps + 1):
+        step = first
+        while step < steps:
+            step += 1
             state, metrics = step_fn(state, next(stream))
 
             # Metrics are fetched a step after they were asked for, so that the device never waits for the host.
-            if pending is not None:
-                _report(pending, learning_rate, meter, log, progress)
-                pending = None
-            if step % experiment.log_every == 0 or step == steps:
-                pending = step, metrics
-            progress.advance(step)
+            bad = record.fetch()
+            last, stop = step == steps, stopping(step)
+            if last or step % experiment.log_every == 0:
+                record.hold(step, metrics)
+            record.advance(step)
 
-            last = step == steps
+            evaluated = evaluate is not None and (last or _due(step, experiment.evaluation.every))
+            saved = last or stop or evaluated or _due(step, experiment.checkpoint_every)
+            if saved and not bad:
+                bad = record.fetch() or bool(metrics["halted"])
+            if bad:
+                # The state stands still since the bad step, whose number it holds: the same wherever this was noticed.
+                state, step = _after_bad_step(experiment, state, checkpoints, start, abstract)
+                record.drop()
+                stream = _stream(experiment, model, mesh, step)
+                continue
+
             figures = None
-            if evaluate and (last or (experiment.evaluation.every and step % experiment.evaluation.every == 0)):
-                if pending is not None:
-                    _report(pending, learning_rate, meter, log, progress)
-                    pending = None
+            if evaluate and evaluated:
                 figures = evaluate(replace(model, params=state["params"]))
-                log.write({"step": step, **{f"eval/{name}": value for name, value in figures.items()}})
-                meter.restart()
-            stop = stopping()
-            if last or stop or figures is not None or step % experiment.checkpoint_every == 0:
-                if pending is not None:  # a run that goes on from here does not write it
-                    _report(pending, learning_rate, meter, log, progress)
-                    pending = None
+                record.evaluated(step, figures)
+            if saved:
+                record.flush()  # a run that goes on from here does not write it
                 checkpoints.save(step, state, meta, figures)
             if stop and not last:
                 checkpoints.wait()
                 raise Preempted(f"stopped at step {step} and saved: run the same command to go on")
         checkpoints.wait()
     return replace(model, params=state["params"])
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def _after_bad_step(
+    experiment: Experiment, state: State, checkpoints: Checkpoints, start: State, abstract: State
+) -> tuple[State, int]:
+    """The state to go on with behind the bad step, and its number; `start` is gone back to without a checkpoint.
+
+    Raises NegjaxError where the run shall stop, and where the bad step is its last.
+    """
+    bad = int(state["step"])
+    what = f"step {bad}: the loss or its gradient is not finite, or the gradient is a spike"
+    if experiment.optim.on_bad_step == "stop":
+        raise NegjaxError(f"{what}; lower the learning rate, or set config.optim.on_bad_step to skip or roll_back")
+    checkpoints.wait()
+    restored = checkpoints.restore_newest(abstract)
+    logger.warning("%s: back to %s, and on behind it", what, f"step {int((restored or start)['step'])}")
+    if bad == experiment.steps:
+        raise NegjaxError(f"{what}, and it is the last one: train a step more or less")
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
+    return jax.device_put(roll_back(restored or jax.device_put(start, shardings), state), shardings), bad
 
 
 def _stream(
@@ -145,48 +191,18 @@ def _abstract(leaf: jax.Array) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
 
 
-class _Meter:
-    """Steps and examples a second since the last report."""
-
-    def __init__(self, examples: int):
-        self.examples = examples
-        self.restart()
-
-    def restart(self) -> None:
-        """Starts a new interval at the next report: what lies before it is not training."""
-        self.since: tuple[int, float] | None = None
-
-    def read(self, step: int) -> dict[str, float]:
-        """The rates since the last reading; nothing at the first."""
-        before, now = self.since, time.perf_counter()
-        self.since = step, now
-        if before is None:
-            return {}
-        rate = (step - before[0]) / (now - before[1])
-        return {"steps_per_second": rate, "examples_per_second": rate * self.examples}
-
-
-def _report(
-    pending: tuple[int, dict[str, jax.Array]],
-    learning_rate: Callable[[int], Any],
-    meter: _Meter,
-    log: MetricsLog,
-    progress: Progress,
-) -> None:
-    """Logs a step's metrics, which are on the device."""
-    step, metrics = pending
-    values = {name: float(value) for name, value in jax.device_get(metrics).items()}
-    rates = meter.read(step)
-    log.write({"step": step, **values, "learning_rate": float(learning_rate(step - 1)), **rates})
-    progress.show(values["loss"])
-
-
 @contextmanager
-def _stop_signal() -> Iterator[Callable[[], bool]]:
-    """A function that says whether SIGTERM came; the signal no longer ends the process at once."""
+def _stop_signal() -> Iterator[Callable[[int], bool]]:
+    """A function that says after each step whether to stop there, for SIGTERM no longer ends the process at once.
+
+    Of several processes all stop after the same step, whichever got the signal.
+    """
+    if jax.process_count() > 1:
+        yield reached_stop
+        return
     received = []
     before = signal.signal(signal.SIGTERM, lambda *_: received.append(True))
     try:
-        yield lambda: bool(received)
+        yield lambda step: bool(received)
     finally:
         signal.signal(signal.SIGTERM, before)

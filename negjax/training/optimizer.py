@@ -1,14 +1,24 @@
-"""AdamW as CLIP is trained with it: decay and learning masked by path, warm-up and cosine, clipping."""
+"""Optimizers by name, as chains of optax: clipping, direction, decoupled decay, schedule, factors by path.
 
+adamw: Loshchilov and Hutter 2019. lion: Chen et al. 2023. adafactor: Shazeer and Stern 2018 as Zhai et al. 2022 train
+vision transformers with it: momentum b1, no scaling by the parameters' size, the second moment's decay below b2.
+muon: Jordan et al. 2024 on the kernels of linear layers, scaled to the size of AdamW's updates (Liu et al. 2025), and
+AdamW on all else. sgd: with momentum. Their states are float32, as the parameters are.
+"""
+
+import math
 import re
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
-from negjax.config import Optim
+from negjax.config import OPTIMIZERS, Optim
 from negjax.errors import NegjaxError
 from negjax.models.clip import Params
+
+LOOKS = "(paths look like 'visual/patch/kernel')"
 
 
 def paths(params: Params) -> Any:
@@ -21,9 +31,7 @@ def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
     names = paths(params)
     for pattern in freeze:
         if not any(re.fullmatch(pattern, name) for name in jax.tree.leaves(names)):
-            raise NegjaxError(
-                f"config.optim.freeze: {pattern!r} fits no parameter (paths look like 'visual/patch/kernel')"
-            )
+            raise NegjaxError(f"config.optim.freeze: {pattern!r} fits no parameter {LOOKS}")
     return jax.tree.map(lambda name: not any(re.fullmatch(pattern, name) for pattern in freeze), names)
 
 
@@ -32,23 +40,111 @@ def decays(params: Params) -> Any:
     return jax.tree.map(lambda name, leaf: leaf.ndim >= 2 and not name.endswith("/bias"), paths(params), params)
 
 
+def factors(params: Params, optim: Optim) -> Any:
+    """The same tree with what the learning rate is multiplied by: the path's factor times its layer's.
+
+    Raises NegjaxError for a pattern of `lr_factors` that is the first to fit for no path.
+    """
+    names, used = paths(params), set()
+    depths = {tower: len(params[tower]["transformer"]["blocks"]) for tower in ("visual", "text")}
+
+    def factor(name: str) -> float:
+        found = next((each for each in optim.lr_factors if re.fullmatch(each[0], name)), None)
+        used.add(found)
+        return (found[1] if found else 1.0) * optim.layer_decay ** _layers_above(name, depths)
+
+    tree = jax.tree.map(factor, names)
+    for each in optim.lr_factors:
+        if each not in used:
+            raise NegjaxError(
+                f"config.optim.lr_factors: {each[0]!r} fits no parameter, or none that earlier patterns leave {LOOKS}"
+            )
+    return tree
+
+
+def _layers_above(name: str, depths: dict[str, int]) -> int:
+    """From the top of a parameter's tower: 0 in the head, 1 in the last block, depth + 1 in the embeddings.
+
+    As BEiT counts (Bao et al. 2022), in each tower; the logit scale lies in none.
+    """
+    tower, _, rest = name.partition("/")
+    if tower not in depths or re.match(r"(norm_post|norm_final|pool|projection)/", rest):
+        return 0
+    block = re.match(r"transformer/blocks/(\d+)/", rest)
+    return depths[tower] - int(block[1]) if block else depths[tower] + 1
+
+
 def schedule(optim: Optim, steps: int) -> optax.Schedule:
-    """Linear warm-up from 0 to the peak, then a cosine to 0 at the last step."""
-    return optax.warmup_cosine_decay_schedule(0.0, optim.learning_rate, optim.warmup_steps, max(steps, 1))
+    """Linear warm-up from 0 to the peak, then a cosine or a line to 0 at the last step, or the peak to the end."""
+    peak, warmup = optim.learning_rate, optim.warmup_steps
+    if optim.schedule == "cosine":
+        return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, max(steps, 1))
+    end = 0.0 if optim.schedule == "linear" else peak
+    parts = [optax.linear_schedule(0.0, peak, warmup), optax.linear_schedule(peak, end, steps - warmup)]
+    return optax.join_schedules(parts, [warmup])
 
 
 def make_optimizer(optim: Optim, steps: int, params: Params) -> optax.GradientTransformation:
-    """The transformation for a tree like `params`; parameters that do not learn have no optimizer state."""
+    """The transformation for a tree like `params`, of which only paths and shapes are looked at.
+
+    Parameters that do not learn have no optimizer state. Raises NegjaxError for patterns that fit nothing and for a
+    warm-up that is longer than the run.
+    """
     if optim.warmup_steps >= steps:
         raise NegjaxError(f"config.optim.warmup_steps is {optim.warmup_steps}: it must be less than the {steps} steps")
-    adamw = optax.adamw(
-        schedule(optim, steps),
-        b1=optim.b1,
-        b2=optim.b2,
-        eps=optim.eps,
-        weight_decay=optim.weight_decay,
-        mask=decays,
+    learn = optax.chain(
+        optax.clip_by_global_norm(optim.clip_norm) if optim.clip_norm else optax.identity(),
+        _direction(optim),
+        optax.add_decayed_weights(optim.weight_decay, decays),
+        optax.scale_by_learning_rate(schedule(optim, steps)),
     )
-    clip = optax.clip_by_global_norm(optim.clip_norm) if optim.clip_norm else optax.identity()
     labels = jax.tree.map(lambda learns: "learn" if learns else "freeze", trainable(params, optim.freeze))
-    return optax.multi_transform({"learn": optax.chain(clip, adamw), "freeze": optax.set_to_zero()}, labels)
+    factor = factors(params, optim)
+    return optax.chain(
+        optax.multi_transform({"learn": learn, "freeze": optax.set_to_zero()}, labels),
+        optax.stateless(lambda updates, _: jax.tree.map(jnp.multiply, updates, factor)),
+    )
+
+
+def _direction(optim: Optim) -> optax.GradientTransformation:
+    """From gradients to updates before decay, learning rate and sign."""
+    own: dict[str, Any] = {key: getattr(optim, key) for key in OPTIMIZERS[optim.name]}
+    if optim.name == "adamw":
+        return optax.scale_by_adam(**own)
+    if optim.name == "lion":
+        return optax.scale_by_lion(**own)
+    if optim.name == "adafactor":
+        return _adafactor(**own)
+    if optim.name == "muon":
+        return _muon(**own)
+    return optax.trace(own["momentum"]) if own["momentum"] else optax.identity()
+
+
+def _adafactor(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
+    def decay(count: jax.Array, rate: jax.Array) -> jax.Array:
+        return jnp.minimum(b2, 1 - (count + 1.0) ** -rate)
+
+    return optax.chain(
+        optax.scale_by_factored_rms(decay_rate_fn=decay, epsilon=eps),
+        optax.clip_by_block_rms(1.0),
+        optax.ema(b1, debias=False) if b1 else optax.identity(),
+    )
+
+
+def _muon(momentum: float, b1: float, b2: float, eps: float) -> optax.GradientTransformation:
+    def labels(params: Params) -> Any:
+        linear = jax.tree.map(lambda name, x: name.endswith("/kernel") and x.ndim in (2, 3), paths(params), params)
+        return jax.tree.map(lambda is_linear: "muon" if is_linear else "adam", linear)
+
+    def matrices(params: Params) -> Any:
+        """From the first axis to the last; the three matrices of a qkv kernel [D, 3, D] are taken one by one."""
+        return jax.tree.map(lambda x: optax.contrib.MuonDimensionNumbers(0, x.ndim - 1), params)
+
+    def scaled(updates: Params, _: Params | None) -> Params:
+        """To a root mean square of about 0.2, whatever the shape (Liu et al. 2025, equation 4)."""
+        return jax.tree.map(lambda x: 0.2 * math.sqrt(max(x.shape[0], x.shape[-1])) * x, updates)
+
+    muon = optax.contrib.scale_by_muon(beta=momentum, weight_dimension_numbers=matrices)
+    return optax.partition(
+        {"muon": optax.chain(muon, optax.stateless(scaled)), "adam": optax.scale_by_adam(b1, b2, eps)}, labels
+    )

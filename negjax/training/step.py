@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 
-from negjax.config import Source
+from negjax.config import Optim, Source
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig
@@ -17,15 +18,20 @@ from negjax.models.layers import Compute
 from negjax.objectives.contrastive import contrastive_loss
 from negjax.objectives.mcq import mcq_loss
 from negjax.objectives.sigmoid import sigmoid_loss
+from negjax.training.averages import ema_update, new_ema
+from negjax.training.gradcache import cached_gradient
+from negjax.training.guard import guarded, new_guard
 
-State = dict[str, Any]  # params, opt_state, step
+State = dict[str, Any]  # params, opt_state, step, guard, and ema where it is kept
 Metrics = dict[str, jax.Array]
 Batches = Mapping[str, Mapping[str, jax.Array]]  # source name -> its batch, as negjax.input.pipeline makes it
+Encoded = dict[tuple[str, str], jax.Array]  # (source, "image" and so on) -> an input of the towers, or its embeddings
 
 
-def new_state(params: clip.Params, optimizer: optax.GradientTransformation) -> State:
-    """The state before the first step."""
-    return {"params": params, "opt_state": optimizer.init(params), "step": jnp.zeros((), jnp.int32)}
+def new_state(params: clip.Params, optimizer: optax.GradientTransformation, optim: Optim = Optim()) -> State:
+    """The state before the first step; with a running average of the parameters, "ema", where `optim` has its decay."""
+    state = {"params": params, "opt_state": optimizer.init(params), "step": jnp.zeros((), jnp.int32)}
+    return state | {"guard": new_guard(optim)} | ({"ema": new_ema(params)} if optim.ema else {})
 
 
 def loss_and_metrics(
@@ -37,37 +43,85 @@ def loss_and_metrics(
     preprocess: Preprocess,
     compute: Compute,
     shards: int = 1,
+    mesh: Mesh | None = None,
+    chunk: int = 0,
 ) -> tuple[jax.Array, Metrics]:
     """The sum over sources and objectives of weight x loss, and each unweighted loss and accuracy by name.
 
     Each image is encoded once, however many objectives of its source use it; the image tower runs once for all sources,
     the text tower once for each caption length. shards: over how many devices the rows of a batch are split.
+    mesh, chunk: the form of the contrastive and the sigmoid loss, see `contrastive_loss` and `sigmoid_loss`.
     """
+    inputs = encoder_inputs(batches, sources)
+    embeddings = encode(params, inputs, config=config, preprocess=preprocess, compute=compute, shards=shards)
+    return objectives(params, embeddings, batches, sources=sources, mesh=mesh, chunk=chunk)
+
+
+def encoder_inputs(batches: Batches, sources: Mapping[str, Source]) -> Encoded:
+    """What the towers have to encode for the objectives of the sources, by (source, "image", "text" and so on)."""
+    wanted: Encoded = {}
+    for name, source in sources.items():
+        keys = ["image"]
+        if source.contrastive or source.sigmoid:
+            keys.append("text")
+        if source.contrastive and "negative_text" in batches[name]:
+            keys.append("negative_text")
+        if source.mcq:
+            keys.append("options")
+        wanted |= {(name, key): batches[name][key] for key in keys}
+    return wanted
+
+
+def encode(
+    params: clip.Params,
+    inputs: Encoded,
+    *,
+    config: CLIPConfig,
+    preprocess: Preprocess,
+    compute: Compute,
+    shards: int = 1,
+) -> Encoded:
+    """The embeddings of the inputs, a vector in the place of each image or caption: options [G, O, T] as [G, O, E]."""
+    pixels = {key: x for key, x in inputs.items() if key[1] == "image"}
+    tokens = {key: x.reshape(-1, x.shape[-1]) for key, x in inputs.items() if key[1] != "image"}
+    images = _encode(pixels, shards, lambda x: clip.encode_image(config, params, normalise(x, preprocess), compute))
+    texts = _encode(tokens, shards, lambda x: clip.encode_text(config, params, x, compute))
+    return images | {key: x.reshape(*inputs[key].shape[:-1], -1) for key, x in texts.items()}
+
+
+def objectives(
+    params: clip.Params,
+    embeddings: Encoded,
+    batches: Batches,
+    *,
+    sources: Mapping[str, Source],
+    mesh: Mesh | None = None,
+    chunk: int = 0,
+) -> tuple[jax.Array, Metrics]:
+    """`loss_and_metrics` from the embeddings on; of the parameters it needs the logit scale and the logit bias."""
     scale = jnp.exp(params["logit_scale"])
     total = jnp.zeros(())
     metrics: Metrics = {}
-    pixels = {name: batches[name]["image"] for name in sources}
-    images = _encode(pixels, shards, lambda x: clip.encode_image(config, params, normalise(x, preprocess), compute))
-    tokens = {}
     for name, source in sources.items():
-        if source.contrastive or source.sigmoid:
-            tokens[name, "text"] = batches[name]["text"]
-        if source.mcq:
-            options = batches[name]["options"]
-            tokens[name, "options"] = options.reshape(-1, options.shape[-1])
-    texts = _encode(tokens, shards, lambda x: clip.encode_text(config, params, x, compute))
-    for name, source in sources.items():
-        image_BE, parts = images[name], []
+        image_BE, parts = embeddings[name, "image"], []
         if source.contrastive:
-            parts.append(("contrastive", source.contrastive, contrastive_loss(image_BE, texts[name, "text"], scale)))
+            found = contrastive_loss(
+                image_BE,
+                embeddings[name, "text"],
+                scale,
+                negative_text_NE=embeddings.get((name, "negative_text")),
+                mesh=mesh,
+                chunk=chunk,
+            )
+            parts.append(("contrastive", source.contrastive, found))
         if source.sigmoid:
             bias = params["logit_bias"]
-            parts.append(("sigmoid", source.sigmoid, sigmoid_loss(image_BE, texts[name, "text"], scale, bias)))
+            found = sigmoid_loss(image_BE, embeddings[name, "text"], scale, bias, mesh=mesh, chunk=chunk)
+            parts.append(("sigmoid", source.sigmoid, found))
         if source.mcq:
-            options = batches[name]["options"]
-            option_BOE = texts[name, "options"].reshape(*options.shape[:2], -1)
+            option_GOE = embeddings[name, "options"]
             # Consecutive rows of a group share their options, which are encoded once.
-            option_BOE = jnp.repeat(option_BOE, len(image_BE) // len(options), axis=0)
+            option_BOE = jnp.repeat(option_GOE, len(image_BE) // len(option_GOE), axis=0)
             parts.append(("mcq", source.mcq, mcq_loss(image_BE, option_BOE, batches[name]["answer"], scale)))
         for objective, weight, (loss, extra) in parts:
             total += weight * loss
@@ -101,33 +155,46 @@ def make_step(
     optimizer: optax.GradientTransformation,
     learns: Any,
     shards: int = 1,
+    *,
+    optim: Optim = Optim(),
+    mesh: Mesh | None = None,
+    chunk: int = 0,
+    micro_batches: int = 1,
 ) -> Callable[[State, Batches], tuple[State, Metrics]]:
     """The step as a pure function, to be compiled. learns: tree of True for the parameters that learn.
 
-    shards: over how many devices the rows of a batch are split.
+    shards: over how many devices the rows of a batch are split. mesh, chunk: see `loss_and_metrics`.
+    micro_batches: above 1 the towers see the batch in so many parts, see `negjax.training.gradcache`; the gradient is
+    that of the whole batch all the same. optim: whether an average is kept, and what becomes of a bad step.
     """
     # CLIP's bound on the temperature; SigLIP has none.
     softmax = any(source.contrastive or source.mcq for source in sources.values())
 
-    def loss_fn(params: clip.Params, batches: Batches) -> tuple[jax.Array, Metrics]:
-        params = jax.tree.map(lambda p, learn: p if learn else jax.lax.stop_gradient(p), params, learns)
-        return loss_and_metrics(
-            params,
-            batches,
-            sources=sources,
-            config=config,
-            preprocess=preprocess,
-            compute=compute,
-            shards=shards,
-        )
+    def learning(params: clip.Params) -> clip.Params:
+        return jax.tree.map(lambda p, learn: p if learn else jax.lax.stop_gradient(p), params, learns)
+
+    def encoded(params: clip.Params, inputs: Encoded) -> Encoded:
+        return encode(learning(params), inputs, config=config, preprocess=preprocess, compute=compute, shards=shards)
+
+    def gradient(params: clip.Params, batches: Batches) -> tuple[clip.Params, Metrics]:
+        def weighed(params: clip.Params, embeddings: Encoded) -> tuple[jax.Array, Metrics]:
+            return objectives(learning(params), embeddings, batches, sources=sources, mesh=mesh, chunk=chunk)
+
+        inputs = encoder_inputs(batches, sources)
+        if micro_batches > 1:
+            return cached_gradient(encoded, weighed, params, inputs, micro_batches, shards)
+        return jax.grad(lambda params: weighed(params, encoded(params, inputs)), has_aux=True)(params)
 
     def step(state: State, batches: Batches) -> tuple[State, Metrics]:
-        grads, metrics = jax.grad(loss_fn, has_aux=True)(state["params"], batches)
+        grads, metrics = gradient(state["params"], batches)
         updates, opt_state = optimizer.update(grads, state["opt_state"], state["params"])
         params = optax.apply_updates(state["params"], updates)
         if softmax:
             params = params | {"logit_scale": jnp.clip(params["logit_scale"], 0, math.log(100))}
         metrics |= {"gradient_norm": optax.tree.norm(grads), "logit_scale": jnp.exp(params["logit_scale"])}
-        return {"params": params, "opt_state": opt_state, "step": state["step"] + 1}, metrics
+        new = {"params": params, "opt_state": opt_state, "step": state["step"] + 1}
+        if optim.ema:
+            new["ema"] = ema_update(state["ema"], params, optim.ema, new["step"])
+        return guarded(state, new, metrics, optim)
 
     return step

@@ -17,25 +17,30 @@ from negjax.weights.pytorch import read_pytorch
 
 
 def read_model(
-    path: epath.PathLike, step: str | int = "latest", *, arch: str = "", activation: str = ""
+    path: epath.PathLike, step: str | int = "latest", *, arch: str = "", activation: str = "", ema: bool = False
 ) -> LoadedModel:
     """The model of a training workdir, its checkpoints/ or one checkpoint in there; of PyTorch weights, a file or a
     folder; of "hf-hub:ORG/NAME" or "open_clip:ARCH/TAG", which are downloaded by those libraries.
 
     step: "latest", "best" or a number, of a workdir. arch: a preset (or open_clip config) for weights that do not say
     theirs; a checkpoint does, and must agree. activation: compute with this one, whatever the weights were made with;
-    `info` then has activation_of_weights. Raises NegjaxError when there is no such model, it is damaged, or its
-    activation is not known.
+    `info` then has activation_of_weights. ema: the running average of the weights that a training run kept beside
+    them, which `info` and `origin` say. Raises NegjaxError when there is no such model or average, it is damaged, or
+    its activation is not known.
     """
     named = str(path)
     if named.startswith(("hf-hub:", "open_clip:")):
+        _refuse(ema, named)
         file, known_arch = download(named)
         return _called(read_pytorch(file, arch or known_arch, activation), named)
     place = epath.Path(path)
     if not place.exists():
         raise NegjaxError(f"there is no {path}: give a workdir of `negjax train`, a checkpoint, or PyTorch weights")
     found = _checkpoint(place, step)
-    return read_pytorch(path, arch, activation) if found is None else _read(*found, str(path), arch, activation)
+    if found is None:
+        _refuse(ema, named)
+        return read_pytorch(path, arch, activation)
+    return _read(*found, named, arch, activation, ema)
 
 
 def fingerprint(params: Params) -> str:
@@ -47,12 +52,17 @@ def fingerprint(params: Params) -> str:
     return total.hexdigest()
 
 
+def _refuse(ema: bool, path: str) -> None:
+    if ema:
+        raise NegjaxError(f"{path} is no checkpoint of negjax, and only those may hold an EMA: leave --ema out")
+
+
 def _called(model: LoadedModel, source: str) -> LoadedModel:
     model.info["source"] = source
     return model
 
 
-def _read(directory: epath.Path, step: int, path: str, arch: str, activation: str) -> LoadedModel:
+def _read(directory: epath.Path, step: int, path: str, arch: str, activation: str, ema: bool) -> LoadedModel:
     checkpoints = Checkpoints(directory)
     meta = checkpoints.read_meta(step)
     where = f"checkpoint {checkpoints.directory / str(step)}"
@@ -65,7 +75,8 @@ def _read(directory: epath.Path, step: int, path: str, arch: str, activation: st
     recorded = model.config.activation
     if arch and (arch != model.config.name or preset(arch).activation != recorded):
         raise NegjaxError(f"{where} holds {model.config.name} with activation {recorded}, not {arch}: leave --arch out")
-    model.params = checkpoints.restore_params(step, abstract_params(from_dict(meta["arch"])))
+    restore = checkpoints.restore_ema if ema else checkpoints.restore_params
+    model.params = restore(step, abstract_params(from_dict(meta["arch"])))
     if activation:
         model.config = with_activation(model.config, activation)
         model.origin = {"activation": recorded} | model.origin  # remembered when it is written again
@@ -78,6 +89,9 @@ def _read(directory: epath.Path, step: int, path: str, arch: str, activation: st
     }
     if model.config.activation != (trained := model.origin.get("activation", recorded)):
         model.info["activation_of_weights"] = trained
+    if ema:
+        model.info["ema"] = True
+        model.origin = model.origin | {"ema": True}
     if model.origin:
         model.info["origin"] = model.origin
     return model

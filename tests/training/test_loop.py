@@ -4,6 +4,8 @@ import dataclasses
 import json
 import os
 import pickle
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +33,34 @@ import conftest
 from negjax.training.loop import train
 experiment, model = pickle.loads(Path(sys.argv[2]).read_bytes())
 train(experiment, model, Path(sys.argv[3]), lambda model: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+# The same run in a store: it ends with an error as step 5 is evaluated, the save of step 4 is left half done, and it is
+# started again; at last it is copied here.
+IN_A_STORE = """
+import pickle, sys
+from pathlib import Path
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/training"]
+import conftest, fake_store
+fake_store.install()
+from etils import epath
+from negjax.runtime.checkpoint import Checkpoints
+from negjax.training.loop import train
+experiment, model = pickle.loads(Path(sys.argv[2]).read_bytes())
+workdir = epath.Path("gs://bucket/run")
+try:
+    train(experiment, model, workdir, lambda model: 1 / 0)
+except ZeroDivisionError:
+    pass
+checkpoints = Checkpoints(workdir / "checkpoints")
+assert checkpoints.steps() == [2, 4], checkpoints.steps()
+(workdir / "checkpoints" / "4" / "commit_success.txt").unlink()
+assert checkpoints.steps() == [2]
+train(experiment, model, workdir, lambda model: {})
+for path in fake_store.Store().find("gs://bucket/run"):
+    target = Path(sys.argv[3]) / path.removeprefix("/bucket/run/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(fake_store.Store().cat_file(path))
 """
 
 
@@ -140,6 +170,20 @@ def test_a_killed_run_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
     assert_same_run(workdir, unbroken)
 
 
+def test_a_run_in_a_store_that_cannot_append_or_rename_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
+    watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5))
+    (tmp_path / "run.pickle").write_bytes(pickle.dumps((watched, mini)))
+    arguments = [str(Path(__file__).parents[1]), str(tmp_path / "run.pickle"), str(tmp_path / "run")]
+    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+    run = subprocess.run(
+        [sys.executable, "-c", IN_A_STORE, *arguments], env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    trained = [line for line in lines(tmp_path / "run") if "loss" in line]
+    assert trained == lines(unbroken)
+    assert not list((tmp_path / "run").rglob("*tmp*"))
+
+
 def test_what_is_logged_before_a_checkpoint_is_on_disk_before_it(unbroken, saved):
     """Else a run that is killed right after a checkpoint would never write the step's line."""
     assert saved == [(2, [1, 2]), (4, [1, 2, 3, 4]), (6, [1, 2, 3, 4, 5, 6])]
@@ -184,3 +228,61 @@ def test_a_batch_that_does_not_fit_the_devices_is_named(experiment, mini, tmp_pa
     odd = dataclasses.replace(experiment, sources={"captions": Source("scenes_negcap", 12, contrastive=1.0)})
     with pytest.raises(NegjaxError, match=r"config\.sources\.captions\.batch_size is 12: .* multiple of 8 devices"):
         train(odd, mini, tmp_path)
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "missing": lambda path: path.unlink(),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "a flipped bit": flip,
+}
+
+
+def largest_file(checkpoint: Path) -> Path:
+    return max((path for path in checkpoint.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_checkpoint_is_told_and_written_anew(experiment, mini, unbroken, tmp_path, how, caplog):
+    workdir = shutil.copytree(unbroken, tmp_path / "run")
+    DAMAGES[how](largest_file(workdir / "checkpoints" / "6"))
+    train(dataclasses.replace(experiment, keep=1), mini, workdir)
+    assert f"{workdir}/checkpoints/6 is damaged (" in caplog.text
+    assert f"the run goes back to step 4 of {workdir}/checkpoints" in caplog.text
+    assert Checkpoints(workdir / "checkpoints").steps() == [6]
+    assert_same_run(workdir, unbroken)
+
+
+def test_when_all_checkpoints_are_damaged_the_run_stops_and_removes_none(experiment, mini, unbroken, tmp_path):
+    workdir = shutil.copytree(unbroken, tmp_path / "run")
+    for step in (2, 4, 6):
+        flip(largest_file(workdir / "checkpoints" / str(step)))
+    with pytest.raises(NegjaxError, match=r"checkpoints/6 is damaged \(the content of .* was altered\): copy it there"):
+        train(experiment, mini, workdir)
+    assert Checkpoints(workdir / "checkpoints").steps() == [2, 4, 6]
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(experiment, mini, unbroken, tmp_path):
+    """No file may grow beyond 100,000 bytes from step 3 on, where a checkpoint is due because of an evaluation."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(model: LoadedModel) -> dict[str, float]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        return {}
+
+    watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("task",), every=3))
+    try:
+        with pytest.raises(
+            NegjaxError, match=f"^cannot write a checkpoint to {tmp_path}/checkpoints: .*File too large"
+        ):
+            train(watched, mini, tmp_path, fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert Checkpoints(tmp_path / "checkpoints").steps() == [2]
+    train(experiment, mini, tmp_path)
+    assert_same_run(tmp_path, unbroken)

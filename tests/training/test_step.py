@@ -7,14 +7,14 @@ from functools import lru_cache
 import jax
 import numpy as np
 import pytest
+from drawn_batches import PREPROCESS, assert_close, draw_batch
 
 from negjax.config import Optim, Source
 from negjax.errors import NegjaxError
-from negjax.media.images import Preprocess, normalise
+from negjax.media.images import normalise
 from negjax.models import clip
 from negjax.models.layers import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
-from negjax.tokenizer import END, START, VOCAB_SIZE
 from negjax.training.optimizer import decays, make_optimizer, paths, schedule, trainable
 from negjax.training.step import loss_and_metrics, make_step, new_state
 
@@ -25,30 +25,11 @@ SOURCES = {
 SIGMOID = {"pairs": Source("a", 16, sigmoid=1.0)}
 SOFTMAX = {"pairs": Source("a", 16, contrastive=1.0)}
 GENTLE = Optim(learning_rate=2e-3, weight_decay=0.0)
-PREPROCESS = Preprocess(size=16)
-
-
-def tokens(rng: np.random.Generator, *shape: int, length: int = 16) -> np.ndarray:
-    ids = np.zeros((*shape, length), np.int32)
-    for row in ids.reshape(-1, length):
-        end = rng.integers(3, length)
-        row[: end + 1] = [START, *rng.integers(1, VOCAB_SIZE - 2, end - 1), END]
-    return ids
 
 
 @pytest.fixture(scope="module")
 def batch() -> dict:
-    rng = np.random.default_rng(0)
-    made = {}
-    for name, source in SOURCES.items():
-        made[name] = {"image": rng.integers(256, size=(source.batch_size, 16, 16, 3), dtype=np.uint8)}
-        if source.contrastive or source.sigmoid:
-            made[name]["text"] = tokens(rng, source.batch_size)
-        if source.mcq:
-            group = 4 if name == "balanced" else 1
-            made[name]["options"] = tokens(rng, source.batch_size // group, 4, length=24)
-            made[name]["answer"] = rng.integers(4, size=source.batch_size).astype(np.int32)
-    return made
+    return draw_batch(SOURCES)
 
 
 def value_and_grad(config, sources: dict = SOURCES, compute: Compute = Compute(), shards: int = 1):
@@ -69,17 +50,6 @@ def alone(config, params, batch):
     """Loss, metrics and gradients on one device."""
     (loss, metrics), grads = value_and_grad(config)(*on(make_mesh(jax.devices()[:1]), params, batch))
     return jax.device_get((loss, metrics, grads))
-
-
-def largest(tree) -> float:
-    return max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(tree))
-
-
-def assert_close(tree, other, tolerance: float) -> None:
-    """Differences below `tolerance` of the largest entry of each leaf (and 1e-7 of the whole tree's)."""
-    floor = 1e-7 * largest(other)
-    for name, a, b in zip(jax.tree.leaves(paths(other)), jax.tree.leaves(tree), jax.tree.leaves(other)):
-        np.testing.assert_allclose(a, b, atol=tolerance * float(np.abs(b).max()) + floor, rtol=0, err_msg=name)
 
 
 def test_losses_equal_numpy(config, params, batch, alone):

@@ -40,7 +40,7 @@ def _label(task: str, metric: str) -> str:
     return "\n".join([*textwrap.wrap(words, 13), metric.replace("image_retrieval_recall", "recall")])
 
 
-def _bars(runs: list[Run], task: str) -> str:
+def _bars(runs: Sequence[Run], task: str) -> str:
     metrics = by_kind(runs, task)
     groups = [metric.removesuffix("_accuracy").replace("accuracy", "all") for metric in metrics]
     first = having(runs, task)[0]

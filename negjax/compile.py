@@ -1,0 +1,227 @@
+"""`negjax compile`: an experiment's training step through the real TPU compiler, on a machine without a TPU.
+
+Neither data nor weights are needed: everything is a shape. Says what a step takes of each chip's memory, what it
+computes and what it sends, and how fast it could be at best.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import topologies
+from jax.sharding import Mesh
+
+from negjax.config import Experiment, Source
+from negjax.errors import NegjaxError
+from negjax.models.architecture import CLIPConfig, for_sigmoid_loss, with_activation
+from negjax.models.clip import abstract_params
+from negjax.models.flops import image_flops, text_flops
+from negjax.models.layers import Compute
+from negjax.models.loaded import usual_preprocess
+from negjax.models.presets import preset
+from negjax.runtime.chips import chip_of
+from negjax.runtime.collectives import Collective, collectives
+from negjax.runtime.mesh import batch_sharding, batch_shards, local_rows, make_mesh
+from negjax.runtime.sharding import state_shardings
+from negjax.training.optimizer import make_optimizer, trainable
+from negjax.training.step import make_step, new_state
+
+OPTIONS = 4  # of a question
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a step takes, per chip; bytes, seconds and operations.
+
+    memory: by kind, and its `peak`. flops: model operations, three times the forward pass of towers that learn.
+    at_best: the seconds that computing and sending take at the chip's full speed; step_seconds is the larger of them,
+    as if both overlapped wholly, and mfu the share of the chip's speed that this leaves to the model.
+    """
+
+    topology: str
+    chips: int
+    mesh: dict[str, int]
+    batch: dict[str, int]
+    compile_seconds: float
+    memory: dict[str, int]
+    memory_of_chip: int
+    flops: float
+    collectives: list[Collective]
+    at_best: dict[str, float]
+    step_seconds: float
+    mfu: float
+
+    @property
+    def fits(self) -> bool:
+        return self.memory["peak"] <= self.memory_of_chip
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self) | {"fits": self.fits}
+
+
+def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -> Compiled:
+    """Compiles the step of the experiment for a topology such as "v5e:4x4".
+
+    tokens: length of the longest caption of a batch; 0 for the whole context, which is the most it can be. Questions
+    have OPTIONS options of their own. Set the variables of `negjax.commands.compile.COMPILER` before JAX starts.
+    Raises NegjaxError for a topology that does not exist, without the TPU's compiler, and for what does not fit.
+    """
+    chip = chip_of(topology)
+    mesh = make_mesh(_devices(topology), fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
+    for name, source in experiment.sources.items():
+        local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size")
+    config = _architecture(experiment)
+    length = tokens or config.text.context_length
+    if not 0 < length <= config.text.context_length:
+        raise NegjaxError(f"--tokens {tokens}: captions of {config.name} have 1 to {config.text.context_length}")
+    if config.text.sees_padding:
+        length = config.text.context_length
+    begin = time.perf_counter()
+    compiled = _compile(experiment, config, mesh, length)
+    seconds = time.perf_counter() - begin
+    flops = model_flops(experiment, config, length) / mesh.size
+    sent = collectives(compiled.as_text())
+    remat = 4 / 3 if experiment.model.remat else 1  # the forward pass once more
+    at_best = {
+        "compute": remat * flops / chip.flops,
+        "collectives": sum(each.bytes for each in sent) / chip.links,
+    }
+    step_seconds = max(at_best.values())
+    return Compiled(
+        topology=topology,
+        chips=mesh.size,
+        mesh=dict(mesh.shape),
+        batch={name: source.batch_size for name, source in experiment.sources.items()},
+        compile_seconds=round(seconds, 1),
+        memory=_memory(compiled),
+        memory_of_chip=int(chip.memory),
+        flops=flops,
+        collectives=sent,
+        at_best=at_best,
+        step_seconds=step_seconds,
+        mfu=flops / chip.flops / step_seconds,
+    )
+
+
+def model_flops(experiment: Experiment, config: CLIPConfig, tokens: int) -> float:
+    """Operations of a step over all devices: forward and, for a tower of which anything learns, twice that backward."""
+    learns = trainable(abstract_params(config), experiment.optim.freeze)
+    image, text = (3 if any(jax.tree.leaves(learns[tower])) else 1 for tower in ("visual", "text"))
+    total = 0.0
+    for source in experiment.sources.values():
+        total += image * source.batch_size * image_flops(config)
+        total += text * source.batch_size * _captions(source) * text_flops(config, tokens)
+    return total
+
+
+def _captions(source: Source) -> int:
+    """Captions encoded for each image."""
+    return bool(source.contrastive or source.sigmoid) + OPTIONS * bool(source.mcq)
+
+
+def _devices(topology: str) -> list[jax.Device]:
+    try:
+        with _silent():
+            return topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
+    except Exception as error:  # libtpu is not there, or it does not know the topology: it raises of many kinds
+        reason = " ".join(str(error).split())[:160]
+        raise NegjaxError(
+            f"--topology {topology}: the TPU's compiler does not give it ({reason}); it needs pip install libtpu, and "
+            "names such as v5e:4x4, v5e:16x16, v6e:8x8 or v5p:4x4x4"
+        ) from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Throws away what libtpu prints of the TPU that it does not find here; what matters it raises."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _architecture(experiment: Experiment) -> CLIPConfig:
+    spec = experiment.model
+    if not spec.arch:
+        raise NegjaxError("config.model.arch is empty: say the architecture of the weights, --config.model.arch=NAME")
+    config = preset(spec.arch)
+    if spec.activation:
+        config = with_activation(config, spec.activation)
+    sigmoid = any(source.sigmoid for source in experiment.sources.values())
+    return for_sigmoid_loss(config) if sigmoid and config.logit_bias_init is None else config
+
+
+def _compile(experiment: Experiment, config: CLIPConfig, mesh: Mesh, tokens: int) -> Any:
+    spec = experiment.model
+    params = abstract_params(config)
+    optimizer = make_optimizer(experiment.optim, experiment.steps, params)
+    state = jax.eval_shape(lambda params: new_state(params, optimizer, experiment.optim), params)
+    shardings = state_shardings(mesh, state)
+    state = jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), state, shardings
+    )
+    step = make_step(
+        experiment.sources,
+        config,
+        usual_preprocess(config),
+        Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan),
+        optimizer,
+        trainable(params, experiment.optim.freeze),
+        batch_shards(mesh),
+        optim=experiment.optim,
+        mesh=mesh if experiment.loss.sharded else None,
+        chunk=experiment.loss.chunk,
+        micro_batches=experiment.loss.micro_batches,
+    )
+    jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
+    batches = {name: _batch(source, config, mesh, tokens) for name, source in experiment.sources.items()}
+    try:
+        return jitted.lower(state, batches).compile()
+    except jax.errors.JaxRuntimeError as error:
+        reason = " ".join(str(error).split())[:240]
+        raise NegjaxError(f"the TPU's compiler refuses this step: {reason}") from error
+
+
+def _batch(source: Source, config: CLIPConfig, mesh: Mesh, tokens: int) -> dict[str, jax.ShapeDtypeStruct]:
+    rows, size = source.batch_size, config.vision.image_size
+
+    def array(shape: tuple[int, ...], kind: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, kind, sharding=batch_sharding(mesh))
+
+    batch = {"image": array((rows, size, size, 3), np.uint8)}
+    if source.contrastive or source.sigmoid:
+        batch["text"] = array((rows, tokens), np.int32)
+    if source.mcq:
+        batch |= {"options": array((rows, OPTIONS, tokens), np.int32), "answer": array((rows,), np.int32)}
+    return batch
+
+
+def _memory(compiled: Any) -> dict[str, int]:
+    """Bytes by kind; what is given away (donated) is counted once in the peak."""
+    found = compiled.memory_analysis()
+    memory = {
+        "arguments": found.argument_size_in_bytes,
+        "outputs": found.output_size_in_bytes,
+        "donated": found.alias_size_in_bytes,
+        "temporary": found.temp_size_in_bytes,
+        "program": found.generated_code_size_in_bytes,
+    }
+    memory["peak"] = sum(memory.values()) - 2 * memory["donated"]
+    return memory
+
+
+def memory_line(compiled: Compiled) -> str:
+    """For people: what of a chip's memory a step takes."""
+    peak, chip = compiled.memory["peak"] / 2**30, compiled.memory_of_chip / 2**30
+    return f"{peak:.2f} of {chip:.0f} GiB{'' if compiled.fits else ': does not fit'}"

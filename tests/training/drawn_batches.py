@@ -1,0 +1,47 @@
+"""Batches of noise in the form that the pipeline makes them, and how close gradients on them are."""
+
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from negjax.config import Source
+from negjax.media.images import Preprocess
+from negjax.tokenizer import END, START, VOCAB_SIZE
+from negjax.training.optimizer import paths
+
+PREPROCESS = Preprocess(size=16)
+GROUP = 4  # rows of the source "balanced" that share their options
+
+
+def tokens(rng: np.random.Generator, *shape: int, length: int = 16) -> np.ndarray:
+    ids = np.zeros((*shape, length), np.int32)
+    for row in ids.reshape(-1, length):
+        end = rng.integers(3, length)
+        row[: end + 1] = [START, *rng.integers(1, VOCAB_SIZE - 2, end - 1), END]
+    return ids
+
+
+def draw_batch(sources: Mapping[str, Source]) -> dict:
+    rng = np.random.default_rng(0)
+    made = {}
+    for name, source in sources.items():
+        made[name] = {"image": rng.integers(256, size=(source.batch_size, 16, 16, 3), dtype=np.uint8)}
+        if source.contrastive or source.sigmoid:
+            made[name]["text"] = tokens(rng, source.batch_size)
+        if source.mcq:
+            group = GROUP if name == "balanced" else 1
+            made[name]["options"] = tokens(rng, source.batch_size // group, 4, length=24)
+            made[name]["answer"] = rng.integers(4, size=source.batch_size).astype(np.int32)
+    return made
+
+
+def largest(tree) -> float:
+    return max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(tree))
+
+
+def assert_close(tree, other, tolerance: float) -> None:
+    """Differences below `tolerance` of the largest entry of each leaf (and 1e-7 of the whole tree's)."""
+    floor = 1e-7 * largest(other)
+    for name, a, b in zip(jax.tree.leaves(paths(other)), jax.tree.leaves(tree), jax.tree.leaves(other)):
+        np.testing.assert_allclose(a, b, atol=tolerance * float(np.abs(b).max()) + floor, rtol=0, err_msg=name)

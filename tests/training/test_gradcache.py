@@ -1,0 +1,112 @@
+"""Gradients of a batch in parts: those of the whole batch, on one device and on eight, in less memory."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from drawn_batches import PREPROCESS, assert_close, draw_batch, tokens
+
+from negjax.config import Source
+from negjax.errors import NegjaxError
+from negjax.models.layers import Compute
+from negjax.runtime.mesh import make_mesh, put_batch, replicated
+from negjax.training.optimizer import trainable
+from negjax.training.step import make_step, new_state
+
+SOURCES = {
+    "pairs": Source("a", 32, contrastive=0.7, sigmoid=0.3),
+    "balanced": Source("b", 64, mcq=1.3, contrastive=0.2),
+}
+KEEP_GRADIENTS = optax.trace(0.0)  # an optimizer whose state is the last gradient
+
+
+@pytest.fixture(scope="module")
+def batch() -> dict:
+    """With hard negatives for one of the sources, two for each image."""
+    made = draw_batch(SOURCES)
+    made["pairs"]["negative_text"] = tokens(np.random.default_rng(1), 64)
+    return made
+
+
+def step_of(config, params, *, shards: int = 1, freeze: tuple[str, ...] = (), **how):
+    learns = trainable(params, freeze)
+    return jax.jit(make_step(SOURCES, config, PREPROCESS, Compute(), KEEP_GRADIENTS, learns, shards, **how))
+
+
+def gradients(step, params, batch):
+    state, metrics = step(new_state(params, KEEP_GRADIENTS), batch)
+    return jax.device_get((state["opt_state"].trace, metrics))
+
+
+def assert_same(found, wanted) -> None:
+    assert_close(found[0], wanted[0], 1e-5)
+    assert {name: float(x) for name, x in found[1].items()} == pytest.approx(
+        {name: float(x) for name, x in wanted[1].items()}, rel=1e-5
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(config, params, batch):
+    """Gradients and metrics of the whole batch on one device."""
+    return gradients(step_of(config, params), params, batch)
+
+
+@pytest.mark.parametrize("micro_batches", [2, 16])
+def test_micro_batches_give_the_gradients_of_the_whole_batch(config, params, batch, whole, micro_batches):
+    assert_same(gradients(step_of(config, params, micro_batches=micro_batches), params, batch), whole)
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(whole[0]))
+    assert whole[0]["logit_scale"] != 0
+    assert whole[0]["logit_bias"] != 0
+
+
+def test_hard_negatives_count(config, params, batch, whole):
+    without = {**batch, "pairs": {key: x for key, x in batch["pairs"].items() if key != "negative_text"}}
+    _, metrics = gradients(step_of(config, params, micro_batches=2), params, without)
+    assert metrics["pairs/contrastive"] < whole[1]["pairs/contrastive"] - 0.1
+    assert metrics["pairs/sigmoid"] == pytest.approx(whole[1]["pairs/sigmoid"], rel=1e-5)
+
+
+def test_what_is_frozen_has_no_gradient(config, params, batch, whole):
+    grads, _ = gradients(step_of(config, params, micro_batches=2, freeze=("visual/.*",)), params, batch)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(grads["visual"]))
+    assert_close(grads["text"], whole[0]["text"], 1e-5)
+
+
+@pytest.mark.parametrize("form", [{}, {"mesh": make_mesh(), "chunk": 3}], ids=["plain losses", "sharded losses"])
+def test_eight_devices_cut_within_their_own_rows(config, params, batch, whole, form):
+    mesh = make_mesh()
+    step = step_of(config, params, shards=8, micro_batches=2, **form)
+    state = jax.device_put(new_state(params, KEEP_GRADIENTS), replicated(mesh))
+    program = step.lower(state, put_batch(mesh, batch)).compile()
+    assert_same(gradients(program, jax.device_put(params, replicated(mesh)), put_batch(mesh, batch)), whole)
+    # Pixels and tokens stay where they are: the losses alone send embeddings, and a number for each.
+    text, width = program.as_text(), config.embed_dim
+    sent = re.findall(r"= (\w+\[[\d,]*\])\S* (?:all-gather|all-to-all|collective-permute)\(", text)
+    assert sent
+    assert not [shape for shape in sent if not re.fullmatch(rf"f32\[(\d+,{width}|{width},\d+|\d+)\]", shape)]
+    assert bool(re.search("all-to-all|collective-permute", text)) == bool(form)  # the sigmoid loss's ring
+
+
+def test_memory_falls_with_the_number_of_micro_batches(config, params):
+    """On shapes alone: a batch of 3,072 rows, with chunked losses."""
+
+    def large(x):
+        return jax.ShapeDtypeStruct((32 * len(x), *x.shape[1:]), x.dtype)
+
+    batch = jax.tree.map(large, draw_batch(SOURCES))
+    state = jax.eval_shape(lambda: new_state(jax.tree.map(jnp.asarray, params), KEEP_GRADIENTS))
+    used = []
+    for micro_batches in (1, 4, 16):
+        program = step_of(config, params, chunk=64, micro_batches=micro_batches).lower(state, batch).compile()
+        used.append(program.memory_analysis().temp_size_in_bytes)
+    assert used[1] < 0.4 * used[0]
+    assert used[2] < 0.4 * used[1]
+
+
+def test_rows_that_cannot_be_cut(config, params, batch):
+    step = step_of(config, params, shards=8, micro_batches=4)
+    with pytest.raises(NegjaxError, match=r"\('balanced', 'options'\).* has 16 rows, .* 4 micro-batches on 8 devices"):
+        step.lower(new_state(params, KEEP_GRADIENTS), batch)

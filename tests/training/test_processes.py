@@ -1,0 +1,172 @@
+"""`negjax train` in several processes: stopped and taken down together, and taken up again bit for bit."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from negjax.models.loaded import LoadedModel, to_meta
+from negjax.runtime.checkpoint import Checkpoints
+
+RATES = ("steps_per_second", "examples_per_second")  # which no two runs share
+STEPS = 24
+CONFIG = """
+from ml_collections import ConfigDict
+
+def get_config():
+    config = ConfigDict()
+    config.model = {{"init_from": "{start}"}}
+    config.sources = {{
+        "captions": {{"dataset": "scenes_negcap", "batch_size": 16, "contrastive": 1.0, "negated_fraction": 0.5}},
+        "balanced": {{"dataset": "scenes_balanced", "batch_size": 32, "mcq": 1.0}},
+    }}
+    config.data_dir = "{data}"
+    config.steps = {steps}
+    config.optim = {{"learning_rate": 1e-3, "warmup_steps": 3}}
+    config.log_every = 1
+    config.checkpoint_every = 4
+    return config
+"""
+
+
+@pytest.fixture(scope="module")
+def config(scenes, mini: LoadedModel, tmp_path_factory) -> Path:
+    """A config file that starts from the mini model."""
+    folder = tmp_path_factory.mktemp("processes")
+    with Checkpoints(folder / "start" / "checkpoints") as checkpoints:
+        checkpoints.save(0, {"params": mini.params}, to_meta(mini))
+    path = folder / "config.py"
+    path.write_text(CONFIG.format(start=folder / "start", data=scenes, steps=STEPS))
+    return path
+
+
+def start(config: Path, workdir: Path, processes: int, devices: int = 1) -> list[subprocess.Popen]:
+    """The run, each process with its own devices; process i says what it says to WORKDIR.i."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    env = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    command = [sys.executable, "-m", "negjax.cli", "train", "--config", str(config), "--workdir", str(workdir)]
+    several = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", str(processes), "--process-id"]
+    running = []
+    for process in range(processes):
+        with Path(f"{workdir}.{process}").open("w") as log:
+            flags = [*several, str(process)] if processes > 1 else []
+            running.append(subprocess.Popen([*command, *flags], env=env, stdout=log, stderr=log))
+    return running
+
+
+def codes(running: list[subprocess.Popen], seconds: float = 250) -> list[int]:
+    until = time.monotonic() + seconds
+    try:
+        return [each.wait(max(0.1, until - time.monotonic())) for each in running]
+    finally:
+        for each in running:
+            each.kill()
+
+
+def said(workdir: Path, process: int) -> str:
+    return Path(f"{workdir}.{process}").read_text()
+
+
+def finish(config: Path, workdir: Path, processes: int, devices: int = 1) -> None:
+    running = start(config, workdir, processes, devices)
+    assert codes(running) == [0] * processes, said(workdir, 0)
+
+
+def wait_for(happened, running: list[subprocess.Popen], what: str) -> None:
+    until = time.monotonic() + 200
+    while not happened():
+        assert all(each.poll() is None for each in running), f"ended before {what}"
+        assert time.monotonic() < until, f"no {what}"
+        time.sleep(0.005)
+
+
+def wait_for_steps(workdir: Path, running: list[subprocess.Popen]) -> None:
+    path = workdir / "metrics.jsonl"
+    wait_for(lambda: path.exists() and path.read_text().count("\n") >= 5, running, "five steps")
+
+
+def logged(workdir: Path) -> list[dict]:
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key not in RATES} for line in lines]
+
+
+def assert_close(workdir: Path, other: Path) -> None:
+    """The losses of all steps to 1e-5, on whatever devices."""
+    one, two = ([line["loss"] for line in logged(path)] for path in (workdir, other))
+    assert len(one) == STEPS
+    np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def unbroken(config, tmp_path_factory) -> Path:
+    """The run of two processes that nothing interrupts."""
+    workdir = tmp_path_factory.mktemp("unbroken") / "run"
+    finish(config, workdir, 2)
+    return workdir
+
+
+def stop(config: Path, workdir: Path, processes: int, asked: int) -> int:
+    """Starts the run, sends SIGTERM to one process once it has joined, and returns the step that all stopped at."""
+    running = start(config, workdir, processes)
+    wait_for(lambda: "coordinator" in said(workdir, asked), running, "joining")
+    running[asked].send_signal(signal.SIGTERM)
+    assert codes(running) == [143] * processes, said(workdir, asked)
+    (step,) = Checkpoints(workdir / "checkpoints").steps()[-1:]
+    for process in range(processes):
+        told = said(workdir, process).splitlines()
+        assert told[0].startswith(
+            f"negjax: process {process} of {processes}, 1 of {processes} devices, coordinator 127."
+        )
+        assert told[-1] == f"negjax: stopped at step {step} and saved: run the same command to go on"
+    return step
+
+
+@pytest.mark.slow
+def test_two_processes_stop_at_the_same_step_and_go_on_bit_for_bit(config, unbroken, tmp_path):
+    step = stop(config, tmp_path / "run", 2, asked=1)
+    assert 0 < step < STEPS
+    assert [line["step"] for line in logged(tmp_path / "run")] == list(range(1, step + 1))
+    finish(config, tmp_path / "run", 2)
+    assert logged(tmp_path / "run") == logged(unbroken)
+    assert "training" in said(tmp_path / "run", 0)
+    assert "training" not in said(tmp_path / "run", 1)  # process 0 alone talks
+
+
+@pytest.mark.slow
+def test_four_processes_stop_together_and_one_with_eight_devices_goes_on(config, unbroken, tmp_path):
+    stop(config, tmp_path / "run", 4, asked=2)
+    finish(config, tmp_path / "run", 1, devices=8)
+    assert_close(tmp_path / "run", unbroken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_process_takes_the_others_down_and_the_run_goes_on_bit_for_bit(config, unbroken, tmp_path, killed):
+    running = start(config, tmp_path / "run", 2)
+    wait_for_steps(tmp_path / "run", running)
+    running[killed].kill()
+    assert codes([running[1 - killed]], 60)[0] > 0 or running[1 - killed].returncode == -signal.SIGABRT
+    finish(config, tmp_path / "run", 2)
+    assert logged(tmp_path / "run") == logged(unbroken)
+
+
+@pytest.mark.slow
+def test_a_silent_process_takes_the_others_down_within_a_minute(config, tmp_path):
+    """Its machine is gone or hangs: nothing is closed, only the heartbeats end."""
+    running = start(config, tmp_path / "run", 2)
+    wait_for_steps(tmp_path / "run", running)
+    running[1].send_signal(signal.SIGSTOP)
+    try:
+        assert codes(running[:1], 60) != [0]
+    finally:
+        running[1].kill()
+        running[1].wait()

@@ -1,0 +1,174 @@
+"""Kills a training run again and again, and shows that its losses are those of the unbroken run, bit for bit.
+
+    python tools/kill_runs.py --kills 20
+    python tools/kill_runs.py --kills 4 --processes 2
+
+A small model on drawn scenes, trained by `negjax train`. Each life of the run ends by SIGKILL: in turns a random moment
+after its first step, and a random moment of a save (its temporary folder is there). Of several processes one is killed
+and the others must end by themselves, with an error, within a minute. Then the same command again, until it has
+finished. Exit status 1 when a figure differs.
+"""
+
+import argparse
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from negjax.datasets.scenes.sets import Size, build_scenes
+from negjax.models.architecture import TextConfig, VisionConfig
+from negjax.models.init import init_params
+from negjax.models.loaded import LoadedModel, to_meta, usual_preprocess
+from negjax.models.presets import preset
+from negjax.runtime.checkpoint import Checkpoints
+from negjax.tokenizer import VOCAB_SIZE, Tokenizer
+
+RATES = ("steps_per_second", "examples_per_second")  # which no two runs share
+SECONDS_TO_END = 60  # for the other processes, once one is killed
+CONFIG = """
+from ml_collections import ConfigDict
+
+def get_config():
+    config = ConfigDict()
+    config.model = {{"init_from": "{place}/start"}}
+    config.sources = {{
+        "captions": {{"dataset": "scenes_negcap", "batch_size": 16, "contrastive": 1.0, "negated_fraction": 0.5}},
+        "balanced": {{"dataset": "scenes_balanced", "batch_size": 16, "mcq": 1.0}},
+    }}
+    config.data_dir = "{place}/data"
+    config.steps = {steps}
+    config.optim = {{"learning_rate": 1e-3, "warmup_steps": 5}}
+    config.log_every = 1
+    config.checkpoint_every = {every}
+    return config
+"""
+
+
+def prepare(place: Path, steps: int, every: int) -> None:
+    """Data, a model of two shallow towers to start from, and the config file."""
+    size = Size(pretraining=8, finetuning=240, galleries=1, gallery=8, asked=40, questions=8, groups=4, named=1)
+    build_scenes(place / "data", 0, size)
+    shared: dict[str, Any] = {"depth": 1, "heads": 2, "activation": "gelu"}
+    config = replace(
+        preset("tiny"),
+        embed_dim=12,
+        vision=VisionConfig(image_size=16, patch_size=8, width=24, mlp_width=40, **shared),
+        text=TextConfig(context_length=16, vocab_size=VOCAB_SIZE, width=16, mlp_width=32, **shared),
+    )
+    info = {"arch": config.name, "activation": "gelu", "source": "fresh"}
+    model = LoadedModel(config, init_params(config, 0), usual_preprocess(config), Tokenizer(16), info)
+    with Checkpoints(place / "start" / "checkpoints") as checkpoints:
+        checkpoints.save(0, {"params": model.params}, to_meta(model))
+    (place / "config.py").write_text(CONFIG.format(place=place, steps=steps, every=every))
+
+
+def start(place: Path, workdir: Path, processes: int) -> list[subprocess.Popen]:
+    """The run, new or taken up again. What it says goes to WORKDIR.log."""
+    command = [sys.executable, "-m", "negjax.cli", "train", "--config", f"{place}/config.py", "--workdir", str(workdir)]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    env = os.environ | {
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": f"{place}/compiled",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    running = []
+    for process in range(processes):
+        joining = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", str(processes), "--process-id"]
+        flags = [*joining, str(process)] if processes > 1 else []
+        with Path(f"{workdir}.log").open("a") as log:
+            running.append(subprocess.Popen([*command, *flags], env=env, stdout=log, stderr=log))
+    return running
+
+
+def logged(workdir: Path) -> list[dict[str, Any]]:
+    """What the run logged, without the rates and without a line that is being written."""
+    path = workdir / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    whole = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [{key: value for key, value in line.items() if key not in RATES} for line in whole]
+
+
+def saving(workdir: Path) -> bool:
+    return any((workdir / "checkpoints").glob("*.orbax-checkpoint-tmp"))
+
+
+def wait_for(running: list[subprocess.Popen], happened: Any) -> bool:
+    """Waits until `happened()`; False when a process ended before."""
+    while not happened():
+        if any(each.poll() is not None for each in running):
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def kill_once(running: list[subprocess.Popen], workdir: Path, in_save: bool, draw: random.Random) -> str | None:
+    """Kills one process of the run and waits for the others; tells how it went, None when the run ended before."""
+    before = workdir / "metrics.jsonl"
+    size = before.stat().st_mtime_ns if before.exists() else 0
+    stepped = wait_for(running, lambda: before.exists() and before.stat().st_mtime_ns != size)
+    if not stepped or (in_save and not wait_for(running, lambda: saving(workdir))):
+        return None
+    time.sleep(draw.uniform(0, 0.05 if in_save else 1.0))
+    victim = draw.choice(running)
+    caught = saving(workdir)
+    victim.kill()
+    victim.wait()
+    steps = [line["step"] for line in logged(workdir)]
+    kept = Checkpoints(workdir / "checkpoints").steps()
+    begin = time.monotonic()
+    codes = [each.wait(SECONDS_TO_END) for each in running if each is not victim]
+    if 0 in codes:
+        raise SystemExit(f"process {running.index(victim)} was killed, and another one ended with status 0")
+    others = f", the others ended after {time.monotonic() - begin:.1f} s with {codes}" if codes else ""
+    return f"at step {steps[-1] if steps else 0}{', in a save' if caught else ''}, checkpoints {kept}{others}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--every", type=int, default=5, help="steps from one checkpoint to the next")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    args = parser.parse_args()
+    jax.config.update("jax_platforms", "cpu")
+    draw = random.Random(args.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        prepare(place, args.steps, args.every)
+        begin = time.monotonic()
+        if any(each.wait() for each in start(place, place / "unbroken", args.processes)):
+            raise SystemExit(f"the unbroken run failed:\n{(place / 'unbroken.log').read_text()}")
+        print(f"unbroken: {args.steps} steps in {time.monotonic() - begin:.0f} s", flush=True)
+        workdir, caught = place / "killed", 0
+        for kill in range(1, args.kills + 1):
+            running = start(place, workdir, args.processes)
+            told = kill_once(running, workdir, kill % 2 == 0, draw)
+            if told is None:
+                said = (place / "killed.log").read_text()[-2000:]
+                raise SystemExit(f"the run ended before kill {kill} (use more --steps?); it said\n{said}")
+            caught += "in a save" in told
+            print(f"kill {kill}: {told}", flush=True)
+        if any(each.wait() for each in start(place, workdir, args.processes)):
+            raise SystemExit(f"the killed run did not finish:\n{(place / 'killed.log').read_text()[-2000:]}")
+        unbroken, killed = logged(place / "unbroken"), logged(workdir)
+    differing = sum(one != two for one, two in zip(unbroken, killed)) + abs(len(unbroken) - len(killed))
+    print(
+        f"{args.kills} kills, {caught} in a save; {differing} of {len(unbroken)} lines differ from the unbroken run's"
+    )
+    sys.exit(int(differing > 0))
+
+
+if __name__ == "__main__":
+    main()
