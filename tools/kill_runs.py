@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,21 @@ def logged(workdir: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in line.items() if key not in RATES} for line in whole]
 
 
-def saving(workdir: Path) -> bool:
-    return any((workdir / "checkpoints").glob("*.orbax-checkpoint-tmp"))
+def saving(workdir: Path, begun: float) -> bool:
+    """Whether a checkpoint is being written, other than those that were left behind before `begun`."""
+    try:
+        return any(path.stat().st_mtime >= begun for path in (workdir / "checkpoints").glob("*.orbax-checkpoint-tmp"))
+    except FileNotFoundError:  # it became a checkpoint meanwhile
+        return False
 
 
-def wait_for(running: list[subprocess.Popen], happened: Any) -> bool:
+def stepped(workdir: Path, begun: float, first: int) -> bool:
+    """Whether a step after `first` was logged after `begun`."""
+    log = workdir / "metrics.jsonl"
+    return log.exists() and log.stat().st_mtime >= begun and any(line["step"] > first for line in logged(workdir))
+
+
+def wait_for(running: list[subprocess.Popen], happened: Callable[[], bool]) -> bool:
     """Waits until `happened()`; False when a process ended before."""
     while not happened():
         if any(each.poll() is not None for each in running):
@@ -114,14 +125,14 @@ def wait_for(running: list[subprocess.Popen], happened: Any) -> bool:
 
 def kill_once(running: list[subprocess.Popen], workdir: Path, in_save: bool, draw: random.Random) -> str | None:
     """Kills one process of the run and waits for the others; tells how it went, None when the run ended before."""
-    before = workdir / "metrics.jsonl"
-    size = before.stat().st_mtime_ns if before.exists() else 0
-    stepped = wait_for(running, lambda: before.exists() and before.stat().st_mtime_ns != size)
-    if not stepped or (in_save and not wait_for(running, lambda: saving(workdir))):
+    begun, first = time.time(), Checkpoints(workdir / "checkpoints").latest() or 0
+    if not wait_for(running, lambda: stepped(workdir, begun, first)):
+        return None
+    if in_save and not wait_for(running, lambda: saving(workdir, begun)):
         return None
     time.sleep(draw.uniform(0, 0.05 if in_save else 1.0))
     victim = draw.choice(running)
-    caught = saving(workdir)
+    caught = saving(workdir, begun)
     victim.kill()
     victim.wait()
     steps = [line["step"] for line in logged(workdir)]

@@ -61,8 +61,8 @@ def _matrix_losses(
         """Of these images: loss and right logit. Of all captions: logsumexp and best logit among these images."""
         image_cE = logit_scale * unit(image_cE)
         logits_cB, logits_cN = products(image_cE, text_BE), products(image_cE, negative_NE)
-        column_cB = jax.lax.broadcasted_iota(number_c.dtype, logits_cB.shape, 1)
-        right_c = jnp.sum(logits_cB, axis=1, where=column_cB == number_c[:, None])
+        column_1B = jax.lax.broadcasted_iota(number_c.dtype, (1, B), 1)
+        right_c = jnp.sum(logits_cB, axis=1, where=column_1B == number_c[:, None])
         to_text_c = jax.nn.logsumexp(jnp.concatenate([logits_cB, logits_cN], axis=1), axis=1) - right_c
         logits_cB = jnp.where(number_c[:, None] < B, logits_cB, -jnp.inf)
         return (to_text_c, right_c), (jax.nn.logsumexp(logits_cB, axis=0), logits_cB.max(axis=0))

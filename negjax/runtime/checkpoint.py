@@ -1,15 +1,17 @@
 """Checkpoints: DIRECTORY/STEP/{params,training,meta}, written in the background, whole or not there at all.
 
 The only file that knows Orbax. Each checkpoint carries checksums of its files, without which Orbax would take
-altered bytes for weights. Reading neither creates nor deletes anything.
+altered bytes for weights. Reading neither creates nor deletes anything, but for `restore_newest`.
 """
 
 import json
 import logging
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -184,6 +186,7 @@ class Checkpoints:
         return steps[-1] if step is None else step
 
     def _open(self) -> ocp.CheckpointManager:
+        _drop_late_answers()
         options = ocp.CheckpointManagerOptions(
             preservation_policy=_LatestAndBest(self._keep, self._best_metric),
             best_fn=lambda figures: figures.get(self._best_metric, -math.inf),  # without it none are stored
@@ -322,6 +325,18 @@ def _arrays(tree: Tree) -> dict[str, str]:
     """Path -> "float32[8, 8]" for each array of a tree."""
     flat = ocp.tree.to_flat_dict(tree, sep="/")
     return {path: f"{leaf.dtype}{list(leaf.shape)}" for path, leaf in flat.items()}
+
+
+@cache
+def _drop_late_answers() -> None:
+    """After a failed write TensorStore still answers to event loops that Orbax has closed, with a traceback each."""
+    before = sys.unraisablehook
+
+    def hook(raised: "sys.UnraisableHookArgs") -> None:
+        if str(raised.exc_value) != "Event loop is closed":
+            before(raised)
+
+    sys.unraisablehook = hook
 
 
 def _join(steps: Iterable[int]) -> str:

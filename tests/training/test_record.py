@@ -32,7 +32,7 @@ def write(workdir: epath.Path, first: int, last: int, flush_at: int | None = Non
     with Record(workdir, 9, first, 4, lambda count: 0.1 * count) as run:
         for step in range(first + 1, last + 1):
             run.fetch()
-            run.hold(step, {"loss": jnp.float32(step / 2)})
+            run.hold(step, {"loss": jnp.float32(step / 2), "halted": jnp.bool_(False)})
             run.advance(step)
             if step == flush_at:
                 run.flush()
