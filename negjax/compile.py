@@ -28,7 +28,7 @@ from negjax.models.presets import preset
 from negjax.runtime.chips import chip_of
 from negjax.runtime.collectives import Collective, collectives
 from negjax.runtime.mesh import batch_sharding, batch_shards, local_rows, make_mesh
-from negjax.runtime.sharding import state_shardings
+from negjax.runtime.sharding import abstract_state
 from negjax.training.optimizer import make_optimizer, trainable
 from negjax.training.step import make_step, new_state
 
@@ -166,11 +166,7 @@ def _compile(experiment: Experiment, config: CLIPConfig, mesh: Mesh, tokens: int
     spec = experiment.model
     params = abstract_params(config)
     optimizer = make_optimizer(experiment.optim, experiment.steps, params)
-    state = jax.eval_shape(lambda params: new_state(params, optimizer, experiment.optim), params)
-    shardings = state_shardings(mesh, state)
-    state = jax.tree.map(
-        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), state, shardings
-    )
+    state = abstract_state(mesh, jax.eval_shape(lambda params: new_state(params, optimizer, experiment.optim), params))
     step = make_step(
         experiment.sources,
         config,
@@ -184,7 +180,7 @@ def _compile(experiment: Experiment, config: CLIPConfig, mesh: Mesh, tokens: int
         chunk=experiment.loss.chunk,
         micro_batches=experiment.loss.micro_batches,
     )
-    jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
+    jitted = jax.jit(step, donate_argnums=0, out_shardings=(jax.tree.map(lambda leaf: leaf.sharding, state), None))
     batches = {name: _batch(source, config, mesh, tokens) for name, source in experiment.sources.items()}
     try:
         return jitted.lower(state, batches).compile()

@@ -35,6 +35,15 @@ def state_shardings(mesh: Mesh, state: Any) -> Any:
     return jax.tree_util.tree_map_with_path(lambda path, leaf: _sharding(mesh, _name(path), leaf.shape), state)
 
 
+def abstract_state(mesh: Mesh, state: Any) -> Any:
+    """The same tree of shapes and types that lie on the mesh as `state_shardings` says; nothing is allocated."""
+    return jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        state,
+        state_shardings(mesh, state),
+    )
+
+
 def _sharding(mesh: Mesh, name: str, shape: tuple[int, ...]) -> NamedSharding:
     for pattern, axes in RULES:
         if re.search(rf"(^|/){pattern}$", name) and len(axes) == len(shape):

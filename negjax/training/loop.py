@@ -20,7 +20,7 @@ from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.distributed import reached_stop
 from negjax.runtime.mesh import batch_shards, local_rows, make_mesh, put_batch
-from negjax.runtime.sharding import state_shardings
+from negjax.runtime.sharding import abstract_state
 from negjax.tokenizer import Tokenizer
 from negjax.training.guard import roll_back
 from negjax.training.optimizer import make_optimizer, schedule, trainable
@@ -29,6 +29,7 @@ from negjax.training.step import State, make_step, new_state
 from negjax.training.workdir import claim
 
 Evaluate = Callable[[LoadedModel], dict[str, float]]  # "TASK/metric" -> figure in [0, 1]
+BAD = "step {}: the loss or its gradient is not finite, or the gradient is a spike"
 AHEAD = 2  # batches on their way to the device
 
 logger = logging.getLogger(__name__)
@@ -56,12 +57,15 @@ def train(
     mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
     optim, loss, steps = experiment.optim, experiment.loss, experiment.steps
 
-    # The state, cut over the devices; by way of the host, for devices of several processes do not take from one.
+    # The state as it lies on the devices, and its start; that goes by way of the host, for devices of several processes
+    # do not take from one.
     optimizer = make_optimizer(optim, steps, model.params)
-    start = jax.device_get(new_state(model.params, optimizer, optim))
-    shardings = state_shardings(mesh, start)
-    state = jax.device_put(start, shardings)
-    abstract = jax.tree.map(_abstract, state)
+    abstract = abstract_state(mesh, jax.eval_shape(lambda params: new_state(params, optimizer, optim), model.params))
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
+
+    def start() -> State:
+        return jax.device_put(jax.device_get(new_state(model.params, optimizer, optim)), shardings)
+
     step_fn = jax.jit(
         make_step(
             experiment.sources,
@@ -86,11 +90,9 @@ def train(
         )
 
         # Take up an earlier run where it stopped: the position in the data is the step.
-        first = 0
-        found = checkpoints.restore_newest(abstract)
-        if found is not None:
-            state = found
-            first = int(state["step"])
+        state = checkpoints.restore_newest(abstract) or start()
+        first = int(state["step"])
+        if first:
             logger.info("going on from step %d of %s", first, workdir)
 
         stream = _stream(experiment, model, mesh, first)
@@ -117,7 +119,12 @@ def train(
                 bad = record.fetch() or bool(metrics["halted"])
             if bad:
                 # The state stands still since the bad step, whose number it holds: the same wherever this was noticed.
-                state, step = _after_bad_step(experiment, state, checkpoints, start, abstract)
+                step = int(state["step"])
+                _check_bad_step(experiment, step)
+                checkpoints.wait()
+                restored = checkpoints.restore_newest(abstract) or start()
+                logger.warning("%s: back to step %d, and on behind it", BAD.format(step), int(restored["step"]))
+                state = jax.device_put(roll_back(restored, state), shardings)
                 record.drop()
                 stream = _stream(experiment, model, mesh, step)
                 continue
@@ -140,24 +147,14 @@ def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def _after_bad_step(
-    experiment: Experiment, state: State, checkpoints: Checkpoints, start: State, abstract: State
-) -> tuple[State, int]:
-    """The state to go on with behind the bad step, and its number; `start` is gone back to without a checkpoint.
-
-    Raises NegjaxError where the run shall stop, and where the bad step is its last.
-    """
-    bad = int(state["step"])
-    what = f"step {bad}: the loss or its gradient is not finite, or the gradient is a spike"
+def _check_bad_step(experiment: Experiment, step: int) -> None:
+    """Raises NegjaxError where the run shall stop at a bad step, and where that is its last."""
     if experiment.optim.on_bad_step == "stop":
-        raise NegjaxError(f"{what}; lower the learning rate, or set config.optim.on_bad_step to skip or roll_back")
-    checkpoints.wait()
-    restored = checkpoints.restore_newest(abstract)
-    logger.warning("%s: back to %s, and on behind it", what, f"step {int((restored or start)['step'])}")
-    if bad == experiment.steps:
-        raise NegjaxError(f"{what}, and it is the last one: train a step more or less")
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
-    return jax.device_put(roll_back(restored or jax.device_put(start, shardings), state), shardings), bad
+        raise NegjaxError(
+            f"{BAD.format(step)}; lower the learning rate, or set config.optim.on_bad_step to skip or roll_back"
+        )
+    if step == experiment.steps:
+        raise NegjaxError(f"{BAD.format(step)}, and it is the last one: train a step more or less")
 
 
 def _stream(
@@ -185,10 +182,6 @@ def _stream(
         while len(waiting) < AHEAD:
             waiting.append(put_batch(mesh, {name: next(stream) for name, stream in streams.items()}))
         yield waiting.popleft()
-
-
-def _abstract(leaf: jax.Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
 
 
 @contextmanager
