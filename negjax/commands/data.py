@@ -1,11 +1,15 @@
 """`negjax data`: build, derive and list data sets."""
 
 import argparse
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 from negjax.commands import derive, suite
 from negjax.commands.parsing import command, show
 from negjax.errors import NegjaxError
+
+if TYPE_CHECKING:
+    from negjax.datasets.build import Built
 
 DATA = """\
 example:
@@ -13,18 +17,20 @@ example:
 
 `negjax data COMMAND --help` tells more."""
 KINDS = {  # what each is made of: one of these flags
-    "captions": ("csv",),
-    "negcap": ("csv",),
-    "questions": ("csv",),
-    "pairs": ("csv", "json"),
+    "captions": ("csv", "webdataset"),
+    "negcap": ("csv", "webdataset"),
+    "questions": ("csv", "webdataset"),
+    "pairs": ("csv", "json", "webdataset"),
     "folder": ("folder", "tfds"),
 }
 ONLY_FOR = {
     "media_root": ("csv", "json"),
+    "train": ("csv", "webdataset"),
     "split": ("tfds",),
     "classnames": ("folder", "tfds"),
     "templates": ("folder", "tfds"),
 }
+FOR_TRAINING = ("questions", "short_side", "processes", "shard_rows")
 BUILD = """\
 kinds, and what they are read from:
   captions   images or clips with captions: NegBench's retrieval files
@@ -35,11 +41,21 @@ kinds, and what they are read from:
              SugarCrepe, VALSE and NegRefCOCOg (boxes of an image)
   folder     zero-shot classification: a folder per class, or a TFDS data set
 
+Sets for training (--train; always so for negcap and --webdataset) may have any
+size: they are made in shards by several processes, and the same command goes on
+after a stop. --webdataset reads shards as img2dataset writes them; the columns
+above are keys of a sample's .json, its .txt is the caption.
+
 examples:
   negjax data build --kind captions --csv COCO_val_retrieval.csv \\
       --media-root ~/coco --name coco_retrieval --data-dir data
   negjax data build --kind negcap --csv cc12m_negcap.csv \\
-      --media-root ~/cc12m --name negcap --data-dir data
+      --media-root ~/cc12m --short-side 224 --name negcap --data-dir data
+  negjax data build --kind negcap --csv cc12m_negcap.csv \\
+      --questions cc12m_negmcq.csv --media-root ~/cc12m --short-side 224 \\
+      --skip-missing --name negfull --data-dir data
+  negjax data build --kind captions --webdataset '~/cc12m/*.tar' \\
+      --short-side 224 --name cc12m --data-dir data
   negjax data build --kind questions --csv COCO_val_mcq_llama3.1_rephrased.csv \\
       --media-root ~/coco --name coco_mcq --data-dir data
   negjax data build --kind questions --csv msr_vtt_mcq_rephrased_llama.csv \\
@@ -72,6 +88,8 @@ def add(commands: Any) -> None:
     each.add_argument("--folder", metavar="DIR", help="holds a folder of images per class")
     each.add_argument("--tfds", metavar="DIR", help="a data set prepared by TFDS, .../NAME/VERSION; needs --split")
     each.add_argument("--split", metavar="NAME", help="of the TFDS data set")
+    tars = "WebDataset shards, 'DIR/*.tar' in quotes, for training"
+    each.add_argument("--webdataset", metavar="FILES", help=tars)
     names = "names of the classes: imagenet, or a file with one a line; default: the folders' or labels' own"
     each.add_argument("--classnames", metavar="NAMES", help=names)
     prompts = "openai (80 prompts), simple (7), none, or a file with one a line, {} for the name; default: openai"
@@ -82,6 +100,15 @@ def add(commands: Any) -> None:
     each.add_argument("--negated", choices=("yes", "no"), help=negated)
     each.add_argument("--skip-missing", action="store_true", help="leave out rows with missing or broken media")
     each.add_argument("--overwrite", action="store_true", help="replace a set of this name")
+    training = each.add_argument_group("for training")
+    training.add_argument("--train", action="store_true", help="make a set for training alone, of any size")
+    asked = "a CSV file of kind questions: one for each image, in the same record; images without one are left out"
+    training.add_argument("--questions", metavar="FILE", help=asked)
+    small = "make images so small (224 for most models), as JPEG; by default they are stored as they are"
+    training.add_argument("--short-side", type=int, metavar="PIXELS", help=small)
+    training.add_argument("--processes", type=int, metavar="N", help="that make shards at once; default: one a core")
+    rows = "rows of a shard; default: 10,000, or more where that would make more than 256 shards"
+    training.add_argument("--shard-rows", type=int, metavar="N", help=rows)
     derive.add(of_data)
     suite.add(of_data)
     each = command(of_data, "list", _data_list, "show the sets of a folder", LIST)
@@ -90,6 +117,22 @@ def add(commands: Any) -> None:
 
 def _data_build(args: argparse.Namespace) -> int:
     read_from = _source_flag(args)
+    choices = {
+        "skip_missing": args.skip_missing,
+        "overwrite": args.overwrite,
+        "negated": None if args.negated is None else args.negated == "yes",
+    }
+    training = args.train or args.kind == "negcap" or read_from == "webdataset"
+    if not training and (given := [_flag(name) for name in FOR_TRAINING if getattr(args, name) is not None]):
+        raise NegjaxError(f"{', '.join(given)}: for sets for training alone, see --train")
+    built = _build_for_training(args, choices) if training else _build(args, read_from, choices)
+    print(f"{args.name}: {built.written:,} rows in {built.folder}")
+    for note in built.notes:
+        print(f"  {note}")
+    return 0
+
+
+def _build(args: argparse.Namespace, read_from: str, choices: dict[str, Any]) -> "Built":
     from negjax.datasets.build import build
     from negjax.datasets.folders import folder_source, tfds_source
     from negjax.datasets.sources import csv_source, json_source
@@ -103,29 +146,38 @@ def _data_build(args: argparse.Namespace) -> int:
         source = folder_source(args.folder, args.classnames, templates)
     else:
         source = tfds_source(args.tfds, args.split, args.classnames, templates)
-    built = build(
-        source,
-        args.name,
-        args.data_dir,
-        skip_missing=args.skip_missing,
-        overwrite=args.overwrite,
-        negated=None if args.negated is None else args.negated == "yes",
+    return build(source, args.name, args.data_dir, **choices)
+
+
+def _build_for_training(args: argparse.Namespace, choices: dict[str, Any]) -> "Built":
+    from negjax.datasets.parts import csv_parts, tar_parts, with_questions
+    from negjax.datasets.training_sets import build_training_set
+
+    for name in ("short_side", "processes", "shard_rows"):
+        if (value := getattr(args, name)) is not None and value < 1:
+            raise NegjaxError(f"{_flag(name)} {value}: give 1 or more")
+    rows = args.shard_rows or 0
+    if args.webdataset is not None:
+        source = tar_parts(args.kind, args.webdataset, rows)
+    else:
+        source = csv_parts(args.kind, args.csv, args.media_root, rows)
+    if args.questions is not None:
+        source = with_questions(source, args.questions)
+    processes = args.processes or os.cpu_count() or 1
+    return build_training_set(
+        source, args.name, args.data_dir, short_side=args.short_side or 0, processes=processes, **choices
     )
-    print(f"{args.name}: {built.written:,} rows in {built.folder}")
-    for note in built.notes:
-        print(f"  {note}")
-    return 0
 
 
 def _source_flag(args: argparse.Namespace) -> str:
-    """Which of --csv, --json, --folder and --tfds is given. Raises NegjaxError unless the flags suit the kind."""
+    """Which of the flags of KINDS is given. Raises NegjaxError unless the flags suit the kind."""
     wanted = KINDS[args.kind]
-    given = [name for name in ("csv", "json", "folder", "tfds") if getattr(args, name) is not None]
+    given = [name for name in ("csv", "json", "folder", "tfds", "webdataset") if getattr(args, name) is not None]
     if len(given) != 1 or given[0] not in wanted:
         said = f", not {' and '.join(map(_flag, given))}" if given else ""
         raise NegjaxError(f"--kind {args.kind} takes {' or '.join(map(_flag, wanted))}{said}")
     for name, sources in ONLY_FOR.items():
-        if getattr(args, name) is not None and given[0] not in sources:
+        if getattr(args, name) not in (None, False) and given[0] not in sources:
             raise NegjaxError(f"{_flag(name)} goes with {' or '.join(map(_flag, sources))}, not with {_flag(given[0])}")
     needed = {"csv": "media_root", "json": "media_root", "tfds": "split"}.get(given[0])
     if needed and getattr(args, needed) is None:

@@ -24,8 +24,10 @@ NAMED = 20  # so many of the rows that are left out are named in the metadata
 
 @dataclass(frozen=True)
 class Built:
-    """What became of a source's `rows`: `missing` and `broken` ones, and `invalid` ones that the benchmark does not
-    count, were left out. `written`: records of the set. `notes` are for people."""
+    """What became of a source's `rows`. `written`: records of the set. Left out were those with `missing` or `broken`
+    media, `invalid` ones (which the benchmark does not count, or which cannot be understood), and `unasked` ones (for
+    whose image there is no question). `notes`: for people.
+    """
 
     folder: epath.Path
     rows: int
@@ -34,12 +36,13 @@ class Built:
     broken: int
     invalid: int
     notes: tuple[str, ...]
+    unasked: int = 0
 
 
 def build_from_csv(
     kind: str, csv: epath.PathLike, media_root: epath.PathLike, name: str, data_dir: epath.PathLike, **choices: Any
 ) -> Built:
-    """Makes a set of a CSV file of kind "captions", "negcap", "questions" or "pairs"; see `tables` and `build`."""
+    """Makes a set of a CSV file of kind "captions", "questions" or "pairs"; see `tables` and `build`."""
     return build(csv_source(kind, csv, media_root), name, data_dir, **choices)
 
 

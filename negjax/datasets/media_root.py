@@ -1,10 +1,13 @@
 """Finding files whose paths were written on another machine."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from etils import epath
 
+from negjax.datasets import tars
+from negjax.datasets.rows import Place
 from negjax.errors import NegjaxError
 
 
@@ -12,7 +15,8 @@ class MediaRoot:
     """A folder in which files are found by the longest suffix of their published path that exists below it.
 
     "/mnt/coco/1.jpg" is ROOT/mnt/coco/1.jpg, or else ROOT/coco/1.jpg, or else ROOT/1.jpg. A suffix with ".."
-    in it is never followed, so no path leads out of the folder, unless through a link in it.
+    in it is never followed, so no path leads out of the folder, unless through a link in it. A folder may also be
+    packed as a tar file of its name: "00000/000000012.jpg" is then in ROOT/00000.tar, as img2dataset writes it.
     """
 
     def __init__(self, root: epath.PathLike):
@@ -21,8 +25,9 @@ class MediaRoot:
         if not self.root.is_dir():
             raise NegjaxError(f"no folder {root}: give the folder that holds the images as --media-root")
         self._has_folder = functools.cache(lambda parts: self.root.joinpath(*parts).is_dir())
+        self._has_tar = functools.cache(lambda parts: _tar(self.root, parts).is_file())
 
-    def find(self, path: str) -> epath.Path | None:
+    def find(self, path: str) -> Place | None:
         """The file, or None when no suffix of the path exists. Backslashes count as slashes."""
         if "\0" in path:
             return None
@@ -34,4 +39,12 @@ class MediaRoot:
                 file = self.root.joinpath(*parts[start:])
                 if file.is_file():
                     return file
+        for start in range(len(parts) - 1):
+            folder = tuple(parts[start:-1])
+            if self._has_tar(folder):
+                return tars.index(str(_tar(self.root, folder))).get(parts[-1])
         return None
+
+
+def _tar(root: epath.Path, folder: Sequence[str]) -> epath.Path:
+    return root.joinpath(*folder[:-1], f"{folder[-1]}.tar")

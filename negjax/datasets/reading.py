@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
+from google.protobuf.message import DecodeError
+from tensorflow_datasets.proto import tf_example_pb2
 
-from negjax.datasets.records import TEXT_LISTS, TEXTS, Record
+from negjax.datasets.records import TEXT_LISTS, TEXTS, Record, columns
 from negjax.errors import NegjaxError
 
 VERSION = "1.0.0"
@@ -47,6 +49,7 @@ class Set:
         if unsaid := ALWAYS_SAID - set(self.metadata):
             raise self._damaged(f"metadata.json lacks {', '.join(sorted(unsaid))}")
         self.fields: tuple[str, ...] = tuple(self.metadata["fields"])
+        self._columns = ["id", "group", "media", "media_sha256", *columns(self.fields)]
         self._forget()
 
     def __len__(self) -> int:
@@ -54,18 +57,11 @@ class Set:
 
     def __getitem__(self, index: int) -> Record:
         try:
-            raw = self.source()[range(len(self))[index]]
-        except RuntimeError as error:  # of ArrayRecord: a checksum that does not fit
+            raw = self.source().data_source[range(len(self))[index]]
+            held = tf_example_pb2.Example.FromString(raw).features.feature
+        except (RuntimeError, DecodeError) as error:  # of ArrayRecord: a checksum that does not fit
             raise self._damaged(error) from error
-        record: Record = {}
-        for name, value in raw.items():
-            if name in TEXT_LISTS:
-                record[name] = [text.decode() for text in value]
-            elif name in TEXTS:
-                record[name] = value.decode()
-            else:
-                record[name] = value if name == "media" else int(value)
-        return record
+        return {name: _value(name, held[name]) for name in self._columns}
 
     def __repr__(self) -> str:
         return f"Set({self.name}, {len(self)} rows)"
@@ -119,3 +115,12 @@ class Set:
     def _damaged(self, error: Exception | str) -> NegjaxError:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         return NegjaxError(f"set {self.name} in {self.path} is damaged ({reason}): build it again")
+
+
+def _value(name: str, column: Any) -> Any:
+    """What TFDS would decode; by hand, for it takes three times as long."""
+    if name in TEXT_LISTS:
+        return [text.decode() for text in column.bytes_list.value]
+    if name in TEXTS:
+        return column.bytes_list.value[0].decode()
+    return column.bytes_list.value[0] if name == "media" else column.int64_list.value[0]

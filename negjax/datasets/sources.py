@@ -5,24 +5,25 @@ from pathlib import PurePath
 
 from etils import epath
 
+from negjax.datasets.csv_files import CsvFile
 from negjax.datasets.media_root import MediaRoot
 from negjax.datasets.pairs import read_pairs
 from negjax.datasets.rows import Place, Source
-from negjax.datasets.tables import CREPE_FOLDERS, FIELDS, read_columns, read_rows
+from negjax.datasets.tables import CREPE_FOLDERS, FIELDS, read_rows
 from negjax.errors import NegjaxError
 
-KINDS = ("captions", "negcap", "questions", "pairs")
+KINDS = ("captions", "questions", "pairs")
 
 
 def csv_source(kind: str, csv: epath.PathLike, media_root: epath.PathLike) -> Source:
-    """A CSV file of kind "captions", "negcap", "questions" or "pairs" (see `tables`), CREPE's among the pairs.
+    """A CSV file of kind "captions", "questions" or "pairs" (see `tables`), CREPE's among the pairs.
 
     Raises NegjaxError when there is no such kind, file or folder.
     """
     if kind not in KINDS:
         raise NegjaxError(f"--kind {kind}: of a CSV file there are {', '.join(KINDS)}")
     root = MediaRoot(media_root)
-    table = "crepe" if kind == "pairs" and "hard_negs" in read_columns(csv) else kind
+    table = "crepe" if kind == "pairs" and "hard_negs" in CsvFile(csv).columns else kind
     first, second = CREPE_FOLDERS
 
     def find(file: str) -> Place | None:
@@ -33,11 +34,11 @@ def csv_source(kind: str, csv: epath.PathLike, media_root: epath.PathLike) -> So
         kind=kind,
         name=str(csv),
         file=PurePath(csv).name,
-        sha256=_sha256(csv),
+        sha256=sha256_of(csv),
         media_root=str(media_root),
         fields=FIELDS[table],
-        task_kind={"captions": "retrieval", "negcap": "train", "pairs": "pairs"}.get(kind, ""),
-        negated=True if kind == "negcap" else None,
+        task_kind={"captions": "retrieval", "pairs": "pairs"}.get(kind, ""),
+        negated=None,
         read=lambda: read_rows(csv, table),
         find=find,
         metadata={"crops": True} if table == "crepe" else {},
@@ -52,7 +53,7 @@ def json_source(json: epath.PathLike, media_root: epath.PathLike) -> Source:
         kind="pairs",
         name=str(json),
         file=PurePath(json).name,
-        sha256=_sha256(json),
+        sha256=sha256_of(json),
         media_root=str(media_root),
         fields=fields,
         task_kind="pairs",
@@ -63,7 +64,7 @@ def json_source(json: epath.PathLike, media_root: epath.PathLike) -> Source:
     )
 
 
-def _sha256(path: epath.PathLike) -> str:
+def sha256_of(path: epath.PathLike) -> str:
     try:
         with epath.Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

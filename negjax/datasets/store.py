@@ -14,7 +14,7 @@ from etils import epath
 
 from negjax.datasets.reading import VERSION, Set
 from negjax.datasets.records import COLUMNS
-from negjax.datasets.writing import Builder
+from negjax.datasets.writing import Form, finish, shard_path, write_shard
 from negjax.errors import NegjaxError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -70,7 +70,8 @@ def write_set(
     said = {"altered": "", "media_type": "image", "tokenizer": "clip", **metadata, "fields": list(fields)}
     try:
         workplace.mkdir(parents=True)
-        Builder(workplace, name, examples(), fields, said, on_row).write()
+        form = Form(name, tuple(fields), said)
+        finish(workplace, form, [write_shard(shard_path(workplace, name, 0, 1), form, examples(), on_row)])
         if folder.exists():
             folder.rename(workplace / "replaced")
         (workplace / name).rename(folder)

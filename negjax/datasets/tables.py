@@ -11,14 +11,15 @@ filepath or in image_path.
 """
 
 import ast
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
 
 from etils import epath
 
 from negjax.datasets.crops import check_box
+from negjax.datasets.csv_files import CsvFile, Start
 from negjax.datasets.records import Record, check_answer, check_texts
 from negjax.datasets.rows import Row, right_first
 from negjax.errors import NegjaxError
@@ -42,53 +43,37 @@ OBJECTS = ("positive_objects", "negative_objects")
 CREPE_FOLDERS = ("VG_100K", "VG_100K_2")  # Visual Genome's images come in two parts; a row does not say in which
 
 
-def read_columns(path: epath.PathLike) -> list[str]:
-    """The names of a CSV file's columns."""
-    with _open(path) as text:
-        try:
-            return next(csv.reader(text, strict=True), [])
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise NegjaxError(f"{path}: its first line is not one of a CSV file ({error})") from error
-
-
-def read_rows(path: epath.PathLike, kind: str) -> Iterator[Row]:
+def read_rows(
+    path: epath.PathLike,
+    kind: str,
+    start: Start | None = None,
+    rows: int | None = None,
+    on_bad: Callable[[int, str], object] | None = None,
+) -> Iterator[Row]:
     """The rows of a file of this kind (a key of NEEDED); a record's `id` is its row, counted from 0.
 
-    Raises NegjaxError that names the file, the row (its id, and its line as an editor counts) and the column.
+    start, rows: only so many, from there on. on_bad: is told of rows that cannot be understood, and why, which are then
+    left out. Raises NegjaxError that names the file, the row (its id, and its line as an editor counts) and the column.
     """
-    try:
-        with _open(path) as text:
-            yield from _read(text, path, kind)
-    except UnicodeDecodeError as error:
-        raise NegjaxError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8") from error
+    file = CsvFile(path)
+    check_columns(file, kind)
+    for place, cells in islice(file.rows(start), rows):
+        try:
+            if len(cells) != len(file.columns):
+                raise ValueError(f"{len(cells)} cells where the header has {len(file.columns)} columns")
+            parsed = row_of(dict(zip(file.columns, cells)), place.row, kind)
+        except ValueError as error:
+            reason = f"{path} row {place.row} (line {place.line}): {error}"
+            if on_bad is None:
+                raise NegjaxError(reason) from error
+            on_bad(place.row, reason)
+            continue
+        yield parsed
 
 
-def _open(path: epath.PathLike) -> io.TextIOWrapper:
-    try:
-        return io.TextIOWrapper(epath.Path(path).open("rb"), encoding="utf-8-sig", newline="")
-    except OSError as error:
-        raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _read(text: io.TextIOWrapper, path: epath.PathLike, kind: str) -> Iterator[Row]:
-    reader, row = csv.reader(text, strict=True), -1
-    try:
-        columns: list[str] = next(reader, [])
-        _check_columns(columns, path, kind)
-        for row, cells in enumerate(filter(None, reader)):
-            line = reader.line_num - sum(cell.count("\n") for cell in cells)
-            try:
-                if len(cells) != len(columns):
-                    raise ValueError(f"{len(cells)} cells where the header has {len(columns)} columns")
-                parsed = _row(dict(zip(columns, cells)), row, kind)
-            except ValueError as error:
-                raise NegjaxError(f"{path} row {row} (line {line}): {error}") from error
-            yield parsed
-    except csv.Error as error:
-        raise NegjaxError(f"{path} row {row + 1} (line {reader.line_num}): {error}") from error
-
-
-def _check_columns(columns: Sequence[str], path: epath.PathLike, kind: str) -> None:
+def check_columns(file: CsvFile, kind: str) -> None:
+    """Raises NegjaxError when the file lacks a column that its kind needs, or has one twice."""
+    path, columns = file.path, file.columns
     if repeated := [name for name in columns if name and columns.count(name) > 1]:
         raise NegjaxError(f"{path} has the column {repeated[0]!r} twice")
     absent = _absent(columns, kind)
@@ -114,7 +99,11 @@ def _absent(columns: Sequence[str], kind: str) -> list[str]:
     return path + [name for name in NEEDED[kind] if name not in columns]
 
 
-def _row(cells: dict[str, str], row: int, kind: str) -> Row:
+def row_of(cells: Mapping[str, Any], row: int, kind: str) -> Row:
+    """The row that these cells by column make; a list may be given as one, or as its Python literal.
+
+    Raises ValueError that names the column.
+    """
     if kind == "crepe":
         return _crepe(cells, row)
     file = next(cells[name] for name in PATHS if name in cells).strip()
@@ -134,10 +123,11 @@ def _row(cells: dict[str, str], row: int, kind: str) -> Row:
     return Row(row, file, record)
 
 
-def _question(cells: dict[str, str]) -> Record:
+def _question(cells: Mapping[str, Any]) -> Record:
     options: list[str] = []
     while (name := f"caption_{len(options)}") in cells:
         options.append(cells[name])
+    check_texts(options, "caption_0, ...")
     try:
         answer = _whole(cells["correct_answer"])
         check_answer(answer, options)
@@ -162,7 +152,7 @@ def _number(cell: str) -> float:
         raise ValueError(f"{cell!r} is not a number") from error
 
 
-def _crepe(cells: dict[str, str], row: int) -> Row:
+def _crepe(cells: Mapping[str, Any], row: int) -> Row:
     image = cells["image_id"].strip()
     if not image:
         raise ValueError("column image_id is empty")
@@ -175,14 +165,14 @@ def _crepe(cells: dict[str, str], row: int) -> Row:
     return Row(row, f"{CREPE_FOLDERS[0]}/{image}.jpg", {"id": row, "group": row} | right_first(options), box)
 
 
-def _texts(cells: dict[str, str], name: str) -> list[str]:
+def _texts(cells: Mapping[str, Any], name: str) -> list[str]:
     texts = _list(cells, name)
     if not texts:
         raise ValueError(f"column {name} is an empty list")
     return texts
 
 
-def _objects(cells: dict[str, str], name: str) -> list[str]:
+def _objects(cells: Mapping[str, Any], name: str) -> list[str]:
     """The published files say [''] for none, and may lack the column."""
     if not cells.get(name, ""):
         return []
@@ -190,10 +180,10 @@ def _objects(cells: dict[str, str], name: str) -> list[str]:
     return [] if objects == [""] else objects
 
 
-def _list(cells: dict[str, str], name: str) -> list[str]:
+def _list(cells: Mapping[str, Any], name: str) -> list[str]:
     try:
-        value = ast.literal_eval(cells[name])
+        value = ast.literal_eval(cells[name]) if isinstance(cells[name], str) else cells[name]
         check_texts(value, name)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError(f"column {name} is not a Python list of texts: {cells[name][:60]!r}") from error
+        raise ValueError(f"column {name} is not a Python list of texts: {str(cells[name])[:60]!r}") from error
     return list(value)

@@ -140,16 +140,6 @@ def test_questions(tmp_path, media, options, task_kind, negated):
     assert [row["option_kinds"] for row in data.rows()] == [[], []]
 
 
-def test_negcap(tmp_path, media):
-    path = tmp_path / "negcap.csv"
-    path.write_text("""filepath,caption,negative_captions\nval/a.jpg,x,"['no y', 'no z']"\n""")
-    build(path, media, "negcap")
-    data = open_set(tmp_path / "sets", "built")
-    assert data.fields == ("captions", "negated_captions")
-    assert data.metadata["task_kind"] == "train"
-    assert (data[0]["captions"], data[0]["negated_captions"]) == (["x"], ["no y", "no z"])
-
-
 @pytest.mark.parametrize(("name", "negated"), [("affirmation", False), ("negation", True)])
 def test_chexpert_as_published(test_data, tmp_path, media, name, negated):
     """The X-rays are not here: one image stands for one of them."""
@@ -213,7 +203,7 @@ def test_equal_images_are_kept_row_by_row_and_known_to_be_equal(tmp_path, media)
 
 def test_bad_arguments_come_before_the_work(tmp_path, media):
     path = table(tmp_path, ["a.jpg"])
-    with pytest.raises(NegjaxError, match="--kind folder: of a CSV file there are captions, negcap, questions, pairs"):
+    with pytest.raises(NegjaxError, match="--kind folder: of a CSV file there are captions, questions, pairs"):
         build(path, media, "folder")
     with pytest.raises(NegjaxError, match="--media-root"):
         build(path, tmp_path / "absent")

@@ -18,10 +18,15 @@ def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, s
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--kind", "captions", "--json", "x"], "--kind captions takes --csv, not --json"),
-        (["--kind", "questions"], "--kind questions takes --csv"),
-        (["--kind", "questions", "--csv", "x", "--json", "y"], "--kind questions takes --csv, not --csv and --json"),
-        (["--kind", "pairs", "--folder", "x"], "--kind pairs takes --csv or --json, not --folder"),
+        (["--kind", "captions", "--json", "x"], "--kind captions takes --csv or --webdataset, not --json"),
+        (["--kind", "questions"], "--kind questions takes --csv or --webdataset"),
+        (["--kind", "questions", "--csv", "x", "--json", "y"], "takes --csv or --webdataset, not --csv and --json"),
+        (["--kind", "negcap", "--webdataset", "x", "--media-root", "a"], "--media-root goes with --csv or --json, not"),
+        (
+            ["--kind", "folder", "--folder", "x", "--train"],
+            "--train goes with --csv or --webdataset, not with --folder",
+        ),
+        (["--kind", "pairs", "--folder", "x"], "--kind pairs takes --csv or --json or --webdataset, not --folder"),
         (["--kind", "folder", "--csv", "x"], "--kind folder takes --folder or --tfds, not --csv"),
         (["--kind", "folder", "--folder", "x", "--tfds", "y"], "takes --folder or --tfds, not --folder and --tfds"),
         (["--kind", "pairs", "--json", "x"], "--json needs --media-root too"),

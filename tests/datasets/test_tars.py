@@ -1,0 +1,97 @@
+"""WebDataset shards, written by tarfile and read without unpacking."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from negjax.datasets.media_root import MediaRoot
+from negjax.datasets.tars import members, samples
+from negjax.errors import NegjaxError
+
+
+def write_tar(path: Path, files: dict[str, bytes], **more) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w", **more) as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+FILES = {
+    "000.jpg": b"first",
+    "000.txt": "a café".encode(),
+    "000.json": json.dumps({"caption": "other", "negative_captions": ["no dog"], "width": 3}).encode(),
+    "001.json": b"{}",  # no image: img2dataset could not get it
+    "folder/002.txt": b"text before its image",
+    "folder/002.PNG": b"third",
+    "folder/003.jpeg": b"",
+    "a.b.jpg": b"dots",
+}
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_members_and_samples(tmp_path, form):
+    long = "x" * 120 + "/004.jpg" if form != tarfile.USTAR_FORMAT else "004.jpg"
+    path = write_tar(tmp_path / "00000.tar", FILES | {long: b"long"}, format=form)
+    held = list(members(path))
+    assert {member.name: member.read_bytes() for member in held} == FILES | {long: b"long"}
+    found = list(samples(held))
+    assert [sample.image.name for sample in found] == ["000.jpg", "folder/002.PNG", "folder/003.jpeg", long]
+    assert found[0].cells() == {
+        "filepath": "000.jpg",
+        "caption": "a café",
+        "captions": ["a café"],
+        "negative_captions": ["no dog"],
+        "width": 3,
+    }
+    assert found[1].cells()["captions"] == ["text before its image"]
+    assert found[2].cells() == {"filepath": "folder/003.jpeg"}
+    assert str(found[0].image) == f"{path}/000.jpg"
+
+
+@pytest.mark.parametrize("data", [b"{", b"[1]", b'{"caption": 3}', b"\xff"])
+def test_a_sample_that_cannot_be_read(tmp_path, data):
+    path = write_tar(tmp_path / "a.tar", {"0.jpg": b"x", "0.json": data})
+    (sample,) = samples(members(path))
+    with pytest.raises(ValueError, match="its"):
+        sample.cells()
+
+
+def test_broken_tars_are_one_line(tmp_path):
+    path = write_tar(tmp_path / "a.tar", {f"{i}.jpg": b"x" * 3000 for i in range(4)})
+    whole = path.read_bytes()
+    for length in (700, 2000, 3584 + 600, 3584 * 3, 3584 * 3 + 100):
+        path.write_bytes(whole[:length])
+        with pytest.raises(NegjaxError, match=r"a\.tar is not a whole tar file \(.*\): get it again"):
+            list(members(path))
+    path.write_bytes(b"no tar at all" * 100)
+    with pytest.raises(NegjaxError, match="is not a whole tar file"):
+        list(members(path))
+    with pytest.raises(NegjaxError, match="is not a whole tar file"):
+        list(members(tmp_path / "absent.tar"))
+
+
+def test_a_folder_may_be_a_tar_file_of_its_name(tmp_path):
+    write_tar(tmp_path / "media" / "00000.tar", {"000000012.jpg": b"packed", "x/1.jpg": b"deep"})
+    write_tar(tmp_path / "media" / "part" / "00001.tar", {"000010001.jpg": b"other"})
+    root = MediaRoot(tmp_path / "media")
+    for path, expected in {
+        "/mnt/cc12m/00000/000000012.jpg": b"packed",
+        "00000\\000000012.jpg": b"packed",
+        "/mnt/part/00001/000010001.jpg": b"other",
+        "00000/1.jpg": b"deep",
+    }.items():
+        place = root.find(path)
+        assert place is not None
+        assert place.read_bytes() == expected
+    assert root.find("00001/000010001.jpg") is root.find("00000/absent.jpg") is root.find("000000012.jpg") is None
+    (tmp_path / "media" / "00000").mkdir()
+    (tmp_path / "media" / "00000" / "000000012.jpg").write_bytes(b"unpacked")
+    place = MediaRoot(tmp_path / "media").find("00000/000000012.jpg")
+    assert place is not None
+    assert place.read_bytes() == b"unpacked"

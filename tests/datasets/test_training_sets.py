@@ -1,0 +1,311 @@
+"""Training sets made in shards: the same whatever the shards and processes, and after any stop."""
+
+import csv
+import hashlib
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+from test_tars import write_tar
+
+from negjax.datasets.parts import csv_parts, tar_parts, with_questions
+from negjax.datasets.store import list_sets, open_set
+from negjax.datasets.training_sets import build_training_set
+from negjax.errors import NegjaxError
+from negjax.media.images import Preprocess, decode, to_pixels
+
+ROWS = 23
+
+
+def jpeg(number: int, size: tuple[int, int] = (40, 30)) -> bytes:
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(number).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    Image.fromarray(noise).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def files(tmp_path) -> Path:
+    """ROWS pictures packed in tar files as img2dataset does, negcap.csv on them, and negmcq.csv in another order."""
+    for first in range(0, ROWS, 10):
+        packed = {f"{row:09d}.jpg": jpeg(row) for row in range(first, min(first + 10, ROWS))}
+        write_tar(tmp_path / "media" / f"{first // 10:05d}.tar", packed)
+    with (tmp_path / "negcap.csv").open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["caption", "filepath", "negative_captions"])
+        writer.writerows([f"a\n{i}", path(i), [f"a {i}, no b", "not a single c"]] for i in range(ROWS))
+    with (tmp_path / "negmcq.csv").open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(
+            [*(f"caption_{i}" for i in range(4)), "correct_answer", "correct_answer_template", "image_path"]
+        )
+        for i in reversed(range(ROWS)):
+            writer.writerow([f"a {i}", "b", "no a", "c", i % 4, "positive", f"elsewhere/{i // 10:05d}/{i:09d}.jpg"])
+    return tmp_path
+
+
+def path(row: int) -> str:
+    return f"/mnt/cc12m/{row // 10:05d}/{row:09d}.jpg"
+
+
+def build(files: Path, rows: int = 5, name: str = "built", **more):
+    source = with_questions(csv_parts("negcap", files / "negcap.csv", files / "media", rows), files / "negmcq.csv")
+    return build_training_set(source, name, files / "sets", progress=False, **more)
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {
+        str(each.relative_to(folder)): hashlib.sha256(each.read_bytes()).hexdigest()
+        for each in sorted(folder.rglob("*"))
+        if each.is_file()
+    }
+
+
+def test_captions_and_question_of_each_image_in_one_record(files):
+    built = build(files)
+    assert (built.rows, built.written, built.missing, built.broken, built.invalid) == (ROWS, ROWS, 0, 0, 0)
+    assert built.notes == ("100% of its rows hold a negation word (--negated tells otherwise)",)
+    data = open_set(files / "sets", "built")
+    assert data.fields == ("captions", "negated_captions", "question")
+    assert (data.metadata["task_kind"], data.metadata["negated"], data.metadata["altered"]) == ("train", True, "")
+    rows = list(data.rows())
+    assert [row["id"] for row in rows] == list(range(ROWS))
+    assert [row["media"] for row in rows] == [jpeg(i) for i in range(ROWS)]
+    assert [row["media_sha256"] for row in rows] == [hashlib.sha256(jpeg(i)).hexdigest() for i in range(ROWS)]
+    assert [row["captions"] for row in rows] == [[f"a\n{i}"] for i in range(ROWS)]
+    assert [row["negated_captions"] for row in rows] == [[f"a {i}, no b", "not a single c"] for i in range(ROWS)]
+    assert [row["options"] for row in rows] == [[f"a {i}", "b", "no a", "c"] for i in range(ROWS)]
+    assert [(row["answer"], row["kind"]) for row in rows] == [(i % 4, "positive") for i in range(ROWS)]
+    assert len(data.lengths("options")) == ROWS
+    assert len(list((files / "sets" / "built" / "1.0.0").glob("*.array_record*"))) == 5
+    plain = tfds.builder_from_directory(files / "sets" / "built" / "1.0.0").as_data_source(split="all")
+    assert [plain[i]["id"] for i in range(ROWS)] == list(range(ROWS))
+    assert [each.name for each in list_sets(files / "sets")] == ["built"]
+    assert {each.name for each in (files / "sets").iterdir()} == {"built"}
+
+
+def test_shards_and_processes_change_nothing(files):
+    build(files, 5, "built")
+    several = content(files / "sets" / "built")
+    fingerprint = open_set(files / "sets", "built").fingerprint
+    build(files, 5, "built", processes=2, overwrite=True)
+    assert content(files / "sets" / "built") == several
+    build(files, 100, "one")
+    one = open_set(files / "sets", "one")
+    assert list(one.rows()) == list(open_set(files / "sets", "built").rows())
+    assert one.fingerprint == fingerprint
+    assert one.lengths("captions").tolist() == open_set(files / "sets", "built").lengths("captions").tolist()
+
+
+def test_a_stopped_build_goes_on_with_the_same_command(files):
+    """Killed while it works, in both processes; the finished set is that of a build without a stop."""
+    build(files, 1, "built")
+    expected = content(files / "sets" / "built")
+    words = ["data", "build", "--kind", "negcap", "--csv", files / "negcap.csv", "--media-root", files / "media"]
+    words += ["--questions", files / "negmcq.csv", "--name", "built", "--data-dir", files / "again"]
+    words += ["--shard-rows", 1, "--processes", 2]
+    command = [sys.executable, "-m", "negjax.cli", *map(str, words)]
+    workplace = files / "again" / "built.building"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    end = time.monotonic() + 120
+    while len(list(workplace.glob("shard-*.json"))) < 4:
+        assert time.monotonic() < end
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    made = {each.name: each.stat().st_mtime_ns for each in workplace.glob("shard-*.json")}
+    assert len(made) < ROWS
+    assert not (files / "again" / "built").exists()
+    (workplace / "half-00022-1").write_bytes(b"what a killed process leaves")
+    next(iter(workplace.glob("shard-*.json"))).unlink()  # as when it was killed between a shard and what is said of it
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.startswith(f"built: {ROWS} rows in "), done.stderr
+    assert content(files / "again" / "built") == expected
+    assert not workplace.exists()
+
+
+def test_shards_that_are_made_are_not_made_again(files):
+    (files / "media" / "00001.tar").rename(files / "away.tar")
+    with pytest.raises(NegjaxError, match="10 of 23 rows cannot be used, for their files are not below"):
+        build(files)
+    workplace = files / "sets" / "built.building"
+    before = {each.name: each.stat().st_mtime_ns for each in workplace.rglob("*array_record*")}
+    assert len(before) == 5
+    built = build(files, skip_missing=True, overwrite=False)
+    assert (built.written, built.missing) == (13, 10)
+    assert built.notes[1].startswith(
+        f"left out 10 of 23 rows: their files are not below {files / 'media'} (the first is"
+    )
+    after = {each.name: each.stat().st_mtime_ns for each in (files / "sets").rglob("*array_record*")}
+    assert after == before
+    data = open_set(files / "sets", "built")
+    assert [row["id"] for row in data.rows()] == [*range(10), *range(20, 23)]
+    skipped = data.metadata["skipped"]["missing"]
+    assert (skipped["count"], skipped["first"][0]) == (10, {"row": 10, "why": path(10)})
+
+
+def test_another_build_in_the_same_place(files):
+    (files / "media" / "00001.tar").rename(files / "away.tar")
+    with pytest.raises(NegjaxError):
+        build(files)
+    for other in ({"rows": 4}, {"short_side": 20}):
+        with pytest.raises(NegjaxError, match=r"built\.building was begun from other files or with other settings"):
+            build(files, **other)
+    shard = next((files / "sets" / "built.building").rglob("*00003-of*"))
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-1])
+    with pytest.raises(NegjaxError, match=r"is not as it was written: delete .*shard-00003.json"):
+        build(files, skip_missing=True)
+    shard.unlink()
+    assert build(files, skip_missing=True).written == 13
+
+
+def test_a_build_under_way_is_not_disturbed(files):
+    import fcntl
+
+    workplace = files / "sets" / "built.building"
+    workplace.mkdir(parents=True)
+    with (workplace / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(NegjaxError, match="another build of this set is running"):
+            build(files)
+    assert build(files).written == ROWS
+
+
+def test_rows_that_cannot_be_used_are_counted_by_reason(files):
+    text = (files / "negcap.csv").read_text().replace("['a 3, no b', 'not a single c']", "[]")
+    (files / "negcap.csv").write_text(text + f"""short,row\n,{path(2)},"['no b']"\ncut,cut.jpg,"['no b']"\n""")
+    (files / "media" / "cut.jpg").write_bytes(jpeg(1)[:500])
+    asked = (files / "negmcq.csv").read_text().splitlines()
+    asked[1] = asked[1].replace(",2,positive", ",9,positive")  # the question of the last row, whose answer is no option
+    (files / "negmcq.csv").write_text("\n".join([*asked, "a,b,c,d,0,positive,cut.jpg"]) + "\n")
+    with pytest.raises(
+        NegjaxError, match=r"1 of 26 rows cannot be used, for their images cannot be decoded; .*cut\.jpg"
+    ):
+        build(files)
+    built = build(files, skip_missing=True)
+    assert (built.rows, built.written, built.broken, built.invalid) == (26, 22, 1, 2)
+    data = open_set(files / "sets", "built")
+    assert [row["id"] for row in data.rows()] == [*range(3), *range(4, 22), 24]
+    why = {entry["row"]: entry["why"] for entry in data.metadata["skipped"]["invalid"]["first"]}
+    assert why.keys() == {3, 23}
+    assert "row 3 (line 8): column negative_captions is an empty list" in why[3]
+    unasked = data.metadata["skipped"]["unasked"]
+    assert (built.unasked, unasked["count"], unasked["first"][0]["row"]) == (1, 1, 22)
+    assert unasked["first"][0]["why"].endswith("negmcq.csv has no question for it")
+    assert "row 23 (line 48): 2 cells where the header has 3 columns" in why[23]
+    assert built.notes[-1] == "empty texts: 1, kept"
+
+
+def test_paths_that_end_most_alike_belong_together(files):
+    """Two images of one name: each gets the question of its folder."""
+    for folder in ("x", "y"):
+        (files / "media" / folder).mkdir()
+        (files / "media" / folder / "1.jpg").write_bytes(jpeg(ord(folder)))
+    (files / "negcap.csv").write_text(
+        """filepath,caption,negative_captions\n""" + "".join(f"""a/{f}/1.jpg,{f},"['no']"\n""" for f in "xy")
+    )
+    (files / "negmcq.csv").write_text(
+        "image_path,correct_answer,caption_0,caption_1\nb/y/1.jpg,0,of y,z\nb/x/1.jpg,1,z,of x\nx/1.jpg,0,later,z\n"
+    )
+    build(files)
+    rows = list(open_set(files / "sets", "built").rows())
+    assert [row["options"][row["answer"]] for row in rows] == ["of x", "of y"]
+
+
+def test_webdataset(tmp_path):
+    """Captions in .txt or .json, NegCap and questions in .json; rows are numbered through all files."""
+    said = {
+        "negative_captions": ["no dog"],
+        "caption_0": "a",
+        "caption_1": "b",
+        "correct_answer": 1,
+        "status": "success",
+    }
+    for tar in range(3):
+        packed: dict[str, bytes] = {}
+        for i in range(tar, 2 * tar + 1):  # 1, 2 and 3 of them
+            packed |= {f"{i}.jpg": jpeg(i), f"{i}.json": json.dumps({"caption": f"{tar} {i}", **said}).encode()}
+        write_tar(tmp_path / f"{tar:05d}.tar", packed)
+    for kind, fields in (("captions", ("captions",)), ("negcap", ("captions", "negated_captions"))):
+        source = tar_parts(kind, f"{tmp_path}/*.tar", 1)
+        assert [part.rows for part in source.parts] == [1, 2, 3]
+        build_training_set(source, kind, tmp_path / "sets", progress=False)
+        data = open_set(tmp_path / "sets", kind)
+        assert data.fields == fields
+        assert [row["id"] for row in data.rows()] == list(range(6))
+        assert [row["captions"][0] for row in data.rows()] == ["0 0", "1 1", "1 2", "2 2", "2 3", "2 4"]
+        assert data[3]["media"] == jpeg(2)
+    assert data[0]["negated_captions"] == ["no dog"]
+    build_training_set(tar_parts("questions", f"{tmp_path}/*.tar"), "questions", tmp_path / "sets", progress=False)
+    data = open_set(tmp_path / "sets", "questions")
+    assert (data[5]["options"], data[5]["answer"]) == (["a", "b"], 1)
+    with pytest.raises(NegjaxError, match=r"--webdataset .*absent\*: there are no such files"):
+        tar_parts("captions", f"{tmp_path}/absent*")
+    write_tar(
+        tmp_path / "bad" / "0.tar", {"0.jpg": jpeg(0), "1.jpg": jpeg(1), "1.txt": b"x", "2.jpg": b"", "2.txt": b"y"}
+    )
+    built = build_training_set(
+        tar_parts("captions", f"{tmp_path}/bad/*.tar"), "bad", tmp_path / "sets", skip_missing=True, progress=False
+    )
+    assert (built.written, built.invalid, built.broken) == (1, 1, 1)
+
+
+def test_images_are_made_small_and_the_set_says_so(test_data, tmp_path):
+    photographs = sorted((test_data / "coco_val2017").glob("*.jpg"))[:6]
+    media = tmp_path / "media"
+    media.mkdir()
+    for photograph in photographs:
+        (media / photograph.name).write_bytes(photograph.read_bytes())
+    Image.new("RGB", (300, 200), "red").save(media / "small.png")
+    names = [photograph.name for photograph in photographs] + ["small.png"]
+    (tmp_path / "captions.csv").write_text("filepath,captions\n" + "".join(f"{name},['x']\n" for name in names))
+    source = csv_parts("captions", tmp_path / "captions.csv", media)
+    build_training_set(source, "small", tmp_path / "sets", short_side=224, progress=False)
+    data = open_set(tmp_path / "sets", "small")
+    assert data.metadata["altered"] == "short side at most 224, JPEG quality 95"
+    assert data[6]["media"] == (media / "small.png").read_bytes()
+    for row, photograph in zip(data.rows(range(6)), photographs):
+        small, large = decode(row["media"], "small"), decode(photograph.read_bytes(), "large")
+        assert min(small.size) == 224
+        assert max(small.size) == int(224 * max(large.size) / min(large.size))
+        pixels = [to_pixels(image, Preprocess()).astype(int) for image in (small, large)]
+        assert np.abs(pixels[0] - pixels[1]).mean() < 5  # what JPEG changes
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["--kind", "captions", "--csv", "negcap.csv", "--short-side", "9"],
+            "--short-side: for sets for training alone",
+        ),
+        (["--kind", "negcap", "--csv", "negcap.csv", "--short-side", "0"], "--short-side 0: give 1 or more"),
+        (["--kind", "negcap", "--csv", "absent.csv"], "cannot read absent.csv"),
+        (["--kind", "negcap", "--csv", "empty.csv"], "empty.csv has no rows to make a set of"),
+        (["--kind", "captions", "--csv", "negcap.csv", "--train"], "it looks like --kind negcap"),
+        (["--kind", "negcap", "--csv", "negcap.csv", "--questions", "negcap.csv"], "it looks like --kind negcap"),
+        (
+            ["--kind", "questions", "--train", "--csv", "negmcq.csv", "--questions", "negmcq.csv"],
+            "--kind questions holds questions already",
+        ),
+    ],
+)
+def test_flags_that_make_no_sense(files, capsys, monkeypatch, words, expected):
+    from negjax.cli import main
+
+    monkeypatch.chdir(files)
+    Path("empty.csv").write_text("filepath,caption,negative_captions\n")
+    code = main(["data", "build", *words, "--media-root", "media", "--name", "a", "--data-dir", "sets"])
+    err = capsys.readouterr().err
+    assert (code, expected in err, err.count("\n")) == (2, True, 1), err
+    assert not (files / "sets").exists()

@@ -1,0 +1,159 @@
+"""How fast, and in how much memory, a training set of a million rows is built and read; nothing is downloaded.
+
+    python tools/bench_training_set.py build --rows 1000000 --folder /tmp/million
+    python tools/bench_training_set.py read --photos DIR --folder /tmp/photos
+
+build: draws tiny pictures as tar files, as img2dataset lays out CC12M, with a NegCap and a NegMCQ file, and makes a set
+of them in processes of their own. read: makes a pre-resized set of the photographs of a folder, repeated up to --rows,
+and takes batches of it from the training pipeline. Both print one JSON object.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+import resource
+import statistics
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from negjax.config import Source
+from negjax.datasets.parts import csv_parts, with_questions
+from negjax.datasets.store import open_set, write_set
+from negjax.datasets.training_sets import build_training_set
+from negjax.input.pipeline import Shard, batches
+from negjax.media.images import Preprocess, decode, shrunk
+from negjax.runtime.metrics import counter
+from negjax.tokenizer import Tokenizer
+
+IN_A_TAR = 10_000
+THINGS = ["dog", "cat", "bus", "kite", "bench", "bottle", "clock", "horse", "zebra", "boat", "train", "pizza"]
+
+
+def draw(folder: Path, rows: int, seed: int) -> None:
+    """Tar files of pictures of 32 x 24 pixels, negcap.csv and negmcq.csv; kept when they are there."""
+    if (folder / "done").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    pictures = [jpeg(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)) for _ in range(500)]
+    with (
+        (folder / "negcap.csv").open("w", newline="") as caps,
+        (folder / "negmcq.csv").open("w", newline="") as questions,
+        counter(rows, "drawing") as done,
+    ):
+        captions, asked = csv.writer(caps), csv.writer(questions)
+        captions.writerow(["filepath", "caption", "negative_captions"])
+        asked.writerow(["image_path", "correct_answer", *(f"caption_{i}" for i in range(4)), "correct_answer_template"])
+        for first in range(0, rows, IN_A_TAR):
+            name = f"{first // IN_A_TAR:05d}"
+            with tarfile.open(folder / f"{name}.tar", "w") as tar:
+                for row in range(first, min(first + IN_A_TAR, rows)):
+                    picture, key = pictures[row % len(pictures)], f"{row:09d}.jpg"
+                    info = tarfile.TarInfo(key)
+                    info.size = len(picture)
+                    tar.addfile(info, io.BytesIO(picture))
+                    has, lacks = (str(thing) for thing in rng.choice(THINGS, 2, replace=False))
+                    caption = f"picture {row} shows a {has} beside a road"
+                    negated = [f"{caption}, but no {lacks}", f"there is no {lacks} here, only a {has}", f"no {lacks}"]
+                    captions.writerow([f"/data/cc12m/{name}/{key}", caption, negated])
+                    options = [f"a {has}, but no {lacks}", f"a {lacks}, but no {has}", f"a {lacks}", f"no {has}"]
+                    asked.writerow([f"images/{name}/{key}", 0, *options, "hybrid"])
+            done(min(IN_A_TAR, rows - first))
+    (folder / "done").touch()
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+def build(args: argparse.Namespace) -> dict:
+    folder = Path(args.folder)
+    draw(folder, args.rows, args.seed)
+    begin = time.perf_counter()
+    source = with_questions(csv_parts("negcap", folder / "negcap.csv", folder), folder / "negmcq.csv")
+    planned = time.perf_counter() - begin
+    built = build_training_set(
+        source, "million", folder / "sets", short_side=224, processes=args.processes, overwrite=True
+    )
+    seconds = time.perf_counter() - begin
+    one = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    each = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    return {
+        "rows": built.written,
+        "seconds": round(seconds, 1),
+        "seconds_to_plan": round(planned, 1),
+        "rows_per_second": round(built.written / seconds),
+        "processes": args.processes,
+        "gib_of_first_process": round(one, 2),
+        "gib_of_largest_other": round(each, 2),
+        "gib_in_all_at_most": round(one + args.processes * each, 2),
+        "gb_on_disk": round(open_set(folder / "sets", "million").bytes / 1e9, 2),
+    }
+
+
+def read(args: argparse.Namespace) -> dict:
+    photos = sorted(path for path in Path(args.photos).rglob("*.jpg"))
+    small = [shrunk(decode(path.read_bytes(), str(path)), path.read_bytes(), 224) for path in photos]
+    rows = ({"media": small[i % len(small)], "captions": [f"photograph {i} of a street"]} for i in range(args.rows))
+    said = {"task_kind": "train", "negated": False, "altered": "short side at most 224"}
+    write_set(args.folder, "photos", lambda: rows, ["captions"], said, overwrite=True)
+    data = open_set(args.folder, "photos")
+    stream = batches(
+        data,
+        Source(dataset="photos", batch_size=args.batch_size, contrastive=1.0),
+        preprocess=Preprocess(),
+        tokenizer=Tokenizer(),
+        context_length=77,
+        trim=True,
+        seed=args.seed,
+        first_step=0,
+        shard=Shard(0, args.batch_size),
+        threads=args.threads,
+    )
+    next(stream)
+    rates, busy, taken = [], time.process_time(), 0
+    for _ in range(args.repeats):
+        begin = time.perf_counter()
+        count = sum(len(next(stream)["image"]) for _ in range(args.rows // args.batch_size))
+        rates.append(count / (time.perf_counter() - begin))
+        taken += count
+    return {
+        "photographs": len(photos),
+        "bytes_each": round(statistics.mean(map(len, small))),
+        "threads": args.threads,
+        "cpu_milliseconds_each": round(1e3 * (time.process_time() - busy) / taken, 2),
+        "images_per_second": [round(rate) for rate in rates],
+        "median": round(statistics.median(rates)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    for name, run, rows in (("build", build, 1_000_000), ("read", read, 8_000)):
+        each = commands.add_parser(name)
+        each.set_defaults(run=run)
+        each.add_argument("--folder", required=True)
+        each.add_argument("--rows", type=int, default=rows)
+        each.add_argument("--seed", type=int, default=0)
+        if name == "build":
+            each.add_argument("--processes", type=int, default=os.cpu_count())
+        else:
+            each.add_argument("--photos", required=True)
+            each.add_argument("--batch-size", type=int, default=256)
+            each.add_argument("--threads", type=int, default=os.cpu_count())
+            each.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    print(json.dumps(args.run(args)))
+
+
+if __name__ == "__main__":
+    main()
