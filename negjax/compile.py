@@ -21,16 +21,15 @@ from negjax.config import Experiment, Source
 from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig, for_sigmoid_loss, with_activation
 from negjax.models.clip import abstract_params
-from negjax.models.flops import image_flops, text_flops
 from negjax.models.layers import Compute
 from negjax.models.loaded import usual_preprocess
 from negjax.models.presets import preset
 from negjax.runtime.chips import chip_of
 from negjax.runtime.collectives import Collective, collectives
-from negjax.runtime.mesh import batch_sharding, batch_shards, local_rows, make_mesh
-from negjax.runtime.sharding import abstract_state
-from negjax.training.optimizer import make_optimizer, trainable
-from negjax.training.step import make_step, new_state
+from negjax.runtime.mesh import batch_sharding, local_rows, make_mesh
+from negjax.training.flops import step_flops
+from negjax.training.optimizer import trainable
+from negjax.training.program import make_program
 
 OPTIONS = 4  # of a question
 
@@ -76,7 +75,7 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
     chip = chip_of(topology)
     mesh = make_mesh(_devices(topology), fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
     for name, source in experiment.sources.items():
-        local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size")
+        local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size", parts=experiment.loss.micro_batches)
     config = _architecture(experiment)
     length = tokens or config.text.context_length
     if not 0 < length <= config.text.context_length:
@@ -84,11 +83,13 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
     if config.text.sees_padding:
         length = config.text.context_length
     begin = time.perf_counter()
-    compiled = _compile(experiment, config, mesh, length)
+    batches = {name: batch_shapes(source, config, mesh, length) for name, source in experiment.sources.items()}
+    compiled = _compile(experiment, config, mesh, batches)
     seconds = time.perf_counter() - begin
-    flops = model_flops(experiment, config, length) / mesh.size
+    learns = trainable(abstract_params(config), experiment.optim.freeze)
+    flops = step_flops(config, batches, experiment.sources, learns) / mesh.size
     sent = collectives(compiled.as_text())
-    remat = 4 / 3 if experiment.model.remat else 1  # the forward pass once more
+    remat = 4 / 3 if experiment.model.remat == "full" else 1  # the forward pass once more
     at_best = {
         "compute": remat * flops / chip.flops,
         "collectives": sum(each.bytes for each in sent) / chip.links,
@@ -108,22 +109,6 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
         step_seconds=step_seconds,
         mfu=flops / chip.flops / step_seconds,
     )
-
-
-def model_flops(experiment: Experiment, config: CLIPConfig, tokens: int) -> float:
-    """Operations of a step over all devices: forward and, for a tower of which anything learns, twice that backward."""
-    learns = trainable(abstract_params(config), experiment.optim.freeze)
-    image, text = (3 if any(jax.tree.leaves(learns[tower])) else 1 for tower in ("visual", "text"))
-    total = 0.0
-    for source in experiment.sources.values():
-        total += image * source.batch_size * image_flops(config)
-        total += text * source.batch_size * _captions(source) * text_flops(config, tokens)
-    return total
-
-
-def _captions(source: Source) -> int:
-    """Captions encoded for each image."""
-    return bool(source.contrastive or source.sigmoid) + OPTIONS * bool(source.mcq)
 
 
 def _devices(topology: str) -> list[jax.Device]:
@@ -162,42 +147,31 @@ def _architecture(experiment: Experiment) -> CLIPConfig:
     return for_sigmoid_loss(config) if sigmoid and config.logit_bias_init is None else config
 
 
-def _compile(experiment: Experiment, config: CLIPConfig, mesh: Mesh, tokens: int) -> Any:
+def _compile(experiment: Experiment, config: CLIPConfig, mesh: Mesh, batches: dict[str, Any]) -> Any:
     spec = experiment.model
-    params = abstract_params(config)
-    optimizer = make_optimizer(experiment.optim, experiment.steps, params)
-    state = abstract_state(mesh, jax.eval_shape(lambda params: new_state(params, optimizer, experiment.optim), params))
-    step = make_step(
-        experiment.sources,
-        config,
-        usual_preprocess(config),
-        Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan),
-        optimizer,
-        trainable(params, experiment.optim.freeze),
-        batch_shards(mesh),
-        optim=experiment.optim,
-        mesh=mesh if experiment.loss.sharded else None,
-        chunk=experiment.loss.chunk,
-        micro_batches=experiment.loss.micro_batches,
-    )
-    jitted = jax.jit(step, donate_argnums=0, out_shardings=(jax.tree.map(lambda leaf: leaf.sharding, state), None))
-    batches = {name: _batch(source, config, mesh, tokens) for name, source in experiment.sources.items()}
+    compute = Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan)
+    program = make_program(experiment, config, usual_preprocess(config), compute, abstract_params(config), mesh)
     try:
-        return jitted.lower(state, batches).compile()
+        return program.step.lower(program.state, batches, program.teacher).compile()
     except jax.errors.JaxRuntimeError as error:
         reason = " ".join(str(error).split())[:240]
         raise NegjaxError(f"the TPU's compiler refuses this step: {reason}") from error
 
 
-def _batch(source: Source, config: CLIPConfig, mesh: Mesh, tokens: int) -> dict[str, jax.ShapeDtypeStruct]:
+def batch_shapes(source: Source, config: CLIPConfig, mesh: Mesh, tokens: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """A batch of the source, as `negjax.input.pipeline` makes them, all of whose texts have so many tokens."""
     rows, size = source.batch_size, config.vision.image_size
 
     def array(shape: tuple[int, ...], kind: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, kind, sharding=batch_sharding(mesh))
 
     batch = {"image": array((rows, size, size, 3), np.uint8)}
-    if source.contrastive or source.sigmoid:
+    if source.recolors:
+        batch["augment"] = array((rows, 6), np.float32)
+    if source.uses_captions:
         batch["text"] = array((rows, tokens), np.int32)
+    if source.hard_negatives:
+        batch["negative_text"] = array((rows * source.hard_negatives, tokens), np.int32)
     if source.mcq:
         batch |= {"options": array((rows, OPTIONS, tokens), np.int32), "answer": array((rows,), np.int32)}
     return batch

@@ -1,26 +1,10 @@
-"""Experiments and suites of tasks as frozen dataclasses, made from an ml_collections config file.
+"""Experiments and suites of tasks as frozen dataclasses; `negjax.config_file` reads them from a file."""
 
-A config file is a Python file with `get_config(arg=None) -> ml_collections.ConfigDict`. Its keys are the fields below;
-an unknown key or a value of another type is an error that names the key.
-"""
-
-import ast
 import dataclasses
-import difflib
-import re
-import runpy
-import types
-import typing
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-from ml_collections import ConfigDict
+from typing import Any, Literal
 
 from negjax.errors import NegjaxError
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,7 +21,7 @@ class ModelSpec:
     init_from: str = ""
     activation: str = ""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    remat: bool = False
+    remat: Literal["none", "dots", "full"] = "none"
     scan: bool = False
 
 
@@ -45,23 +29,74 @@ class ModelSpec:
 class Source:
     """One stream of examples and the weights of the objectives that are computed on it.
 
+    The loss is the sum over sources and objectives of weight x mean over the source's batch. So data sets are mixed by
+    `batch_size` (how much is seen of each) and by the weights (how much it counts); a source has no weight of its own,
+    which would only multiply these.
+
     batch_size: examples of this source in a step, over all devices.
     contrastive, sigmoid: weight of the loss on an image and one caption of it, drawn anew each time.
-    mcq: weight of the loss on the image's question. The three weights of all sources add up to the loss.
-    crop_scale: smallest share of an image that a random crop keeps, as in RandomResizedCrop((crop_scale, 1)); 1 for the
-    preprocessing of evaluation.
-    flip: mirror each image left to right in half of its uses (not where captions speak of left, right, or writing).
+    distill: weight of what keeps the embeddings of image and caption where the start, `model.init_from`, had them; see
+    `negjax.objectives.distill`. For affirmative captions, against forgetting: negated ones have to move.
+    mcq: weight of the loss on the image's question.
     negated_fraction: how often the caption is one of `negated_captions` instead of `captions`.
+    hard_negatives: so many wrong options of the image's question, drawn anew each time without replacement, stand
+    beside all captions of the batch when an image looks for its own in the contrastive loss (NegCLIP, Yuksekgonul et
+    al. 2023). Where there are fewer the drawing starts again. They come from the question because `negated_captions`
+    are true of their image. In a set of questions alone, as `pairs` of a caption and a wrong one are, the right option
+    is the caption. Sets whose rows share their options are refused: what is wrong for one is right for its neighbour.
+    crop_scale: smallest share of an image that a random crop keeps, as in RandomResizedCrop((crop_scale, 1)); 1 for the
+    preprocessing of evaluation. crop_ratio: bounds of the crop's width over its height.
+    flip: mirror each image left to right in half of its uses (not where captions speak of left, right, or writing).
+    color_jitter, color_jitter_prob, gray_scale_prob: open_clip's and torchvision's: how far brightness, contrast,
+    saturation and hue may change, how often they do, and how often an image turns grey; see `negjax.media.augment`
+    (not where captions speak of colours).
     """
 
     dataset: str
     batch_size: int
     contrastive: float = 0.0
     sigmoid: float = 0.0
+    distill: float = 0.0
     mcq: float = 0.0
     negated_fraction: float = 0.0
+    hard_negatives: int = 0
     crop_scale: float = 1.0
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
     flip: bool = False
+    color_jitter: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    color_jitter_prob: float = 1.0
+    gray_scale_prob: float = 0.0
+
+    @property
+    def uses_captions(self) -> bool:
+        """Whether an objective needs a caption of each image."""
+        return bool(self.contrastive or self.sigmoid or self.distill)
+
+    @property
+    def recolors(self) -> bool:
+        """Whether colours are changed at random."""
+        return bool((any(self.color_jitter) and self.color_jitter_prob) or self.gray_scale_prob)
+
+    def problem(self) -> str | None:
+        """What is wrong with the settings, to be read after the source's name; None when all is well."""
+        if not (self.contrastive or self.sigmoid or self.distill or self.mcq):
+            return " has no objective: give contrastive, sigmoid, distill or mcq a weight"
+        if self.batch_size < 1:
+            return f".batch_size is {self.batch_size}: it must be positive"
+        for name in ("negated_fraction", "color_jitter_prob", "gray_scale_prob"):
+            if not 0 <= getattr(self, name) <= 1:
+                return f".{name} must lie between 0 and 1"
+        if self.hard_negatives < 0 or (self.hard_negatives and not self.contrastive):
+            return f".hard_negatives is {self.hard_negatives}: it must not be negative, and contrastive needs a weight"
+        if not 0 < self.crop_scale <= 1:
+            return ".crop_scale must lie above 0 and not above 1"
+        if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
+            return ".crop_ratio must be two positive numbers, the smaller first"
+        if self.crop_scale == 1 and self.crop_ratio != Source.crop_ratio:
+            return ".crop_ratio is given, but crop_scale is 1: nothing is cropped at random"
+        if min(self.color_jitter) < 0 or self.color_jitter[3] > 0.5:
+            return ".color_jitter must not be negative, and its last number, of the hue, not above 0.5"
+        return None
 
 
 # What each optimizer has of its own, with its usual values.
@@ -177,8 +212,24 @@ class LossSpec:
 
 
 @dataclass(frozen=True)
+class Logging:
+    """Where figures go besides WORKDIR/metrics.jsonl, which always has them.
+
+    tensorboard: to event files in WORKDIR/tensorboard. wandb: to this project of Weights & Biases, "PROJECT" or
+    "ENTITY/PROJECT"; empty for none.
+    """
+
+    tensorboard: bool = False
+    wandb: str = ""
+
+
+@dataclass(frozen=True)
 class Experiment:
-    """All that decides a training run. `seed` decides weights, order and draws."""
+    """All that decides a training run. `seed` decides weights, order and draws.
+
+    most_broken: so many rows of a source whose image cannot be decoded are replaced, by each process, before the run
+    stops.
+    """
 
     model: ModelSpec
     sources: dict[str, Source]
@@ -188,28 +239,27 @@ class Experiment:
     loss: LossSpec = field(default_factory=LossSpec)
     mesh: MeshSpec = field(default_factory=MeshSpec)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    logging: Logging = field(default_factory=Logging)
     seed: int = 0
     log_every: int = 20
     checkpoint_every: int = 1000
     keep: int = 3
+    most_broken: int = 100
 
     def __post_init__(self) -> None:
         if not self.sources:
             raise NegjaxError("config.sources is empty: name at least one source of examples")
         for name, source in self.sources.items():
-            if not (source.contrastive or source.sigmoid or source.mcq):
-                raise NegjaxError(f"config.sources.{name} has no objective: give contrastive, sigmoid or mcq a weight")
-            if source.batch_size < 1:
-                raise NegjaxError(f"config.sources.{name}.batch_size is {source.batch_size}: it must be positive")
-            if not 0 <= source.negated_fraction <= 1:
-                raise NegjaxError(f"config.sources.{name}.negated_fraction must lie between 0 and 1")
-            if not 0 < source.crop_scale <= 1:
-                raise NegjaxError(f"config.sources.{name}.crop_scale must lie above 0 and not above 1")
+            if problem := source.problem():
+                raise NegjaxError(f"config.sources.{name}{problem}")
+            if source.distill and not self.model.init_from:
+                raise NegjaxError(f"config.sources.{name}.distill needs weights to start from (config.model.init_from)")
         for key in ("steps", "log_every", "checkpoint_every", "keep"):
             if getattr(self, key) < 1:
                 raise NegjaxError(f"config.{key} is {getattr(self, key)}: it must be positive")
-        if self.seed < 0:
-            raise NegjaxError(f"config.seed is {self.seed}: it must not be negative")
+        for key in ("seed", "most_broken"):
+            if getattr(self, key) < 0:
+                raise NegjaxError(f"config.{key} is {getattr(self, key)}: it must not be negative")
         best = self.evaluation.best
         if best and best.partition("/")[0] not in self.evaluation.tasks:
             raise NegjaxError(f"config.evaluation.best is {best!r}: it must be TASK/metric of one of evaluation.tasks")
@@ -219,7 +269,7 @@ class Experiment:
             raise NegjaxError("config.model.activation is for init_from: of fresh weights the arch decides")
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-able form; `build(Experiment, ...)` is its inverse."""
+        """A JSON-able form; `config_file.build(Experiment, ...)` is its inverse."""
         return dataclasses.asdict(self)
 
 
@@ -256,110 +306,3 @@ class Suite:
     def __post_init__(self) -> None:
         if not self.tasks:
             raise NegjaxError("config.tasks is empty: name at least one task")
-
-
-def build(cls: type[T], values: Mapping[str, Any], where: str = "config") -> T:
-    """A dataclass made from nested mappings, every key and type checked. `where` names the place in errors."""
-    hints = typing.get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls))}
-    for key in values:
-        if key not in fields:
-            close = difflib.get_close_matches(key, fields, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(fields)}"
-            raise NegjaxError(f"{where}.{key} is not a setting: {hint}")
-    for name, f in fields.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if required and name not in values:
-            raise NegjaxError(f"{where}.{name} is missing")
-    return cls(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()})
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType:  # of a type and None, for what may be left out
-        return None if value is None else _value(args[0], value, where)
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise NegjaxError(f"{where} is {value!r}: it must be a group of settings")
-        return build(typing.cast(type, kind), value, where)
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise NegjaxError(f"{where} is {value!r}: it must be a group of named entries")
-        return {str(key): _value(args[1], item, f"{where}.{key}") for key, item in value.items()}
-    if origin is tuple:
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            raise NegjaxError(f"{where} is {value!r}: it must be a list")
-        kinds = args if args[-1] is not Ellipsis else args[:1] * len(value)
-        if len(kinds) != len(value):
-            raise NegjaxError(f"{where} is {value!r}: it must have {len(kinds)} entries")
-        return tuple(_value(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value)))
-    if origin is Literal:
-        if value not in args:
-            raise NegjaxError(f"{where} is {value!r}: it must be {' or '.join(map(str, args))}")
-        return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not kind:
-        raise NegjaxError(f"{where} is {value!r}: it must be of type {kind.__name__}")
-    return value
-
-
-def load_config(cls: type[T], file: str, overrides: Sequence[str] = ()) -> T:
-    """The `Experiment` or `Suite` that a config file describes.
-
-    file: "FILE.py" or "FILE.py:arg", the latter passing `arg` to get_config. overrides: "--config.a.b=value" each, for
-    any setting, whether the file gives it or not; lists are separated by commas.
-    """
-    name, _, arg = file.partition(":")
-    path = Path(name)
-    if not path.is_file():
-        raise NegjaxError(f"there is no config file {path}")
-    try:
-        config = runpy.run_path(name)["get_config"](*[arg] if arg else [])
-    except Exception as error:  # the file is a program, which may raise anything
-        reason = " ".join(str(error).split())
-        raise NegjaxError(f"{file}: the config file cannot be run ({type(error).__name__}: {reason})") from error
-    if not isinstance(config, ConfigDict):
-        raise NegjaxError(f"{path}: get_config() must return an ml_collections.ConfigDict")
-    values = config.to_dict()
-    for override in overrides:
-        _override(cls, values, override)
-    return build(cls, values)
-
-
-def _override(cls: Any, values: dict[str, Any], override: str) -> None:
-    """Puts the value of "--config.a.b=value" in its place; `build` checks that there is such a setting."""
-    found = re.fullmatch(r"--config\.([^=]+)=(.*)", override, re.DOTALL)
-    if not found:
-        raise NegjaxError(f"{override}: a setting is changed by --config.NAME=VALUE")
-    *groups, last = found[1].split(".")
-    kind = cls
-    for key in groups:
-        kind = _kind(kind, key)
-        if not isinstance(values.setdefault(key, {}), dict):
-            raise NegjaxError(f"{override}: {key} is not a group of settings")
-        values = values[key]
-    values[last] = _parse(_kind(kind, last), found[2])
-
-
-def _kind(kind: Any, key: str) -> Any:
-    """The type of a group's setting; str where there is no such setting."""
-    if typing.get_origin(kind) is dict:
-        return typing.get_args(kind)[1]
-    return typing.get_type_hints(kind).get(key, str) if dataclasses.is_dataclass(kind) else str
-
-
-def _parse(kind: Any, text: str) -> Any:
-    """A text as a value of the type; the text itself where it is none."""
-    if typing.get_origin(kind) is types.UnionType:
-        kind = typing.get_args(kind)[0]
-    if kind is bool:
-        return {"true": True, "false": False}.get(text.lower(), text)
-    try:
-        if kind in (int, float):
-            return kind(text)
-        if typing.get_origin(kind) is tuple:
-            return ast.literal_eval(text) if text[:1] in ("(", "[") else [part for part in text.split(",") if part]
-    except (ValueError, SyntaxError):
-        pass
-    return text

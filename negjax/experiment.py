@@ -20,6 +20,8 @@ from negjax.models.layers import Compute
 from negjax.models.loaded import LoadedModel, usual_preprocess
 from negjax.models.presets import preset
 from negjax.runtime.mesh import batch_shards, local_rows, make_mesh
+from negjax.runtime.profile import Window
+from negjax.runtime.sinks import check as check_sinks
 from negjax.tokenizer import VOCAB_SIZE, Tokenizer
 from negjax.training.loop import Evaluate, train
 from negjax.training.optimizer import make_optimizer
@@ -27,10 +29,13 @@ from negjax.training.workdir import check as check_workdir
 from negjax.weights.read import read_model
 
 
-def run_experiment(experiment: Experiment, workdir: Path) -> LoadedModel:
-    """Trains as the experiment says, evaluating its tasks on the way, and returns the last weights."""
+def run_experiment(experiment: Experiment, workdir: Path, window: Window | None = None) -> LoadedModel:
+    """Trains as the experiment says, evaluating its tasks on the way, and returns the last weights.
+
+    window: the steps to trace, if any.
+    """
     model = _checked_model(experiment, workdir)
-    return train(experiment, model, workdir, _evaluator(experiment, model))
+    return train(experiment, model, workdir, _evaluator(experiment, model), window)
 
 
 def describe(experiment: Experiment, workdir: Path) -> dict[str, Any]:
@@ -57,13 +62,15 @@ def describe(experiment: Experiment, workdir: Path) -> dict[str, Any]:
 def _checked_model(experiment: Experiment, workdir: Path) -> LoadedModel:
     """The model to start from, once everything is known to fit together, so that no workdir is claimed in vain."""
     check_workdir(workdir, experiment)
+    check_sinks(experiment.logging)
     for name in experiment.evaluation.tasks:
         check_task(open_set(experiment.data_dir, name))
     mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
     for name, source in experiment.sources.items():
         data = open_set(experiment.data_dir, source.dataset)
         check_source(data, source)
-        local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size", group_size(data))
+        where, parts = f"config.sources.{name}.batch_size", experiment.loss.micro_batches
+        local_rows(mesh, source.batch_size, where, group_size(data), parts)
     model = initial_model(experiment)
     make_optimizer(experiment.optim, experiment.steps, model.params)
     return model

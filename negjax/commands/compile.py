@@ -42,7 +42,8 @@ def add(commands: Any) -> None:
 def _compile(args: argparse.Namespace) -> int:
     os.environ |= COMPILER  # before JAX starts
     from negjax.compile import compile_experiment
-    from negjax.config import Experiment, load_config
+    from negjax.config import Experiment
+    from negjax.config_file import load_config
     from negjax.runtime.files import write_atomic
 
     compiled = compile_experiment(load_config(Experiment, args.config, args.overrides), args.topology, args.tokens)

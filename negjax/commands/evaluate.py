@@ -41,7 +41,8 @@ def add(commands: Any) -> None:
 
 def _eval(args: argparse.Namespace) -> int:
     join_processes(args)
-    from negjax.config import Suite, load_config
+    from negjax.config import Suite
+    from negjax.config_file import load_config
     from negjax.datasets.store import open_set
     from negjax.evaluation.evaluate import evaluate
     from negjax.evaluation.plan import Video

@@ -26,7 +26,8 @@ def add(of_data: Any) -> None:
 
 
 def _suite(args: argparse.Namespace) -> int:
-    from negjax.config import Suite, load_config
+    from negjax.config import Suite
+    from negjax.config_file import load_config
     from negjax.datasets.suite import make_suite
 
     suite = load_config(Suite, args.config)

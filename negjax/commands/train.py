@@ -12,6 +12,7 @@ TRAIN = """\
 examples:
   negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain --config.data_dir=runs/quickstart/data
   negjax train --config configs/scenes_negfull.py --workdir runs/negfull --config.optim.learning_rate=1e-3 --dry-run
+  negjax train --config configs/scenes_pretrain.py --workdir runs/seen --config.logging.tensorboard=true --profile 10:15
 
 --config.KEY=VALUE changes any setting of the config; negjax/config.py tells what they mean.
 Run the same command again to go on after a stop: SIGTERM saves and exits with status 143.
@@ -25,24 +26,28 @@ def add(commands: Any) -> None:
     each.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config()")
     each.add_argument("--workdir", required=True, type=epath.Path, metavar="DIR", help="of this run alone")
     each.add_argument("--dry-run", action="store_true", help="check everything, show what would run, write nothing")
+    each.add_argument("--profile", metavar="FIRST:LAST", help="trace these steps, as this process counts them from 1")
     add_process_flags(each)
     each.set_defaults(heavy=True, overridable=True)
 
 
 def _train(args: argparse.Namespace) -> int:
     join_processes(args, preemption=True)
-    from negjax.config import Experiment, load_config
+    from negjax.config import Experiment
+    from negjax.config_file import load_config
     from negjax.experiment import describe, run_experiment
     from negjax.runtime.distributed import is_first, together
+    from negjax.runtime.profile import parse_window
 
     with together():
+        window = parse_window(args.profile) if args.profile else None
         experiment = load_config(Experiment, args.config, args.overrides)
         if args.dry_run:
             plan = describe(experiment, args.workdir)
             if is_first():
                 print(json.dumps(plan, indent=2))
             return 0
-        run_experiment(experiment, args.workdir)
+        run_experiment(experiment, args.workdir, window)
         if is_first():
             print(f"trained {experiment.steps:,} steps: {args.workdir}")
     return 0

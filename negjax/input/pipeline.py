@@ -5,7 +5,6 @@ its rows of the batch. All hosts know all row numbers, hence the longest caption
 of the data is one integer, the step.
 """
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,18 +15,20 @@ import numpy as np
 from PIL import Image
 
 from negjax.config import Source
+from negjax.datasets.records import Record
 from negjax.datasets.store import Set
 from negjax.errors import NegjaxError
+from negjax.input.broken import BrokenRows
+from negjax.input.cache import DecodedImages, Entry
+from negjax.media.augment import recoloring
 from negjax.media.images import Preprocess, decode, random_box, to_pixels
 from negjax.tokenizer_hf import AnyTokenizer
 
 Batch = dict[str, np.ndarray]
 LENGTH_STEP = 4  # captions are cut at the longest of the batch, rounded up to this, so that few shapes are compiled
 MOST_BROKEN = 10  # so many broken images in a row are replaced before it is an error
-CACHE_BYTES = 1 << 30  # decoded images are kept until they fill this
 DRAWS = 7  # random numbers for each use of a row: negated or not, which caption, mirrored or not, four for the crop
-
-logger = logging.getLogger(__name__)
+COLORS = 7  # and for its colours, see `recoloring`
 
 
 @dataclass(frozen=True)
@@ -51,24 +52,28 @@ def batches(
     shard: Shard,
     threads: int = 2,
     ahead: int = 4,
+    broken: BrokenRows | None = None,
 ) -> Iterator[Batch]:
     """Batches without end, from global batch `first_step` on, each with the rows of `shard`.
 
-    "image": uint8 [b, S, S, 3]; with a contrastive or sigmoid weight "text": int32 [b, T]; with an mcq weight
-    "options": int32 [b / g, O, T] and "answer": int32 [b], where g consecutive rows share their options (1 unless the
-    set's metadata gives a group_size). trim: T is the batch's longest caption, rounded up to LENGTH_STEP, as the set
-    counts CLIP's tokens; otherwise T is the context length.
+    "image": uint8 [b, S, S, 3]; for objectives on captions "text": int32 [b, T]; with H hard negatives "negative_text":
+    int32 [b H, T], H consecutive ones for each image; with an mcq weight "options": int32 [b / g, O, T] and "answer":
+    int32 [b], where g consecutive rows share their options (1 unless the set's metadata gives a group_size); where
+    colours change "augment": float32 [b, 6], see `negjax.media.augment`. trim: T is the batch's longest caption (hard
+    negatives among them), rounded up to LENGTH_STEP, as the set counts CLIP's tokens; otherwise T is the context
+    length. broken: counts the rows whose image cannot be decoded; by default all may be.
     """
     check(data, source)
     group = group_size(data)
+    broken = BrokenRows(len(data)) if broken is None else broken
     plan = (
         grain.MapDataset.range(len(data) // group)
         .seed(seed)
         .shuffle()
         .repeat()
-        .random_map(partial(_draw, group=group))
+        .random_map(partial(_draw, group=group, hard_negatives=source.hard_negatives))
         .batch(source.batch_size // group)
-        .map(_Loader(data, source, preprocess, tokenizer, context_length, trim, shard))
+        .map(_Loader(data, source, preprocess, tokenizer, context_length, trim, shard, broken))
     )
     stream = iter(plan.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=ahead)))
     stream.set_state({"next_index": first_step})
@@ -77,15 +82,15 @@ def batches(
 
 def check(data: Set, source: Source) -> None:
     """Raises NegjaxError when the set lacks what the source's objectives need."""
-    captions = source.contrastive or source.sigmoid
-    needed = {
-        "captions": captions and source.negated_fraction < 1,
-        "negated_captions": captions and source.negated_fraction > 0,
-        "question": source.mcq,
-    }
-    for name, wanted in needed.items():
-        if wanted and name not in data.fields:
+    names = _caption_fields(data, source) if source.uses_captions else []
+    for name in [*names, *(["question"] if source.mcq or source.hard_negatives else [])]:
+        if name not in data.fields:
             raise NegjaxError(f"set {data.name} has no {name}: this source's objectives need them")
+    if source.hard_negatives and group_size(data) > 1:
+        raise NegjaxError(
+            f"set {data.name} gives no hard_negatives: {group_size(data)} rows share their options, and each of these "
+            "is right for one of them"
+        )
     if not len(data):
         raise NegjaxError(f"set {data.name} is empty")
     if source.batch_size % group_size(data) or source.batch_size > len(data):
@@ -100,9 +105,24 @@ def group_size(data: Set) -> int:
     return int(data.metadata.get("group_size", 1))
 
 
-def _draw(index: int, rng: np.random.Generator, *, group: int) -> dict[str, Any]:
-    """A group's rows, and what is random about each: its caption, and how the image is cut and mirrored."""
-    return {"row": group * index + np.arange(group), "draw": rng.random((group, DRAWS))}
+def _caption_fields(data: Set, source: Source) -> list[str]:
+    """Where the captions are drawn from: the set's fields, "question" for its right option."""
+    alone = source.hard_negatives > 0 and "captions" not in data.fields and "question" in data.fields
+    plain = ["question" if alone else "captions"] if source.negated_fraction < 1 else []
+    return plain + (["negated_captions"] if source.negated_fraction > 0 else [])
+
+
+def _draw(index: int, rng: np.random.Generator, *, group: int, hard_negatives: int) -> dict[str, Any]:
+    """A group's rows, and what is random about each: its captions, and how the image is cut, mirrored and coloured.
+
+    What was added later is drawn later, so that it does not change what was drawn before.
+    """
+    return {
+        "row": group * index + np.arange(group),
+        "draw": rng.random((group, DRAWS)),
+        "color": rng.random((group, COLORS)),
+        "negative": rng.random((group, hard_negatives)),
+    }
 
 
 @dataclass
@@ -116,24 +136,35 @@ class _Loader:
     context_length: int
     trim: bool
     shard: Shard
+    broken: BrokenRows
 
     def __post_init__(self) -> None:
-        self.cache: dict[int, tuple[np.ndarray, dict]] = {}
-        self.room = CACHE_BYTES
+        cropped, size = self.source.crop_scale < 1, self.preprocess.size
+        self.cache = DecodedImages(len(self.data), None if cropped else size * size * 3)
 
     def __call__(self, plan: dict[str, np.ndarray]) -> Batch:
-        part = slice(self.shard.start, self.shard.stop)
+        source, part = self.source, slice(self.shard.start, self.shard.stop)
         numbers, draws = plan["row"].reshape(-1), plan["draw"].reshape(-1, DRAWS)
         rows = [self._row(int(i)) for i in numbers[part]]
         batch = {"image": np.stack([self._pixels(image, draw) for (image, _), draw in zip(rows, draws[part])])}
-        if self.source.contrastive or self.source.sigmoid:
-            negated = draws[:, 0] < self.source.negated_fraction
-            fields = np.where(negated, "negated_captions", "captions")
-            texts = [_pick(record[name], draw) for (_, record), name, draw in zip(rows, fields[part], draws[part, 1])]
-            batch["text"] = self.tokenizer(texts, self._length(numbers, set(fields)))
-        if self.source.mcq:
+        if source.recolors:
+            batch["augment"] = recoloring(source, plan["color"].reshape(-1, COLORS)[part])
+        if source.uses_captions:
+            names = _caption_fields(self.data, source)
+            fields = np.where(draws[:, 0] < source.negated_fraction, names[-1], names[0])
+            drawn = zip(rows, fields[part], draws[part, 1])
+            texts = [_caption(record, name, draw) for (_, record), name, draw in drawn]
+            # Of one length with the hard negatives: fewer shapes to compile, and the text tower runs once for both.
+            length = self._length(numbers, {*fields, *(["question"] if source.hard_negatives else [])})
+            batch["text"] = self.tokenizer(texts, length)
+            if source.hard_negatives:
+                draws_BH = plan["negative"].reshape(len(numbers), -1)[part]
+                wrong = [text for (_, record), draws_H in zip(rows, draws_BH) for text in _wrong(record, draws_H)]
+                batch["negative_text"] = self.tokenizer(wrong, length)
+        if source.mcq:
             asked = [record["options"] for _, record in rows[:: group_size(self.data)]]
-            tokens = self.tokenizer([text for options in asked for text in options], self._length(numbers, {"options"}))
+            length = self._length(numbers, {"question"})
+            tokens = self.tokenizer([text for options in asked for text in options], length)
             batch["options"] = tokens.reshape(len(asked), -1, tokens.shape[1])
             batch["answer"] = np.array([record["answer"] for _, record in rows], np.int32)
         return batch
@@ -141,43 +172,57 @@ class _Loader:
     def _pixels(self, image: np.ndarray, draw_D: np.ndarray) -> np.ndarray:
         """The image as the model takes it, cut and mirrored as drawn."""
         if self.source.crop_scale < 1:
-            box = random_box(image.shape[1], image.shape[0], self.source.crop_scale, draw_D[3:])
+            height, width, _ = image.shape
+            box = random_box(width, height, self.source.crop_scale, draw_D[3:], self.source.crop_ratio)
             image = to_pixels(Image.fromarray(image), self.preprocess, box)
         return image[:, ::-1] if self.source.flip and draw_D[2] < 0.5 else image
 
     def _length(self, rows: np.ndarray, fields: set[str]) -> int:
         if not self.trim:
             return self.context_length
-        longest = max(int(self.data.lengths(name)[rows].max()) for name in fields)
+        columns = {"options" if name == "question" else name for name in fields}
+        longest = max(int(self.data.lengths(name)[rows].max()) for name in columns)
         return min(-(-longest // LENGTH_STEP) * LENGTH_STEP, self.context_length)
 
-    def _row(self, index: int) -> tuple[np.ndarray, dict]:
+    def _row(self, index: int) -> Entry:
         """Image and record of a row; of the next row that can be decoded where this one cannot.
 
         Rows that share their options are replaced from among themselves, for an answer counts among options. The image
         is preprocessed already, unless it is yet to be cropped.
         """
-        if index in self.cache:
-            return self.cache[index]
+        if (kept := self.cache.get(index)) is not None:
+            return kept
         group = group_size(self.data)
         span = group if group > 1 else len(self.data)
         start, last = index - index % span, min(MOST_BROKEN, span - 1)
         for step in range(last + 1):
-            record = self.data[start + (index - start + step) % span]
+            number = start + (index - start + step) % span
+            record = self.data[number]
             try:
                 image = decode(record.pop("media"), f"{self.data.name} row {record['id']}")
                 break
             except NegjaxError as error:
                 if step == last:
                     raise NegjaxError(f"{error}, nor can the {step} rows before it: rebuild the set") from error
-                logger.warning("%s: the next row takes its place", error)
+                self.broken.add(self.data, number, error)
         cropped = self.source.crop_scale < 1
         entry = np.asarray(image) if cropped else to_pixels(image, self.preprocess), record
-        if entry[0].nbytes <= self.room:
-            self.room -= entry[0].nbytes
-            self.cache[index] = entry
+        self.cache.add(index, entry)
         return entry
 
 
-def _pick(choices: list[str], draw: float) -> str:
-    return choices[int(draw * len(choices))]
+def _caption(record: Record, field: str, draw: float) -> str:
+    """One of the field's captions; a question's is its right option."""
+    if field == "question":
+        return record["options"][record["answer"]]
+    return record[field][int(draw * len(record[field]))]
+
+
+def _wrong(record: Record, draws_H: np.ndarray) -> list[str]:
+    """Wrong options of the record's question, without replacement as long as there are any left."""
+    wrong = [text for number, text in enumerate(record["options"]) if number != record["answer"]]
+    found, left = [], list(wrong)
+    for draw in draws_H:
+        left = left or list(wrong)
+        found.append(left.pop(int(draw * len(left))))
+    return found

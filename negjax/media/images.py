@@ -14,6 +14,7 @@ from negjax.errors import NegjaxError
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 MOST_PIXELS = 89_478_485  # Pillow's own bound on what may be a decompression bomb: a quarter of a gigabyte as RGB
+SHRUNK_QUALITY = 95
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -52,7 +53,7 @@ def decode(data: bytes, where: str) -> Image.Image:
         image.load()
         if image.mode.startswith("I;16"):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     except UnidentifiedImageError as error:  # its own message names an object in memory
         raise NegjaxError(f"{where}: the image cannot be decoded (no known image format)") from error
     except Exception as error:  # Pillow's decoders raise whatever they trip over
@@ -63,14 +64,17 @@ def decode(data: bytes, where: str) -> Image.Image:
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 
-def random_box(width: int, height: int, least: float, draw_4: np.ndarray) -> Box:
-    """The part of an image that torchvision's RandomResizedCrop((least, 1)) would keep, made of 4 draws from [0, 1).
+def random_box(
+    width: int, height: int, least: float, draw_4: np.ndarray, ratios: tuple[float, float] = (3 / 4, 4 / 3)
+) -> Box:
+    """The part of an image that torchvision's RandomResizedCrop((least, 1), ratios) would keep, of 4 draws from [0, 1).
 
-    Its area is a share of the image's, uniform between `least` and 1; the logarithm of its sides' ratio is uniform
-    between those of 3/4 and 4/3. Where a side does not fit it is cut to fit (torchvision draws again).
+    Its area is a share of the image's, uniform between `least` and 1; the logarithm of its width over its height is
+    uniform between those of `ratios`. Where a side does not fit it is cut to fit (torchvision draws again).
     """
     area = width * height * (least + (1 - least) * draw_4[0])
-    ratio = float(np.exp(np.log(4 / 3) * (2 * draw_4[1] - 1)))
+    middle, half = np.log(ratios[0] * ratios[1]) / 2, np.log(ratios[1] / ratios[0]) / 2
+    ratio = float(np.exp(middle + half * (2 * draw_4[1] - 1)))
     wide, high = min(width, (area * ratio) ** 0.5), min(height, (area / ratio) ** 0.5)
     left, top = draw_4[2] * (width - wide), draw_4[3] * (height - high)
     return float(left), float(top), float(left + wide), float(top + high)
@@ -91,6 +95,8 @@ def to_pixels(image: Image.Image, preprocess: Preprocess, box: Box | None = None
         short = min(width, height)
         wide, high = int(size * width / short), int(size * height / short)
         left, top = round((wide - size) / 2), round((high - size) / 2)
+        if (wide, high) == image.size:  # nothing to resize: cut the array, which spares two copies of the image
+            return np.ascontiguousarray(np.asarray(image)[top : top + size, left : left + size])
         if wide * high <= MOST_PIXELS:
             image = image.resize((wide, high), resample).crop((left, top, left + size, top + size))
         else:  # so elongated that only the crop's part of it fits in memory
@@ -103,6 +109,19 @@ def to_pixels(image: Image.Image, preprocess: Preprocess, box: Box | None = None
         image = Image.new("RGB", (size, size))
         image.paste(small, ((size - small.width) // 2, (size - small.height) // 2))
     return np.asarray(image)
+
+
+def shrunk(image: Image.Image, encoded: bytes, short_side: int) -> bytes:
+    """The image encoded anew as JPEG of SHRUNK_QUALITY, its short side `short_side` as `to_pixels` resizes it; or
+    `encoded`, as it is, where its short side is not longer."""
+    width, height = image.size
+    short = min(width, height)
+    if short <= short_side:
+        return encoded
+    size = int(short_side * width / short), int(short_side * height / short)
+    out = io.BytesIO()
+    image.resize(size, Image.Resampling.BICUBIC).save(out, "JPEG", quality=SHRUNK_QUALITY)
+    return out.getvalue()
 
 
 def normalise(pixels_BHWC: jax.Array, preprocess: Preprocess) -> jax.Array:

@@ -4,7 +4,26 @@ The matrix products of Chowdhery et al. 2022 (appendix B), attention included; n
 counted, as is the custom for "model FLOPs".
 """
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
+
+
+def forward_flops(config: CLIPConfig, inputs: Mapping[tuple[str, str], Any]) -> dict[str, int]:
+    """Forward, of each tower for all its inputs: {"visual": ..., "text": ...}.
+
+    inputs: (source, kind) -> what the towers encode, as `negjax.training.step.encoder_inputs` gives it, arrays or only
+    shapes: "image" [B, ...]; "text", "negative_text" and "options" are tokens [..., T].
+    """
+    found = {"visual": 0, "text": 0}
+    for (_, kind), x in inputs.items():
+        if kind == "image":
+            found["visual"] += x.shape[0] * image_flops(config)
+        elif kind in ("text", "negative_text", "options"):
+            found["text"] += math.prod(x.shape[:-1]) * text_flops(config, x.shape[-1])
+    return found
 
 
 def image_flops(config: CLIPConfig) -> int:

@@ -18,18 +18,50 @@ class Compute:
     """How a tower is computed, without changing what it computes.
 
     dtype: type of the matrix products; parameters stay float32, and layer norms, softmax and embeddings are float32.
-    remat: recompute each block in the backward pass instead of keeping its activations.
+    remat: what the backward pass computes again instead of keeping it. "none" keeps all activations; "dots" keeps the
+    results of the linear layers, and computes attention, norms and activations again; "full" keeps each block's input
+    alone.
     scan: run the blocks as one `jax.lax.scan` (compile time no longer grows with depth).
     """
 
     dtype: Literal["float32", "bfloat16"] = "float32"
-    remat: bool = False
+    remat: Literal["none", "dots", "full"] = "none"
     scan: bool = False
 
 
 def activate(x: jax.Array, activation: Activation) -> jax.Array:
     """Exact GELU ("gelu"), its tanh form ("gelu_tanh"), or OpenAI CLIP's x * sigmoid(1.702 x) ("quick_gelu")."""
     return x * jax.nn.sigmoid(1.702 * x) if activation == "quick_gelu" else jax.nn.gelu(x, activation == "gelu_tanh")
+
+
+def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+    """x @ kernel (+ bias) over the last axis of x and the first of the kernel, in the type of x.
+
+    Where that is bfloat16, the gradients of kernel and bias are still summed over rows in float32: in bfloat16 they
+    would be rounded before the devices add theirs up, and again in that sum.
+    """
+    return _affine(x, kernel, bias) if x.dtype == kernel.dtype else _affine_rounded(x, kernel, bias)
+
+
+def _affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+    y = jnp.tensordot(x, kernel.astype(x.dtype), axes=1)
+    return y if bias is None else y + bias.astype(x.dtype)
+
+
+def _affine_and_inputs(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> tuple:
+    return _affine(x, kernel, bias), (x, kernel, bias)
+
+
+def _affine_gradients(inputs: tuple, dy: jax.Array) -> tuple:
+    x, kernel, bias = inputs
+    rows, outputs = list(range(x.ndim - 1)), list(range(1, kernel.ndim))
+    dx = jnp.tensordot(dy, kernel.astype(dy.dtype), axes=(list(range(x.ndim - 1, dy.ndim)), outputs))
+    dkernel = jnp.tensordot(x, dy, axes=(rows, rows), preferred_element_type=kernel.dtype)
+    return dx, dkernel, None if bias is None else dy.astype(bias.dtype).sum(rows)
+
+
+_affine_rounded = jax.custom_vjp(_affine)
+_affine_rounded.defvjp(_affine_and_inputs, _affine_gradients)
 
 
 class Linear(nnx.Module):
@@ -44,8 +76,7 @@ class Linear(nnx.Module):
 
     def part(self, x: jax.Array, of: slice) -> jax.Array:
         """Only this part of the first output axis."""
-        y = jnp.tensordot(x, self.kernel[...][:, of].astype(x.dtype), axes=1)
-        return y if self.bias is None else y + self.bias[...][of].astype(x.dtype)
+        return affine(x, self.kernel[...][:, of], None if self.bias is None else self.bias[...][of])
 
 
 class LayerNorm(nnx.Module):
@@ -132,8 +163,10 @@ class Transformer(nnx.Module):
         def run(x: jax.Array, state: nnx.State) -> tuple[jax.Array, None]:
             return nnx.merge(graphdef, state)(x), None
 
-        if self.compute.remat:
-            run = jax.checkpoint(run, prevent_cse=not self.compute.scan)
+        if self.compute.remat != "none":
+            linear = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+            policy = linear if self.compute.remat == "dots" else None
+            run = jax.checkpoint(run, prevent_cse=not self.compute.scan, policy=policy)
         if self.compute.scan:
             return jax.lax.scan(run, x_BTD, jax.tree.map(lambda *leaves: jnp.stack(leaves), *states))[0]
         for state in states:
@@ -161,9 +194,9 @@ class AttentionPool(nnx.Module):
         """[B, T, D] -> [B, D]."""
         batch, length, width = x_BTD.shape
         heads, dtype = self.config.heads, x_BTD.dtype
-        q_NH = self.qkv.part(self.query[...].astype(dtype), slice(0, 1)).reshape(heads, -1)
+        q_NH = self.qkv.part(self.query[...], slice(0, 1)).reshape(heads, -1)
         kv_BT2NH = self.qkv.part(x_BTD, slice(1, 3)).reshape(batch, length, 2, heads, width // heads)
-        q_B1NH = jnp.broadcast_to(q_NH, (batch, 1, heads, width // heads))
+        q_B1NH = jnp.broadcast_to(q_NH, (batch, 1, heads, width // heads)).astype(dtype)
         mixed_B1NH = attend(q_B1NH, kv_BT2NH[:, :, 0], kv_BT2NH[:, :, 1])
         pooled_BD = self.out(mixed_B1NH.reshape(batch, width))
         return pooled_BD + self.down(activate(self.up(self.norm(pooled_BD)), self.config.activation))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from negjax.models.architecture import VisionConfig
-from negjax.models.layers import AttentionPool, Compute, LayerNorm, Linear, Transformer
+from negjax.models.layers import AttentionPool, Compute, LayerNorm, Linear, Transformer, affine
 
 
 class VisionTower(nnx.Module):
@@ -33,20 +33,22 @@ class VisionTower(nnx.Module):
         """The first block's input [B, T, D]: class token, patches, positions, norm."""
         x_BTD = self.embed_patches(image_BHWC)
         if self.class_token is not None:
-            first_D = self.class_token[...].astype(x_BTD.dtype)
-            first_B1D = jnp.broadcast_to(first_D, (len(x_BTD), 1, self.config.width))
+            first_B1D = jnp.broadcast_to(self.class_token[...], (len(x_BTD), 1, self.config.width))
             x_BTD = jnp.concatenate([first_B1D, x_BTD], axis=1)
-        x_BTD = x_BTD + self.positions[...].astype(x_BTD.dtype)
+        x_BTD = x_BTD + self.positions[...]
         return self.norm_pre(x_BTD) if self.norm_pre else x_BTD
 
     def embed_patches(self, image_BHWC: jax.Array) -> jax.Array:
-        """A convolution with stride = patch size, as the matrix product that it is: [B, S, S, 3] -> [B, G * G, D]."""
+        """A convolution with stride = patch size, as the matrix product that it is: [B, S, S, 3] -> [B, G * G, D].
+
+        In float32, as embeddings are.
+        """
         grid, size, batch = self.config.grid, self.config.patch_size, len(image_BHWC)
         x = image_BHWC[:, : grid * size, : grid * size].astype(self.compute.dtype)
         x = x.reshape(batch, grid, size, grid, size, 3)
         x = x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, grid * grid, size * size * 3)
-        x = x @ self.patch.kernel[...].reshape(-1, self.config.width).astype(x.dtype)
-        return x if self.patch.bias is None else x + self.patch.bias[...].astype(x.dtype)
+        bias = None if self.patch.bias is None else self.patch.bias[...]
+        return affine(x, self.patch.kernel[...].reshape(-1, self.config.width), bias).astype(jnp.float32)
 
     def pooled(self, x_BTD: jax.Array) -> jax.Array:
         """The last block's output [B, T, D] as one vector [B, D], normed."""

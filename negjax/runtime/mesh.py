@@ -60,14 +60,15 @@ def put_batch(mesh: Mesh, batch: Any) -> Any:
     return jax.tree.map(put, batch)
 
 
-def local_rows(mesh: Mesh, batch_size: int, where: str, multiple: int = 1) -> slice:
+def local_rows(mesh: Mesh, batch_size: int, where: str, multiple: int = 1, parts: int = 1) -> slice:
     """The rows of a global batch that this process's devices hold.
 
     where: the setting that gives batch_size, for the error. multiple: consecutive rows that must stay on one device.
-    Raises NegjaxError when the batch cannot be split evenly over the devices.
+    parts: micro-batches that each device's rows are cut into. Raises NegjaxError when the batch cannot be split evenly.
     """
-    if batch_size % (batch_shards(mesh) * multiple):
-        each = f" x {multiple} rows that stay together" if multiple > 1 else ""
+    if batch_size % (batch_shards(mesh) * multiple * parts):
+        each = f" x {parts} micro-batches" if parts > 1 else ""
+        each += f" x {multiple} rows that stay together" if multiple > 1 else ""
         raise NegjaxError(f"{where} is {batch_size}: it must be a multiple of {batch_shards(mesh)} devices{each}")
     places = batch_sharding(mesh).addressable_devices_indices_map((batch_size,)).values()
     slices = [place[0].indices(batch_size) for place in places if place is not None]

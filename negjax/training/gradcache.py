@@ -34,9 +34,8 @@ def cached_gradient(
     pass is computed twice. shards: over how many devices the rows are split; each part has rows of every device, so
     that none moves. Raises NegjaxError when the rows of an input cannot be cut so.
     """
-    part_inputs = jax.tree.map_with_path(lambda path, x: _cut(x, micro_batches, shards, path), inputs)
-    part_embeddings = jax.lax.map(lambda part: encode(params, part), part_inputs)
-    embeddings = jax.tree.map(lambda x: _joined(x, shards), part_embeddings)
+    part_inputs = _cut_all(inputs, micro_batches, shards)
+    embeddings = in_parts(encode, params, inputs, micro_batches, shards)
     gradient = jax.grad(objectives, argnums=(0, 1), has_aux=True)
     (direct, by_embedding), metrics = gradient(params, embeddings)
 
@@ -49,6 +48,20 @@ def cached_gradient(
     cotangents = jax.tree.map(lambda x: _cut(x, micro_batches, shards), by_embedding)
     grads, _ = jax.lax.scan(add, direct, (part_inputs, cotangents))
     return grads, metrics
+
+
+def in_parts(
+    encode: Callable[[Params, Inputs], Embeddings], params: Params, inputs: Inputs, micro_batches: int, shards: int
+) -> Embeddings:
+    """`encode(params, inputs)`, so many micro-batches one after the other."""
+    if micro_batches == 1 or not jax.tree.leaves(inputs):
+        return encode(params, inputs)
+    parts = jax.lax.map(lambda part: encode(params, part), _cut_all(inputs, micro_batches, shards))
+    return jax.tree.map(lambda x: _joined(x, shards), parts)
+
+
+def _cut_all(inputs: Inputs, parts: int, shards: int) -> Inputs:
+    return jax.tree.map_with_path(lambda path, x: _cut(x, parts, shards, path), inputs)
 
 
 def _cut(rows: jax.Array, parts: int, shards: int, path: tuple = ()) -> jax.Array:

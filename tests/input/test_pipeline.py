@@ -4,6 +4,7 @@ import io
 import logging
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice, pairwise
 
 import numpy as np
@@ -228,7 +229,8 @@ def test_a_broken_image_is_replaced_by_the_next_row(damaged, caplog):
     assert [texts(ids) for ids in batch["text"]] == [tuple(encode(f"number {n}")) for n in numbers(batch)]
     lines = {record.getMessage() for record in caplog.records}
     assert {line.split(":")[0] for line in lines} == {"damaged row 4", "damaged row 5", "damaged row 15"}
-    assert all(line.endswith("the next row takes its place") for line in lines)
+    counts = [line.partition("the next row takes its place (")[2] for line in lines]
+    assert sorted(counts) == ["1 broken so far)", "2 broken so far)", "3 broken so far)"]
     assert_equal([batch], read(data, source, 1))
     parts = [read(data, source, 1, shard=Shard(i, i + 4))[0] for i in range(0, 16, 4)]
     assert_equal([batch], [{name: np.concatenate([part[name] for part in parts]) for name in batch}])
@@ -280,6 +282,40 @@ def test_sets_that_do_not_suit_their_source(scenes, source, message):
         check(open_set(scenes, source.dataset), source)
     with pytest.raises(NegjaxError, match=message):
         read(open_set(scenes, source.dataset), source, 1)
+
+
+def test_colours_are_drawn_with_the_batch_and_change_no_other_draw(scenes):
+    """On any shard and after any restart; how they change is the device's work."""
+    data = open_set(scenes, "scenes_negcap")
+    source = replace(NEGCAP, color_jitter=(0.4, 0.4, 0.4, 0.1), color_jitter_prob=0.5, gray_scale_prob=0.2)
+    whole = read(data, source, 8)
+    for batch in whole:
+        assert batch["augment"].shape == (16, 6)
+        assert batch["augment"].dtype == np.float32
+    drawn = np.concatenate([batch.pop("augment") for batch in whole])
+    assert 0.35 < (drawn[:, 0] != 1).mean() < 0.65
+    assert 0.08 < drawn[:, 5].mean() < 0.32
+    assert len(np.unique(drawn[drawn[:, 0] != 1], axis=0)) == (drawn[:, 0] != 1).sum()
+    assert_equal(whole, read(data, NEGCAP, 8))
+    parts = [read(data, source, 2, 3, Shard(i, i + 8))[1]["augment"] for i in (0, 8)]
+    np.testing.assert_array_equal(np.concatenate(parts), drawn[4 * 16 : 5 * 16])
+
+
+def test_crops_have_the_ratios_that_are_asked_for(tmp_path):
+    """Of pictures whose right half is green: a narrow crop mostly shows one half, a wide one both."""
+    buffer = io.BytesIO()
+    picture = Image.new("RGB", (40, 40))
+    picture.paste((0, 255, 0), (20, 0, 40, 40))
+    picture.save(buffer, "PNG")
+    rows = [{"media": buffer.getvalue(), "captions": ["halves"]} for _ in range(16)]
+    write_set(tmp_path, "halves", lambda: iter(rows), ["captions"], TRAIN)
+    shares = []
+    for ratio in ((0.1, 0.12), (8.0, 10.0)):
+        source = Source("halves", 16, contrastive=1.0, crop_scale=0.2, crop_ratio=ratio)
+        found = read(open_set(tmp_path, "halves"), source, 8)
+        shares.append(np.mean([len(np.unique(image[8, :, 1])) == 1 for batch in found for image in batch["image"]]))
+    assert shares[0] > 0.4
+    assert shares[1] < 0.1
 
 
 def test_sets_that_suit_their_source(scenes):

@@ -160,6 +160,18 @@ def test_random_boxes_are_torchvisions_random_resized_crop():
     assert np.corrcoef(boxes[free, 0] / (300 - wide[free]), draws[free, 2])[0, 1] == pytest.approx(1)
 
 
+def test_random_boxes_of_other_ratios():
+    boxes = np.array(
+        [random_box(300, 300, 0.1, draw, (0.5, 3.0)) for draw in np.random.default_rng(0).random((4000, 4))]
+    )
+    wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    ratio = (wide / high)[(wide < 300) & (high < 300)]
+    assert 0.5 - 1e-9 <= ratio.min() < 0.52
+    assert 2.9 < ratio.max() <= 3 + 1e-9
+    small = ratio[:400]  # uniform in the logarithm
+    assert np.median(np.log(small)) == pytest.approx(np.log(1.5) / 2, abs=0.15)
+
+
 def test_a_box_is_resized_to_the_whole_square():
     """A part of one colour gives that colour alone; the whole picture as a box is the squashed picture."""
     picture = np.zeros((30, 40, 3), np.uint8)

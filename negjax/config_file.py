@@ -1,0 +1,129 @@
+"""A config file, read into the dataclasses of `negjax.config`.
+
+A config file is a Python file with `get_config(arg=None) -> ml_collections.ConfigDict`. Its keys are the fields of the
+dataclass; an unknown key or a value of another type is an error that names the key.
+"""
+
+import ast
+import dataclasses
+import difflib
+import re
+import runpy
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from ml_collections import ConfigDict
+
+from negjax.errors import NegjaxError
+
+T = TypeVar("T")
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str = "config") -> T:
+    """A dataclass made from nested mappings, every key and type checked. `where` names the place in errors."""
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls))}
+    for key in values:
+        if key not in fields:
+            close = difflib.get_close_matches(key, fields, 1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(fields)}"
+            raise NegjaxError(f"{where}.{key} is not a setting: {hint}")
+    for name, f in fields.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise NegjaxError(f"{where}.{name} is missing")
+    return cls(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType:  # of a type and None, for what may be left out
+        return None if value is None else _value(args[0], value, where)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise NegjaxError(f"{where} is {value!r}: it must be a group of settings")
+        return build(typing.cast(type, kind), value, where)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise NegjaxError(f"{where} is {value!r}: it must be a group of named entries")
+        return {str(key): _value(args[1], item, f"{where}.{key}") for key, item in value.items()}
+    if origin is tuple:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise NegjaxError(f"{where} is {value!r}: it must be a list")
+        kinds = args if args[-1] is not Ellipsis else args[:1] * len(value)
+        if len(kinds) != len(value):
+            raise NegjaxError(f"{where} is {value!r}: it must have {len(kinds)} entries")
+        return tuple(_value(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value)))
+    if origin is Literal:
+        if value not in args:
+            raise NegjaxError(f"{where} is {value!r}: it must be {' or '.join(map(str, args))}")
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise NegjaxError(f"{where} is {value!r}: it must be of type {kind.__name__}")
+    return value
+
+
+def load_config(cls: type[T], file: str, overrides: Sequence[str] = ()) -> T:
+    """The `Experiment` or `Suite` that a config file describes.
+
+    file: "FILE.py" or "FILE.py:arg", the latter passing `arg` to get_config. overrides: "--config.a.b=value" each, for
+    any setting, whether the file gives it or not; lists are separated by commas.
+    """
+    name, _, arg = file.partition(":")
+    path = Path(name)
+    if not path.is_file():
+        raise NegjaxError(f"there is no config file {path}")
+    try:
+        config = runpy.run_path(name)["get_config"](*[arg] if arg else [])
+    except Exception as error:  # the file is a program, which may raise anything
+        reason = " ".join(str(error).split())
+        raise NegjaxError(f"{file}: the config file cannot be run ({type(error).__name__}: {reason})") from error
+    if not isinstance(config, ConfigDict):
+        raise NegjaxError(f"{path}: get_config() must return an ml_collections.ConfigDict")
+    values = config.to_dict()
+    for override in overrides:
+        _override(cls, values, override)
+    return build(cls, values)
+
+
+def _override(cls: Any, values: dict[str, Any], override: str) -> None:
+    """Puts the value of "--config.a.b=value" in its place; `build` checks that there is such a setting."""
+    found = re.fullmatch(r"--config\.([^=]+)=(.*)", override, re.DOTALL)
+    if not found:
+        raise NegjaxError(f"{override}: a setting is changed by --config.NAME=VALUE")
+    *groups, last = found[1].split(".")
+    kind = cls
+    for key in groups:
+        kind = _kind(kind, key)
+        if not isinstance(values.setdefault(key, {}), dict):
+            raise NegjaxError(f"{override}: {key} is not a group of settings")
+        values = values[key]
+    values[last] = _parse(_kind(kind, last), found[2])
+
+
+def _kind(kind: Any, key: str) -> Any:
+    """The type of a group's setting; str where there is no such setting."""
+    if typing.get_origin(kind) is dict:
+        return typing.get_args(kind)[1]
+    return typing.get_type_hints(kind).get(key, str) if dataclasses.is_dataclass(kind) else str
+
+
+def _parse(kind: Any, text: str) -> Any:
+    """A text as a value of the type; the text itself where it is none."""
+    if typing.get_origin(kind) is types.UnionType:
+        kind = typing.get_args(kind)[0]
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    try:
+        if kind in (int, float):
+            return kind(text)
+        if typing.get_origin(kind) is tuple:
+            return ast.literal_eval(text) if text[:1] in ("(", "[") else [part for part in text.split(",") if part]
+    except (ValueError, SyntaxError):
+        pass
+    return text

@@ -1,0 +1,38 @@
+"""Rows whose image cannot be decoded: replaced, counted, and too many of them an error."""
+
+import logging
+import threading
+
+from negjax.datasets.store import Set
+from negjax.errors import NegjaxError
+
+logger = logging.getLogger(__name__)
+
+
+class BrokenRows:
+    """The distinct broken rows that this process has met in a source's set; `len` counts them. Threads may share it.
+
+    most: so many are allowed.
+    """
+
+    def __init__(self, most: int):
+        self._most = most
+        self._rows: set[int] = set()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, data: Set, row: int, reason: Exception) -> None:
+        """Counts a row, and warns of one that was not met before. Raises NegjaxError when there are too many."""
+        with self._lock:
+            new = row not in self._rows
+            self._rows.add(row)
+            count = len(self._rows)
+        if count > self._most:
+            raise NegjaxError(
+                f"set {data.name}: {count} of its {len(data)} rows have images that cannot be decoded, at last "
+                f"{reason}; build the set again, or allow more (config.most_broken is {self._most})"
+            ) from reason
+        if new:
+            logger.warning("%s: the next row takes its place (%d broken so far)", reason, count)

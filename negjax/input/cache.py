@@ -1,0 +1,42 @@
+"""Decoded images of a set that is small enough to be kept whole."""
+
+import threading
+
+import numpy as np
+
+from negjax.datasets.records import Record
+
+CACHE_BYTES = 1 << 30  # of the decoded images of a set that is kept
+SAMPLE = 64  # images whose mean size tells that of a set, where they are not all alike
+
+Entry = tuple[np.ndarray, Record]  # an image [H, W, 3], and its row without the media
+
+
+class DecodedImages:
+    """Rows with their decoded images: all of a set or, once it is known not to fit into CACHE_BYTES, none.
+
+    A part of a set would be of no use: in an order drawn anew each epoch it is hit as rarely as it is small.
+    rows: of the set. size: bytes of each image where all are alike; else the first SAMPLE images tell.
+    """
+
+    def __init__(self, rows: int, size: int | None = None):
+        self._rows = rows
+        self._entries: dict[int, Entry] = {}
+        self._bytes = 0
+        self._fits = size is None or rows * size <= CACHE_BYTES
+        self._lock = threading.Lock()
+
+    def get(self, row: int) -> Entry | None:
+        return self._entries.get(row)
+
+    def add(self, row: int, entry: Entry) -> None:
+        with self._lock:
+            if not self._fits or row in self._entries:
+                return
+            self._entries[row] = entry
+            self._bytes += entry[0].nbytes
+            count = len(self._entries)
+            expected = self._bytes / count * self._rows if count >= SAMPLE else self._bytes
+            if max(expected, self._bytes) > CACHE_BYTES:
+                self._fits = False
+                self._entries.clear()
