@@ -6,8 +6,6 @@ workdir with the same seed, it goes on where it stopped.
 """
 
 import json
-import resource
-import sys
 import time
 from dataclasses import replace
 from functools import partial
@@ -28,6 +26,7 @@ from negjax.evaluation.report import write_report
 from negjax.evaluation.results import write_results
 from negjax.experiment import run_experiment
 from negjax.runtime.files import write_atomic
+from negjax.runtime.memory import host_peak
 from negjax.weights.read import read_model
 
 # For a trial run.
@@ -107,7 +106,7 @@ def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
     results = {
         "seed": seed,
         "seconds": round(time.monotonic() - begin, 1),
-        "peak_memory_bytes": _peak_memory(),
+        "peak_memory_bytes": host_peak(),
         "stages": stages,
     }
     write_atomic(workdir / "results.json", json.dumps(results, indent=2) + "\n")
@@ -139,12 +138,6 @@ def _build(data_dir: Path, seed: int, size: Size) -> None:
         return
     build_scenes(data_dir, seed, size, overwrite=True)
     write_atomic(stamp, json.dumps(wanted) + "\n")
-
-
-def _peak_memory() -> int:
-    """The largest resident size of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _say(console: Console, text: str) -> None:

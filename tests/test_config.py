@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from negjax.cli import _arguments
 from negjax.commands.data import KINDS as BUILT
 from negjax.commands.derive import KINDS as DERIVED
-from negjax.config import Experiment, ModelSpec, Optim, Source, Suite, build, load_config
+from negjax.config import Experiment, ModelSpec, Optim, Source, Suite
+from negjax.config_file import build, load_config
 from negjax.datasets.scenes.sets import TASKS, TRAINING
 from negjax.errors import NegjaxError
 
@@ -62,6 +65,7 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
             "--config.optim.freeze=visual/.*,(text|logit)_.*",
             "--config.evaluation.tasks=('x','y')",
             "--config.sources.a.batch_size=16",
+            "--config.sources.a.color_jitter=(0.4,0.4,0.4,0.1)",
             "--config.sources.b.dataset=dogs",
             "--config.sources.b.batch_size=4",
             "--config.sources.b.mcq=0.5",
@@ -77,7 +81,8 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
         freeze=("visual/.*", "(text|logit)_.*"),
     )
     assert experiment.evaluation.tasks == ("x", "y")
-    assert experiment.sources == {"a": Source("cats", 16, contrastive=1.0), "b": Source("dogs", 4, mcq=0.5)}
+    cats = Source("cats", 16, contrastive=1.0, color_jitter=(0.4, 0.4, 0.4, 0.1))
+    assert experiment.sources == {"a": cats, "b": Source("dogs", 4, mcq=0.5)}
     assert load_config(Experiment, small, ["--config.evaluation.tasks="]).evaluation.tasks == ()
 
 
@@ -141,6 +146,25 @@ def test_a_missing_file_and_an_argument_that_is_not_taken(tmp_path):
             {"sources": {"a": {"dataset": "x", "batch_size": 8, "mcq": 1.0, "negated_fraction": 1.5}}},
             r"negated_fraction must lie between 0 and 1",
         ),
+        *(
+            ({"sources": {"a": {"dataset": "x", "batch_size": 8, "contrastive": 1.0, **setting}}}, message)
+            for setting, message in (
+                ({"hard_negatives": -1}, r"config\.sources\.a\.hard_negatives is -1: it must not be negative"),
+                (
+                    {"contrastive": 0, "mcq": 1, "hard_negatives": 1},
+                    r"hard_negatives is 1: .* contrastive needs a weight",
+                ),
+                ({"distill": 1}, r"config\.sources\.a\.distill needs weights to start from \(config\.model\.init_from"),
+                ({"gray_scale_prob": 1.5}, r"gray_scale_prob must lie between 0 and 1"),
+                ({"color_jitter_prob": -0.5}, r"color_jitter_prob must lie between 0 and 1"),
+                ({"color_jitter": [0.4, 0.4, 0.4]}, r"color_jitter is .*: it must have 4 entries"),
+                ({"color_jitter": [0.4, 0.4, 0.4, 0.6]}, r"color_jitter must not be negative, .* not above 0\.5"),
+                ({"crop_scale": 0.5, "crop_ratio": [2, 1]}, r"crop_ratio must be two positive numbers"),
+                ({"crop_ratio": [0.5, 1]}, r"crop_ratio is given, but crop_scale is 1"),
+            )
+        ),
+        ({"most_broken": -1}, r"config\.most_broken is -1: it must not be negative"),
+        ({"model": {"arch": "tiny", "remat": True}}, r"config\.model\.remat is True: it must be none or dots or full"),
         ({"sources": ["a"]}, r"config\.sources is \['a'\]: it must be a group of named entries"),
         ({"steps": 0}, r"config\.steps is 0: it must be positive"),
         ({"steps": True}, r"config\.steps is True: it must be of type int"),
@@ -219,3 +243,22 @@ def test_ablations_differ_from_negfull_in_their_sources_alone(name):
     ablation, negfull = (load_config(Experiment, str(CONFIGS / f"{file}.py")) for file in (name, "scenes_negfull"))
     assert ablation.sources != negfull.sources
     assert dataclasses.replace(ablation, sources=negfull.sources) == negfull
+
+
+FINE_TUNING = ["finetune_cc12m", "finetune_negcap", "finetune_negfull", "finetune_negmcq"]
+
+
+@pytest.mark.parametrize("name", [*FINE_TUNING, "negclip", "conclip", "negationclip"])
+def test_fine_tuning_configs_tell_how_their_sets_and_weights_are_made(name):
+    """Every command of the docstring can be parsed, and they make what the config names."""
+    text = (CONFIGS / f"{name}.py").read_text().split('"""')[1].replace("\\\\\n", " ")
+    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("    negjax ")]
+    parsed = [_arguments(words[1:]) for words in commands]
+    converted, *built = [args for args in parsed if hasattr(args, "dst") or hasattr(args, "kind")]
+    trained = [args for args in parsed if getattr(args, "config", None)]
+    for args in trained:
+        assert args.config.partition(":")[0] == f"configs/{name}.py"
+        experiment = load_config(Experiment, str(CONFIGS / Path(args.config).name))
+        assert experiment.model.init_from == converted.dst
+        assert {source.dataset for source in experiment.sources.values()} - {"affirmative"} == {built[0].name}
+        assert {each.data_dir for each in built} == {experiment.data_dir}

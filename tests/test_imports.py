@@ -15,6 +15,7 @@ GROUND = {"config", "tokenizer", "tokenizer_hf", "runtime", "media", "errors"}
 MAY = {
     "errors": set(),
     "config": GROUND,
+    "config_file": GROUND,
     "tokenizer": GROUND,
     "tokenizer_hf": GROUND,
     "runtime": GROUND,

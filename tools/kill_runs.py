@@ -31,9 +31,9 @@ from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel, to_meta, usual_preprocess
 from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints
+from negjax.runtime.pace import TIMINGS
 from negjax.tokenizer import VOCAB_SIZE, Tokenizer
 
-RATES = ("steps_per_second", "examples_per_second")  # which no two runs share
 SECONDS_TO_END = 60  # for the other processes, once one is killed
 CONFIG = """
 from ml_collections import ConfigDict
@@ -93,11 +93,11 @@ def start(place: Path, workdir: Path, processes: int) -> list[subprocess.Popen]:
 
 
 def logged(workdir: Path) -> list[dict[str, Any]]:
-    """What the run logged, without the rates and without a line that is being written."""
+    """What the run logged, without the timings and without a line that is being written."""
     path = workdir / "metrics.jsonl"
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     whole = [json.loads(line) for line in lines if line.endswith("\n")]
-    return [{key: value for key, value in line.items() if key not in RATES} for line in whole]
+    return [{key: value for key, value in line.items() if key not in TIMINGS} for line in whole]
 
 
 def saving(workdir: Path, begun: float) -> bool:

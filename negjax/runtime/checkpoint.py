@@ -7,6 +7,8 @@ altered bytes for weights. Reading neither creates nor deletes anything, but for
 import json
 import logging
 import math
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -344,6 +346,8 @@ def _join(steps: Iterable[int]) -> str:
 
 
 def _line(reason: object) -> str:
-    """A reason in one line: where it is long, its ends, for the last words say most."""
+    """A reason in one line: what the system says first, and of what is long the ends, for the last words say most."""
     text = " ".join(str(reason).split()) or type(reason).__name__
+    if code := re.search(r"os_error_code=\W*(\d+)", text):
+        text = f"{os.strerror(int(code[1]))}: {text}"
     return text if len(text) <= 240 else f"{text[:100]} ... {text[-130:]}"

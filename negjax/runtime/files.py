@@ -51,6 +51,13 @@ def write_atomic(path: epath.PathLike, data: str | bytes) -> None:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
+def copy_folder(source: Path, target: epath.PathLike) -> None:
+    """Copies all files below a local folder to another place, each as `new_file` does."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            write_atomic(epath.Path(target) / path.relative_to(source).as_posix(), path.read_bytes())
+
+
 def check_writable(folder: epath.PathLike) -> None:
     """Raises NegjaxError when a local folder cannot be made or written to; makes nothing.
 

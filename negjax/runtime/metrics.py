@@ -57,14 +57,19 @@ class MetricsLog:
         except OSError as error:
             raise NegjaxError(f"cannot write {self.path}: {error.strerror}") from error
 
+    def last_step(self) -> int:
+        """The last step of a whole line, 0 where there is none."""
+        return int(max((step for line in self._lines() if (step := _step(line)) < math.inf), default=0))
+
     def cut_back(self, step: int) -> None:
         """Drops what was written after `step`, and a line that was cut off; call it before the first `write`."""
-        if not self.path.exists():
-            return
-        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = self._lines()
         kept = [line for line in lines if _step(line) <= step]
         if kept != lines:
             write_atomic(self.path, "".join(f"{line}\n" for line in kept))
+
+    def _lines(self) -> list[str]:
+        return self.path.read_text(encoding="utf-8", errors="replace").splitlines() if self.path.exists() else []
 
 
 def _step(line: str) -> float:

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,17 +15,20 @@ from etils import epath
 from negjax.config import Experiment
 from negjax.datasets.store import open_set
 from negjax.errors import NegjaxError
+from negjax.input.broken import BrokenRows
 from negjax.input.pipeline import Shard, batches, group_size
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.distributed import reached_stop
-from negjax.runtime.mesh import batch_shards, local_rows, make_mesh, put_batch
-from negjax.runtime.sharding import abstract_state
+from negjax.runtime.mesh import local_rows, make_mesh, put_batch
+from negjax.runtime.profile import Window
 from negjax.tokenizer import Tokenizer
+from negjax.training.flops import step_flops
 from negjax.training.guard import roll_back
-from negjax.training.optimizer import make_optimizer, schedule, trainable
+from negjax.training.optimizer import schedule, trainable
+from negjax.training.program import make_program
 from negjax.training.record import Record
-from negjax.training.step import State, make_step, new_state
+from negjax.training.step import State
 from negjax.training.workdir import claim
 
 Evaluate = Callable[[LoadedModel], dict[str, float]]  # "TASK/metric" -> figure in [0, 1]
@@ -42,47 +45,29 @@ class Preempted(NegjaxError):
 
 
 def train(
-    experiment: Experiment, model: LoadedModel, workdir: epath.PathLike, evaluate: Evaluate | None = None
+    experiment: Experiment,
+    model: LoadedModel,
+    workdir: epath.PathLike,
+    evaluate: Evaluate | None = None,
+    window: Window | None = None,
 ) -> LoadedModel:
     """Trains `model` as `experiment` says and returns it with its last weights.
 
-    Writes WORKDIR/config.json, metrics.jsonl and checkpoints/. Where the workdir holds a checkpoint of the same
-    experiment the run goes on from the newest that is not damaged. Of several processes all must call it, with the same
-    workdir. Raises NegjaxError for a workdir of another experiment, and Preempted after SIGTERM, once a checkpoint is
-    saved.
+    Writes WORKDIR/config.json, metrics.jsonl and checkpoints/, and a trace of the steps of `window`. Where the workdir
+    holds a checkpoint of the same experiment the run goes on from the newest that is not damaged. Of several processes
+    all must call it, with the same workdir. Raises NegjaxError for a workdir of another experiment, and Preempted after
+    SIGTERM, once a checkpoint is saved.
     """
     workdir = epath.Path(workdir)
     claim(workdir, experiment)
     model = replace(model, stored={})  # that says of the start's weights
     mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
-    optim, loss, steps = experiment.optim, experiment.loss, experiment.steps
+    optim, steps = experiment.optim, experiment.steps
+    program = make_program(experiment, model.config, model.preprocess, model.compute, model.params, mesh)
 
-    # The state as it lies on the devices, and its start; that goes by way of the host, for devices of several processes
-    # do not take from one.
-    optimizer = make_optimizer(optim, steps, model.params)
-    abstract = abstract_state(mesh, jax.eval_shape(lambda params: new_state(params, optimizer, optim), model.params))
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
-
+    # What is made here goes by way of the host, for devices of several processes do not take from one.
     def start() -> State:
-        return jax.device_put(jax.device_get(new_state(model.params, optimizer, optim)), shardings)
-
-    step_fn = jax.jit(
-        make_step(
-            experiment.sources,
-            model.config,
-            model.preprocess,
-            model.compute,
-            optimizer,
-            trainable(model.params, optim.freeze),
-            batch_shards(mesh),
-            optim=optim,
-            mesh=mesh if loss.sharded else None,
-            chunk=loss.chunk,
-            micro_batches=loss.micro_batches,
-        ),
-        donate_argnums=0,
-        out_shardings=(shardings, None),
-    )
+        return jax.device_put(jax.device_get(program.start(model.params)), program.shardings)
 
     with ExitStack() as stack:
         checkpoints = stack.enter_context(
@@ -90,28 +75,37 @@ def train(
         )
 
         # Take up an earlier run where it stopped: the position in the data is the step.
-        state = checkpoints.restore_newest(abstract) or start()
+        state = checkpoints.restore_newest(program.state) or start()
         first = int(state["step"])
         if first:
             logger.info("going on from step %d of %s", first, workdir)
+        teacher = None
+        if program.teacher is not None:
+            if first:
+                _check_start(experiment, model, checkpoints.read_meta(first))
+            teacher = jax.device_put(jax.device_get(model.params), program.shardings["params"])
 
-        stream = _stream(experiment, model, mesh, first)
-        examples = sum(source.batch_size for source in experiment.sources.values())
-        record = stack.enter_context(Record(workdir, steps, first, examples, schedule(optim, steps)))
+        broken = {name: BrokenRows(experiment.most_broken) for name in experiment.sources}
+        stream = _stream(experiment, model, mesh, broken, first)
+        record = stack.enter_context(Record(workdir, experiment, first, schedule(optim, steps), window))
         stopping = stack.enter_context(_stop_signal())
-        meta = to_meta(model) | {"config": experiment.to_dict()}
+        learns = trainable(model.params, optim.freeze)
+        meta = to_meta(model) | {"config": experiment.to_dict(), "start": model.info.get("sha256", "")}
 
         step = first
         while step < steps:
             step += 1
-            state, metrics = step_fn(state, next(stream))
+            with record.step(step):
+                with record.waiting():
+                    batch = next(stream)
+                state, metrics = program.step(state, batch, teacher)
 
             # Metrics are fetched a step after they were asked for, so that the device never waits for the host.
             bad = record.fetch()
             last, stop = step == steps, stopping(step)
             if last or step % experiment.log_every == 0:
                 record.hold(step, metrics)
-            record.advance(step)
+            record.advance(step, metrics, step_flops(model.config, batch, experiment.sources, learns))
 
             evaluated = evaluate is not None and (last or _due(step, experiment.evaluation.every))
             saved = last or stop or evaluated or _due(step, experiment.checkpoint_every)
@@ -122,11 +116,11 @@ def train(
                 step = int(state["step"])
                 _check_bad_step(experiment, step)
                 checkpoints.wait()
-                restored = checkpoints.restore_newest(abstract) or start()
+                restored = checkpoints.restore_newest(program.state) or start()
                 logger.warning("%s: back to step %d, and on behind it", BAD.format(step), int(restored["step"]))
-                state = jax.device_put(roll_back(restored, state), shardings)
+                state = jax.device_put(roll_back(restored, state), program.shardings)
                 record.drop()
-                stream = _stream(experiment, model, mesh, step)
+                stream = _stream(experiment, model, mesh, broken, step)
                 continue
 
             figures = None
@@ -147,6 +141,15 @@ def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
+def _check_start(experiment: Experiment, model: LoadedModel, meta: dict[str, Any]) -> None:
+    """Raises NegjaxError where the teacher is not the one of the run that wrote the checkpoint."""
+    if meta["start"] != model.info.get("sha256", ""):
+        raise NegjaxError(
+            f"config.model.init_from: {experiment.model.init_from} holds other weights than when this run started, and "
+            "distill keeps to those: put them back, or use another --workdir"
+        )
+
+
 def _check_bad_step(experiment: Experiment, step: int) -> None:
     """Raises NegjaxError where the run shall stop at a bad step, and where that is its last."""
     if experiment.optim.on_bad_step == "stop":
@@ -158,7 +161,7 @@ def _check_bad_step(experiment: Experiment, step: int) -> None:
 
 
 def _stream(
-    experiment: Experiment, model: LoadedModel, mesh: jax.sharding.Mesh, first: int
+    experiment: Experiment, model: LoadedModel, mesh: jax.sharding.Mesh, broken: Mapping[str, BrokenRows], first: int
 ) -> Iterator[dict[str, Any]]:
     """The batches of all sources on the device, from step `first` on, AHEAD of the steps that use them."""
     streams = {}
@@ -176,6 +179,7 @@ def _stream(
             first_step=first,
             shard=Shard(rows.start, rows.stop),
             threads=max(1, (os.cpu_count() or 1) // len(experiment.sources)),
+            broken=broken[name],
         )
     waiting: deque[dict[str, Any]] = deque()
     while True:

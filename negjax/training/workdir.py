@@ -16,7 +16,7 @@ from negjax.runtime.files import write_atomic
 SECONDS_TO_APPEAR = 60  # of a file that another machine wrote: network file systems take their time
 
 # Settings that may change when a run is taken up again: they do not decide what is learned.
-FREE = ("data_dir", "evaluation", "loss", "mesh", "log_every", "checkpoint_every", "keep")
+FREE = ("data_dir", "evaluation", "loss", "mesh", "logging", "log_every", "checkpoint_every", "keep", "most_broken")
 
 
 def claim(workdir: epath.PathLike, experiment: Experiment) -> None:

@@ -28,6 +28,7 @@ def test_cut_back_drops_later_and_half_written_lines(tmp_path):
     with path.open("a") as file:
         file.write('{"step": 40, "lo')  # killed in the middle
     with MetricsLog(path) as log:
+        assert log.last_step() == 30
         log.cut_back(20)
         log.write({"step": 21})
     assert steps(path) == [10, 20, 21]
@@ -35,6 +36,7 @@ def test_cut_back_drops_later_and_half_written_lines(tmp_path):
 
 def test_cut_back_to_nothing_and_without_a_file(tmp_path):
     log = MetricsLog(tmp_path / "metrics.jsonl")
+    assert log.last_step() == 0
     log.cut_back(5)
     assert not log.path.exists()
     log.path.write_bytes(b'{"step": 1}\n{"st\xff')

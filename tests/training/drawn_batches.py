@@ -27,7 +27,7 @@ def draw_batch(sources: Mapping[str, Source]) -> dict:
     made = {}
     for name, source in sources.items():
         made[name] = {"image": rng.integers(256, size=(source.batch_size, 16, 16, 3), dtype=np.uint8)}
-        if source.contrastive or source.sigmoid:
+        if source.uses_captions:
             made[name]["text"] = tokens(rng, source.batch_size)
         if source.mcq:
             group = GROUP if name == "balanced" else 1

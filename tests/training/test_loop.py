@@ -20,9 +20,8 @@ from negjax.config import Evaluation, Experiment, ModelSpec, Optim, Source
 from negjax.errors import NegjaxError
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.checkpoint import Checkpoints
+from negjax.runtime.pace import TIMINGS
 from negjax.training.loop import train
-
-RATES = ("steps_per_second", "examples_per_second")  # which no two runs share
 
 # The run of the tests below in a process of its own, killed as step 5 is evaluated if it is told to.
 KILLED = """
@@ -82,9 +81,9 @@ def experiment(scenes) -> Experiment:
 
 
 def lines(workdir: Path) -> list[dict]:
-    """The metrics without the rates."""
+    """The metrics without the timings."""
     read = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in RATES} for line in read]
+    return [{key: value for key, value in line.items() if key not in TIMINGS} for line in read]
 
 
 def state_of(workdir: Path) -> list[np.ndarray]:

@@ -9,7 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from negjax.config import OPTIMIZERS, Optim, build
+from negjax.config import OPTIMIZERS, Optim
+from negjax.config_file import build
 from negjax.errors import NegjaxError
 from negjax.models.init import init_params
 from negjax.training.optimizer import decays, factors, make_optimizer, paths, schedule, trainable

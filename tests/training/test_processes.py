@@ -1,5 +1,6 @@
 """`negjax train` in several processes: stopped and taken down together, and taken up again bit for bit."""
 
+import gzip
 import json
 import os
 import signal
@@ -9,13 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import event_files
 import numpy as np
 import pytest
 
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
+from negjax.runtime.pace import TIMINGS
 
-RATES = ("steps_per_second", "examples_per_second")  # which no two runs share
 STEPS = 24
 CONFIG = """
 from ml_collections import ConfigDict
@@ -47,8 +49,10 @@ def config(scenes, mini: LoadedModel, tmp_path_factory) -> Path:
     return path
 
 
-def start(config: Path, workdir: Path, processes: int, devices: int = 1) -> list[subprocess.Popen]:
-    """The run, each process with its own devices; process i says what it says to WORKDIR.i."""
+def start(
+    config: Path, workdir: Path, processes: int, devices: int = 1, more: tuple[str, ...] = ()
+) -> list[subprocess.Popen]:
+    """The run, each process with its own devices; process i says what it says to WORKDIR.i. more: flags of all."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -59,7 +63,7 @@ def start(config: Path, workdir: Path, processes: int, devices: int = 1) -> list
     for process in range(processes):
         with Path(f"{workdir}.{process}").open("w") as log:
             flags = [*several, str(process)] if processes > 1 else []
-            running.append(subprocess.Popen([*command, *flags], env=env, stdout=log, stderr=log))
+            running.append(subprocess.Popen([*command, *more, *flags], env=env, stdout=log, stderr=log))
     return running
 
 
@@ -76,8 +80,8 @@ def said(workdir: Path, process: int) -> str:
     return Path(f"{workdir}.{process}").read_text()
 
 
-def finish(config: Path, workdir: Path, processes: int, devices: int = 1) -> None:
-    running = start(config, workdir, processes, devices)
+def finish(config: Path, workdir: Path, processes: int, devices: int = 1, more: tuple[str, ...] = ()) -> None:
+    running = start(config, workdir, processes, devices, more)
     assert codes(running) == [0] * processes, said(workdir, 0)
 
 
@@ -96,7 +100,7 @@ def wait_for_steps(workdir: Path, running: list[subprocess.Popen]) -> None:
 
 def logged(workdir: Path) -> list[dict]:
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in RATES} for line in lines]
+    return [{key: value for key, value in line.items() if key not in TIMINGS} for line in lines]
 
 
 def assert_close(workdir: Path, other: Path) -> None:
@@ -108,10 +112,35 @@ def assert_close(workdir: Path, other: Path) -> None:
 
 @pytest.fixture(scope="module")
 def unbroken(config, tmp_path_factory) -> Path:
-    """The run of two processes that nothing interrupts."""
+    """The run of two processes that nothing interrupts, watched in every way."""
     workdir = tmp_path_factory.mktemp("unbroken") / "run"
-    finish(config, workdir, 2)
+    finish(config, workdir, 2, more=("--config.logging.tensorboard=true", "--profile", "20:22"))
     return workdir
+
+
+@pytest.mark.slow
+def test_process_0_logs_and_each_process_traces_itself(unbroken):
+    losses = {step: figures["loss"] for step, figures in event_files.read(unbroken / "tensorboard").items()}
+    assert losses == {line["step"]: pytest.approx(line["loss"]) for line in logged(unbroken)}
+    assert len(list((unbroken / "tensorboard").iterdir())) == 1
+    for process in range(2):
+        (trace,) = (unbroken / "profile" / f"process_{process}").rglob("*.trace.json.gz")
+        events = json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]
+        assert [event["args"]["step_num"] for event in events if event.get("name") == "train"] == ["20", "21", "22"]
+        assert f"a trace is in {unbroken}/profile/process_{process}" in said(unbroken, process)
+
+
+@pytest.mark.slow
+def test_eight_devices_two_processes_and_one_device_have_the_same_losses(config, unbroken, tmp_path):
+    runs = {"two processes": logged(unbroken)}
+    for devices in (1, 8):
+        finish(config, tmp_path / str(devices), 1, devices)
+        runs[f"{devices} devices"] = logged(tmp_path / str(devices))
+    for name in ("loss", "captions/contrastive", "balanced/mcq"):
+        figures = np.array([[line[name] for line in lines] for lines in runs.values()])
+        assert figures.shape == (3, STEPS)
+        print(f"{name}, {STEPS} steps, {', '.join(runs)}: within {np.ptp(figures, axis=0).max():.1e}")
+        np.testing.assert_allclose(figures[1:], figures[[0, 0]], rtol=1e-5, atol=1e-5)
 
 
 def stop(config: Path, workdir: Path, processes: int, asked: int) -> int:

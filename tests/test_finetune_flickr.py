@@ -1,0 +1,30 @@
+"""Fine-tuning on real photographs from end to end, from weights in open_clip's layout to two losses that fall."""
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from negjax.datasets.store import open_set
+
+TOOL = Path(__file__).parents[1] / "tools" / "finetune_flickr.py"
+
+
+@pytest.mark.slow
+def test_both_losses_fall_on_a_negfull_set_of_flickr8k(test_data, tmp_path):
+    words = ["--photos", test_data / "flickr8k", "--folder", tmp_path, "--arch", "tiny-quickgelu"]
+    words += ["--steps", "60", "--batch-size", "64", "--learning-rate", "1e-3"]
+    done = subprocess.run([sys.executable, TOOL, *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    data = open_set(tmp_path / "sets", "negfull")
+    assert data.fields == ("captions", "negated_captions", "question")
+    assert (len(data), data.metadata["skipped"]["unasked"]["count"]) == (2130, 1870)
+    row = data[100]
+    assert row["captions"][0].strip(" .").lower() in row["negated_captions"][0].lower()
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    for name, least in (("negfull/contrastive", 0.1), ("negfull/mcq", 0.1)):
+        first, last = (statistics.mean(line[name] for line in part) for part in (lines[:6], lines[-6:]))
+        assert last < first - least, (name, first, last)

@@ -1,0 +1,122 @@
+"""The README's scaling table: fine-tuning steps of one chip to 256 through the TPU's compiler, by `negjax compile`.
+
+    pip install libtpu
+    python tools/scaling_table.py --folder /tmp/scaling          (each row is kept there, and not compiled again)
+
+Each row is configs/finetune_negfull.py (captions and a question of each image, bfloat16) with another model, topology
+and batch, and the settings that make it fit. Nothing runs on a TPU: memory and operations are the compiler's and the
+model's, the time is what the chip's data sheet would allow at best.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONFIG = Path(__file__).parents[1] / "configs" / "finetune_negfull.py"
+TOKENS = 32  # of the longest caption of a batch: captions are a sentence, and are trimmed
+HEADINGS = (
+    "model",
+    "chips",
+    "batch",
+    "how",
+    "GiB a chip",
+    "of",
+    "TFLOPs a chip",
+    "MiB sent",
+    "ms at best",
+    "MFU at best",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    arch: str
+    topology: str
+    batch: int
+    remat: str = "none"
+    fsdp: int = 1
+    micro_batches: int = 1
+    chunk: int = 0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {
+            "model.arch": self.arch,
+            "model.scan": "true",
+            "model.remat": self.remat,
+            "mesh.fsdp": self.fsdp,
+            "loss.micro_batches": self.micro_batches,
+            "loss.chunk": self.chunk,
+            "sources.negfull.batch_size": self.batch,
+        }
+
+    @property
+    def how(self) -> str:
+        parts = [f"remat {self.remat}" if self.remat != "none" else "", f"fsdp {self.fsdp}" if self.fsdp > 1 else ""]
+        parts += [f"{self.micro_batches} micro-batches" if self.micro_batches > 1 else ""]
+        parts += [f"loss in chunks of {self.chunk}" if self.chunk else ""]
+        return ", ".join(filter(None, parts)) or "plain"
+
+
+ROWS = (
+    Row("ViT-B-32", "v5e:1x1", 256),
+    Row("ViT-B-32", "v5e:1x1", 4096, micro_batches=16, chunk=1024),
+    Row("ViT-B-32", "v5e:4x4", 4096),
+    Row("ViT-B-32", "v5e:16x16", 32768),
+    Row("ViT-B-16", "v5e:4x4", 4096, remat="full"),
+    Row("ViT-B-16", "v5e:16x16", 32768, remat="dots"),
+    Row("ViT-L-14", "v5e:4x4", 2048, remat="full", fsdp=16),
+    Row("ViT-L-14", "v5e:16x16", 32768, remat="full", fsdp=16),
+    Row("ViT-L-14", "v6e:8x8", 16384, remat="full", fsdp=8),
+    Row("ViT-H-14", "v5p:4x4x4", 16384, remat="full", fsdp=64),
+    Row("ViT-bigG-14", "v5p:4x4x4", 8192, remat="full", fsdp=64),
+    Row("ViT-bigG-14", "v5e:16x16", 8192, remat="full", fsdp=256),
+    Row("ViT-bigG-14", "v5e:16x16", 32768, remat="full", fsdp=256, micro_batches=4),
+)
+
+
+def compiled(row: Row, folder: Path) -> dict[str, Any]:
+    """What `negjax compile --json` says of the row."""
+    file = folder / f"{row.arch}_{row.topology.replace(':', '-')}_{row.batch}_{row.how.replace(' ', '-')}.json"
+    if not file.exists():
+        words = ["--config", str(CONFIG), "--topology", row.topology, "--tokens", str(TOKENS), "--json", str(file)]
+        words += [f"--config.{key}={value}" for key, value in row.settings.items()]
+        done = subprocess.run([sys.executable, "-m", "negjax.cli", "compile", *words], capture_output=True, text=True)
+        if not file.exists():
+            raise SystemExit(done.stderr)
+    return json.loads(file.read_text())
+
+
+def line(row: Row, found: dict[str, Any]) -> str:
+    sent = sum(each["bytes"] for each in found["collectives"]) / 2**20
+    cells = [
+        row.arch,
+        f"{found['chips']} {row.topology.partition(':')[0]}",
+        f"{row.batch:,}",
+        row.how,
+        f"{found['memory']['peak'] / 2**30:.1f}",
+        f"{found['memory_of_chip'] / 2**30:.0f}{'' if found['fits'] else ': too much'}",
+        f"{found['flops'] / 1e12:.2f}",
+        f"{sent:,.0f}",
+        f"{1e3 * found['step_seconds']:,.0f}",
+        f"{found['mfu']:.0%}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True)
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    print(f"| {' | '.join(HEADINGS)} |\n|{' --- |' * len(HEADINGS)}")
+    for row in ROWS:
+        print(line(row, compiled(row, args.folder)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
