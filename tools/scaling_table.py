@@ -63,12 +63,12 @@ class Row:
 
 
 ROWS = (
-    Row("ViT-B-32", "v5e:1x1", 256),
-    Row("ViT-B-32", "v5e:1x1", 4096, micro_batches=16, chunk=1024),
-    Row("ViT-B-32", "v5e:4x4", 4096),
-    Row("ViT-B-32", "v5e:16x16", 32768),
+    Row("ViT-B-32", "v5e:1x1", 256, remat="dots"),
+    Row("ViT-B-32", "v5e:1x1", 4096, remat="dots", micro_batches=16, chunk=1024),
+    Row("ViT-B-32", "v5e:4x4", 4096, remat="dots"),
+    Row("ViT-B-32", "v5e:16x16", 32768, remat="dots"),
     Row("ViT-B-16", "v5e:4x4", 4096, remat="full"),
-    Row("ViT-B-16", "v5e:16x16", 32768, remat="dots"),
+    Row("ViT-B-16", "v5e:16x16", 32768, remat="full"),
     Row("ViT-L-14", "v5e:4x4", 2048, remat="full", fsdp=16),
     Row("ViT-L-14", "v5e:16x16", 32768, remat="full", fsdp=16),
     Row("ViT-L-14", "v6e:8x8", 16384, remat="full", fsdp=8),
