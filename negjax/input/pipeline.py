@@ -21,7 +21,7 @@ from negjax.errors import NegjaxError
 from negjax.input.broken import BrokenRows
 from negjax.input.cache import DecodedImages, Entry
 from negjax.media.augment import recoloring
-from negjax.media.images import Preprocess, decode, random_box, to_pixels
+from negjax.media.images import Preprocess, decode, random_box, ready_pixels, to_pixels
 from negjax.tokenizer_hf import AnyTokenizer
 
 Batch = dict[str, np.ndarray]
@@ -198,17 +198,24 @@ class _Loader:
         for step in range(last + 1):
             number = start + (index - start + step) % span
             record = self.data[number]
+            media = record.pop("media")
             try:
-                image = decode(record.pop("media"), f"{self.data.name} row {record['id']}")
+                pixels = self._decoded(media, f"{self.data.name} row {record['id']}")
                 break
             except NegjaxError as error:
                 if step == last:
                     raise NegjaxError(f"{error}, nor can the {step} rows before it: rebuild the set") from error
                 self.broken.add(self.data, number, error)
-        cropped = self.source.crop_scale < 1
-        entry = np.asarray(image) if cropped else to_pixels(image, self.preprocess), record
+        entry = pixels, record
         self.cache.add(index, entry)
         return entry
+
+    def _decoded(self, media: bytes, where: str) -> np.ndarray:
+        """The image as the model takes it, or whole where it is yet to be cropped."""
+        if self.source.crop_scale < 1:
+            return np.asarray(decode(media, where))
+        ready = ready_pixels(media, self.preprocess)
+        return to_pixels(decode(media, where), self.preprocess) if ready is None else ready
 
 
 def _caption(record: Record, field: str, draw: float) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from negjax.errors import NegjaxError
@@ -109,6 +110,26 @@ def to_pixels(image: Image.Image, preprocess: Preprocess, box: Box | None = None
         image = Image.new("RGB", (size, size))
         image.paste(small, ((size - small.width) // 2, (size - small.height) // 2))
     return np.asarray(image)
+
+
+def ready_pixels(data: bytes, preprocess: Preprocess) -> np.ndarray | None:
+    """What `to_pixels` of `decode` gives for a JPEG that needs no resizing, faster; None for everything else.
+
+    The decoder is the same, libjpeg-turbo, without Pillow between: on two threads that share Python's lock a third to
+    two thirds more images a second. Data with anything odd about them are left to Pillow.
+    """
+    if preprocess.resize_mode != "shortest" or data[:2] != b"\xff\xd8":
+        return None
+    size = preprocess.size
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours != "YCbCr" or min(width, height) != size:
+            return None
+        pixels = simplejpeg.decode_jpeg(data, "RGB")
+    except ValueError:
+        return None
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    return np.ascontiguousarray(pixels[top : top + size, left : left + size])
 
 
 def shrunk(image: Image.Image, encoded: bytes, short_side: int) -> bytes:

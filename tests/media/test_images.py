@@ -20,6 +20,8 @@ from negjax.media.images import (
     decode,
     normalise,
     random_box,
+    ready_pixels,
+    shrunk,
     to_pixels,
 )
 
@@ -310,3 +312,44 @@ def test_wrong_settings():
         Preprocess(interpolation="nearest")
     with pytest.raises(NegjaxError, match="'crop': it must be shortest, squash or longest"):
         Preprocess(resize_mode="crop")
+
+
+def jpeg_of(image: Image.Image, **how) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", **how)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("how", [{}, {"quality": 95}, {"subsampling": 0}, {"progressive": True}, {"optimize": True}])
+@pytest.mark.parametrize("size", [(64, 64), (64, 97), (111, 64)])
+def test_what_needs_no_resizing_has_the_pixels_that_pillow_gives(how, size):
+    noise = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned, which CLIP does not do
+    data = jpeg_of(Image.fromarray(noise), exif=exif, **how)
+    ready = ready_pixels(data, Preprocess(size=64))
+    assert ready is not None
+    np.testing.assert_array_equal(ready, to_pixels(decode(data, "x"), Preprocess(size=64)))
+
+
+def test_photographs_made_small_have_the_pixels_that_pillow_gives(test_data):
+    photographs = sorted((test_data / "coco_val2017").glob("*.jpg"))[::10]
+    for photograph in photographs:
+        data = photograph.read_bytes()
+        small = shrunk(decode(data, "x"), data, 224)
+        ready = ready_pixels(small, Preprocess())
+        if Image.open(io.BytesIO(small)).mode == "RGB":
+            np.testing.assert_array_equal(ready, to_pixels(decode(small, "x"), Preprocess()))
+    assert len(photographs) > 20
+
+
+def test_everything_else_is_left_to_pillow():
+    image = Image.effect_noise((64, 64), 50).convert("RGB")
+    whole = jpeg_of(image)
+    png = io.BytesIO()
+    image.save(png, "PNG")
+    others = [png.getvalue(), whole[:900], whole[:-2], b"", b"\xff\xd8", jpeg_of(image.convert("L"))]
+    others += [jpeg_of(image.convert("CMYK")), jpeg_of(image.resize((65, 65)))]
+    assert [ready_pixels(data, Preprocess(size=64)) for data in others] == [None] * len(others)
+    assert ready_pixels(whole, Preprocess(size=64, resize_mode="squash")) is None
+    assert ready_pixels(whole, Preprocess(size=64)) is not None
