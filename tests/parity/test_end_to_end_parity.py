@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.parity
+pytestmark = [pytest.mark.parity, pytest.mark.timeout(900)]
 torch = pytest.importorskip("torch", reason="needs PyTorch's stack: pip install 'negjax[torch]'")
 open_clip = pytest.importorskip("open_clip")
 pytest.importorskip("transformers")
