@@ -4,7 +4,6 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import IO
 
 from etils import epath
@@ -53,7 +52,7 @@ class CsvFile:
 
     def row_at(self, start: Start) -> list[str]:
         """The cells of the row that begins there."""
-        return next(cells for _, cells in islice(self.rows(start), 1))
+        return next(self.rows(start))[1]
 
     @cached_property
     def _header(self) -> tuple[list[str], Start]:
