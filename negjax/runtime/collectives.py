@@ -3,21 +3,32 @@
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "collective-permute", "all-to-all")
+UNKNOWN = 0
 BITS = {"pred": 8, "bf16": 16, "f16": 16, "s4": 4, "u4": 4}  # of other types the number is in the name
 _COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.-]+) .*\{$")
 _OPERATION = re.compile(rf"= (.*?) ({'|'.join(KINDS)})(-start)?\(")
-_WHILE = re.compile(r" while\(.*body=%?([\w.-]+)")
+_WHILE = re.compile(r" while\(.*condition=%?([\w.-]+), body=%?([\w.-]+)")
 _TRIPS = re.compile(r'known_trip_count"?:\{"?n"?:"?(\d+)')
+_NUMBER = re.compile(r"%?([\w.-]+) = s32\[\]\S* constant\((\d+)\)")
+_BELOW = re.compile(r"ROOT .* compare\(.*, %?([\w.-]+)\), direction=LT")
 _CALL = re.compile(r"(?:calls|to_apply|true_computation|false_computation|async_execution_thread)=%?([\w.-]+)")
 _SHAPE = re.compile(r"(\w+)\[([\d,]*)\]")
+# Three spellings of "four devices each": {{0,1,2,3},{4,5,6,7}}, [2,4]<=[8], mesh['a'=2,'b'=4] {'b'}.
+_LISTED = re.compile(r"replica_groups=\{\{([\d,]+)\}")
+_COUNTED = re.compile(r"replica_groups=\[\d+,(\d+)\]<=")
+_NAMED = re.compile(r"replica_groups=mesh\[([^\]]*)\] \{([^}]*)\}")
 
 
 @dataclass(frozen=True)
 class Collective:
-    """A kind of collective: how often it runs in a step, and the bytes of its results on one device."""
+    """A kind of collective: how often it runs in a step, and the bytes that a device sends for it, along a ring.
+
+    For S bytes over n devices these are S (n - 1) / n, twice that to reduce all, and S to pass it on.
+    """
 
     kind: str
     count: int
@@ -25,33 +36,54 @@ class Collective:
 
 
 def collectives(hlo: str) -> list[Collective]:
-    """The collectives of one run of the program, the bodies of loops as often as they run."""
-    own: dict[str, list[tuple[str, int]]] = {}
-    calls: dict[str, list[tuple[str, int]]] = {}
-    entry = current = ""
-    for line in hlo.splitlines():
-        if found := _COMPUTATION.match(line):
-            current = found[1]
-            entry = current if line.startswith("ENTRY") else entry
-        elif found := _OPERATION.search(line):
-            own.setdefault(current, []).append((found[2], _bytes(found[1], halved=bool(found[3]))))
-        elif found := _WHILE.search(line):
-            trips = _TRIPS.search(line)
-            calls.setdefault(current, []).append((found[1], int(trips[1]) if trips else 1))
-        else:
-            calls.setdefault(current, []).extend((name, 1) for name in _CALL.findall(line))
+    """The collectives of one run of the program, the bodies of loops as often as they run.
+
+    One that the TPU's compiler spreads over other operations, each of which moves a piece, is counted where it starts.
+    Raises ValueError for a collective in a loop that doesn't say how often it runs, or among devices it doesn't name.
+    """
+    bodies = _computations(hlo)
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
 
-    def visit(name: str, times: int) -> None:
-        for kind, size in own.get(name, ()):
-            counts[kind] += times
-            sizes[kind] += times * size
-        for other, trips in calls.get(name, ()):
-            visit(other, times * trips)
+    def visit(name: str, times: int, starts: bool = False) -> None:
+        for line in bodies.get(name, ()):
+            if found := _OPERATION.search(line):
+                if times == UNKNOWN:
+                    raise ValueError(f"how often {found[2]} runs is not in the compiled program: {line.strip()}")
+                if starts or "chain_id=" not in line:
+                    # The TPU's compiler writes a reduce-scatter as the all-reduce that it is a part of.
+                    kind = "reduce-scatter" if name.startswith("all-reduce-scatter") else found[2]
+                    size = _bytes(found[1], halved=bool(found[3]))
+                    counts[kind] += times
+                    sizes[kind] += times * _sent(kind, size, whole=kind == found[2], line=line)
+            elif found := _WHILE.search(line):
+                visit(found[2], times * _trips(line, bodies.get(found[1], ())))
+            else:
+                for other in _CALL.findall(line):
+                    visit(other, times, starts="%async-collective-start" in line.partition(" = ")[0])
 
-    visit(entry, 1)
+    visit("ENTRY", 1)
     return [Collective(kind, counts[kind], sizes[kind]) for kind in KINDS if counts[kind]]
+
+
+def _computations(hlo: str) -> dict[str, list[str]]:
+    """The lines of each computation by its name, the first one to run as "ENTRY"."""
+    bodies: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in hlo.splitlines():
+        if found := _COMPUTATION.match(line):
+            current = bodies.setdefault("ENTRY" if line.startswith("ENTRY") else found[1], [])
+        else:
+            current.append(line)
+    return bodies
+
+
+def _trips(line: str, condition: Sequence[str]) -> int:
+    """How often a loop runs: what its line says, or the number that its counter, from 0 on, has to stay below."""
+    if found := _TRIPS.search(line):
+        return int(found[1])
+    numbers = {found[1]: int(found[2]) for line in condition if (found := _NUMBER.search(line))}
+    return next((numbers.get(found[1], UNKNOWN) for line in condition if (found := _BELOW.search(line))), UNKNOWN)
 
 
 def _bytes(shapes: str, halved: bool) -> int:
@@ -61,3 +93,25 @@ def _bytes(shapes: str, halved: bool) -> int:
         bits = BITS.get(kind) or int(re.sub(r"\D", "", kind) or 0)
         sizes.append(bits * math.prod(int(axis) for axis in axes.split(",") if axis) // 8)
     return sum(sizes[len(sizes) // 2 :]) if halved else sum(sizes)
+
+
+def _sent(kind: str, size: int, whole: bool, line: str) -> int:
+    """What a device sends, along a ring, for a result of so many bytes. whole: it's what the line itself is called."""
+    if kind == "collective-permute":
+        return size
+    devices = _devices(line)
+    if kind == "reduce-scatter" and whole:
+        size *= devices
+    return (2 if kind == "all-reduce" else 1) * size * (devices - 1) // devices
+
+
+def _devices(line: str) -> int:
+    """How many devices take part in each group of a collective."""
+    if found := _LISTED.search(line):
+        return len(found[1].split(","))
+    if found := _COUNTED.search(line):
+        return int(found[1])
+    if found := _NAMED.search(line):
+        sizes = dict(axis.split("=") for axis in found[1].split(","))
+        return math.prod(int(sizes[axis.strip()]) for axis in found[2].split(","))
+    raise ValueError(f"the devices of a collective are not in the compiled program: {line.strip()}")
