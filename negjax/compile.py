@@ -89,9 +89,9 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
     learns = trainable(abstract_params(config), experiment.optim.freeze)
     flops = step_flops(config, batches, experiment.sources, learns) / mesh.size
     sent = collectives(compiled.as_text())
-    remat = 4 / 3 if experiment.model.remat == "full" else 1  # the forward pass once more
+    again = (experiment.model.remat == "full") + (experiment.loss.micro_batches > 1)
     at_best = {
-        "compute": remat * flops / chip.flops,
+        "compute": step_flops(config, batches, experiment.sources, learns, again) / mesh.size / chip.flops,
         "collectives": sum(each.bytes for each in sent) / chip.links,
     }
     step_seconds = max(at_best.values())

@@ -17,6 +17,7 @@ from negjax.models.clip import abstract_params
 from negjax.models.presets import preset
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+ARCH = preset("tiny-quickgelu")  # of the scenes
 TRAINING = sorted(path for path in CONFIGS.glob("*.py") if not path.name.startswith("eval_"))
 
 needs_libtpu = pytest.mark.skipif(
@@ -57,17 +58,43 @@ def test_every_training_config_compiles_for_a_small_pod(path, tmp_path):
 
 @pytest.mark.tpu_aot
 @needs_libtpu
-def test_fsdp_takes_less_memory_and_gathers(tmp_path):
+def test_fsdp_takes_less_memory_and_moves_no_activations(tmp_path):
+    """Kernels are gathered in bfloat16, forward and backward, and their gradients summed in float32, once each."""
     found = []
     for fsdp in (1, 4):
         file = tmp_path / f"{fsdp}.json"
-        words = ["--config.model.arch=ViT-B-32", "--config.model.scan=true", f"--config.mesh.fsdp={fsdp}"]
+        words = ["--config.model.dtype=bfloat16", f"--config.mesh.fsdp={fsdp}"]
         done = run("--config", CONFIGS / "scenes_pretrain.py", "--topology", "v5e:2x2", "--json", file, *words)
         assert done.returncode == 0, done.stderr
         found.append(json.loads(file.read_text()))
     assert found[1]["memory"]["arguments"] < 0.3 * found[0]["memory"]["arguments"]
-    gathered = [sum(each["bytes"] for each in one["collectives"] if each["kind"] == "all-gather") for one in found]
-    assert gathered[1] > 10 * gathered[0]
+    assert found[1]["memory"]["peak"] < found[0]["memory"]["peak"]
+    sizes = jax.tree.leaves_with_path(jax.tree.map(lambda leaf: math.prod(leaf.shape), abstract_params(ARCH)))
+    kernels = sum(size for path, size in sizes if "/blocks/" in name(path) and name(path).endswith("kernel"))
+    others = sum(size for path, size in sizes if "/blocks/" not in name(path))
+    gathered = {each["kind"]: each["bytes"] for each in found[1]["collectives"]}
+    least = 3 / 4 * (2 * 2 * kernels + 2 * others)
+    assert least <= gathered["all-gather"] <= 1.1 * (least + 3 / 4 * 2 * others)  # these in either type
+    summed = gathered["all-reduce"] + gathered["reduce-scatter"]
+    assert 3 / 4 * 4 * (kernels + others) <= summed <= 1.1 * 2 * 3 / 4 * 4 * (kernels + others)
+
+
+def name(path: tuple) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+@pytest.mark.tpu_aot
+@needs_libtpu
+def test_micro_batches_send_their_gradients_once(tmp_path):
+    reduced = []
+    for micro_batches in (1, 4):
+        file = tmp_path / f"{micro_batches}.json"
+        words = ["--topology", "v5e:2x2", "--json", file, f"--config.loss.micro_batches={micro_batches}"]
+        done = run("--config", CONFIGS / "scenes_pretrain.py", *words)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(file.read_text())
+        reduced.append(sum(each["bytes"] for each in found["collectives"] if each["kind"] == "all-reduce"))
+    assert reduced[1] == pytest.approx(reduced[0], rel=0.02)
 
 
 @pytest.mark.tpu_aot
@@ -82,7 +109,7 @@ def test_gradients_are_summed_over_devices_in_float32(tmp_path):
         assert done.returncode == 0, done.stderr
         found = json.loads(file.read_text())
         reduced.append(sum(each["bytes"] for each in found["collectives"] if each["kind"] == "all-reduce"))
-    parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(abstract_params(preset("tiny-quickgelu"))))
+    parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(abstract_params(ARCH)))
     assert min(reduced) >= 2 * 4 * parameters * 3 // 4  # there and back along a ring of four
     assert reduced[1] == pytest.approx(reduced[0], rel=0.01)
 

@@ -49,7 +49,8 @@ def _recolored(pixels_HW3: jax.Array, how_6: jax.Array) -> jax.Array:
     ]
     image_HW3 = pixels_HW3.astype(jnp.float32) / 255
     for change in jnp.array(ORDERS)[order.astype(jnp.int32)]:
-        image_HW3 = jax.lax.switch(change, changes, image_HW3)
+        changed = [each(image_HW3) for each in changes]
+        image_HW3 = jnp.select([change == number for number in range(len(changes))], changed)
     image_HW3 = jnp.where(grey > 0, _grey(image_HW3), image_HW3)
     return jnp.round(255 * image_HW3).astype(jnp.uint8)
 

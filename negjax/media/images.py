@@ -93,11 +93,10 @@ def to_pixels(image: Image.Image, preprocess: Preprocess, box: Box | None = None
     elif preprocess.resize_mode == "squash":
         image = image.resize((size, size), resample)
     elif preprocess.resize_mode == "shortest":
-        short = min(width, height)
-        wide, high = int(size * width / short), int(size * height / short)
-        left, top = round((wide - size) / 2), round((high - size) / 2)
+        wide, high = _with_short_side(width, height, size)
         if (wide, high) == image.size:  # nothing to resize: cut the array, which spares two copies of the image
-            return np.ascontiguousarray(np.asarray(image)[top : top + size, left : left + size])
+            return _centre(np.asarray(image), size)
+        left, top = _corner(wide, high, size)
         if wide * high <= MOST_PIXELS:
             image = image.resize((wide, high), resample).crop((left, top, left + size, top + size))
         else:  # so elongated that only the crop's part of it fits in memory
@@ -128,21 +127,33 @@ def ready_pixels(data: bytes, preprocess: Preprocess) -> np.ndarray | None:
         pixels = simplejpeg.decode_jpeg(data, "RGB")
     except ValueError:
         return None
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    return np.ascontiguousarray(pixels[top : top + size, left : left + size])
+    return _centre(pixels, size)
 
 
 def shrunk(image: Image.Image, encoded: bytes, short_side: int) -> bytes:
     """The image encoded anew as JPEG of SHRUNK_QUALITY, its short side `short_side` as `to_pixels` resizes it; or
     `encoded`, as it is, where its short side is not longer."""
-    width, height = image.size
-    short = min(width, height)
-    if short <= short_side:
+    if min(image.size) <= short_side:
         return encoded
-    size = int(short_side * width / short), int(short_side * height / short)
-    out = io.BytesIO()
+    out, size = io.BytesIO(), _with_short_side(*image.size, short_side)
     image.resize(size, Image.Resampling.BICUBIC).save(out, "JPEG", quality=SHRUNK_QUALITY)
     return out.getvalue()
+
+
+def _with_short_side(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """The size of an image once it is resized, by torchvision's rule."""
+    short = min(width, height)
+    return int(short_side * width / short), int(short_side * height / short)
+
+
+def _corner(width: int, height: int, size: int) -> tuple[int, int]:
+    """Left and top of the square in the middle, by torchvision's rule."""
+    return round((width - size) / 2), round((height - size) / 2)
+
+
+def _centre(pixels_HW3: np.ndarray, size: int) -> np.ndarray:
+    left, top = _corner(pixels_HW3.shape[1], pixels_HW3.shape[0], size)
+    return np.ascontiguousarray(pixels_HW3[top : top + size, left : left + size])
 
 
 def normalise(pixels_BHWC: jax.Array, preprocess: Preprocess) -> jax.Array:

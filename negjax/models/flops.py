@@ -14,8 +14,8 @@ from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
 def forward_flops(config: CLIPConfig, inputs: Mapping[tuple[str, str], Any]) -> dict[str, int]:
     """Forward, of each tower for all its inputs: {"visual": ..., "text": ...}.
 
-    inputs: (source, kind) -> what the towers encode, as `negjax.training.step.encoder_inputs` gives it, arrays or only
-    shapes: "image" [B, ...]; "text", "negative_text" and "options" are tokens [..., T].
+    inputs: (source, kind) -> what the towers encode, as `negjax.training.encode.encoder_inputs` gives it, arrays or
+    only shapes: "image" [B, ...]; "text", "negative_text" and "options" are tokens [..., T].
     """
     found = {"visual": 0, "text": 0}
     for (_, kind), x in inputs.items():

@@ -12,6 +12,8 @@ from flax import nnx
 
 from negjax.models.architecture import Activation, TextConfig, VisionConfig
 
+FSDP = "fsdp"  # the axis of a mesh over which kernels may be cut
+
 
 @dataclass(frozen=True)
 class Compute:
@@ -34,45 +36,64 @@ def activate(x: jax.Array, activation: Activation) -> jax.Array:
     return x * jax.nn.sigmoid(1.702 * x) if activation == "quick_gelu" else jax.nn.gelu(x, activation == "gelu_tanh")
 
 
-def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None, cut: int | None = None) -> jax.Array:
     """x @ kernel (+ bias) over the last axis of x and the first of the kernel, in the type of x.
 
     Where that is bfloat16, the gradients of kernel and bias are still summed over rows in float32: in bfloat16 they
     would be rounded before the devices add theirs up, and again in that sum.
+
+    cut: the axis along which this device has only a part of the kernel, in a `jax.shard_map` over FSDP. The whole is
+    gathered, in the type of x, and gathered anew for the backward pass, so that no device ever keeps it.
     """
-    return _affine(x, kernel, bias) if x.dtype == kernel.dtype else _affine_rounded(x, kernel, bias)
+    plain = cut is None and x.dtype == kernel.dtype
+    return _affine(cut, x, kernel, bias) if plain else _affine_by_hand(cut, x, kernel, bias)
 
 
-def _affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
-    y = jnp.tensordot(x, kernel.astype(x.dtype), axes=1)
+def _affine(cut: int | None, x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+    y = jnp.tensordot(x, _whole(kernel.astype(x.dtype), cut), axes=1)
     return y if bias is None else y + bias.astype(x.dtype)
 
 
-def _affine_and_inputs(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> tuple:
-    return _affine(x, kernel, bias), (x, kernel, bias)
+def _whole(kernel: jax.Array, cut: int | None) -> jax.Array:
+    return kernel if cut is None else jax.lax.all_gather(kernel, FSDP, axis=cut, tiled=True)
 
 
-def _affine_gradients(inputs: tuple, dy: jax.Array) -> tuple:
+def _affine_and_inputs(cut: int | None, x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> tuple:
+    return _affine(cut, x, kernel, bias), (x, kernel, bias)
+
+
+def _affine_gradients(cut: int | None, inputs: tuple, dy: jax.Array) -> tuple:
     x, kernel, bias = inputs
     rows, outputs = list(range(x.ndim - 1)), list(range(1, kernel.ndim))
-    dx = jnp.tensordot(dy, kernel.astype(dy.dtype), axes=(list(range(x.ndim - 1, dy.ndim)), outputs))
+    if cut is not None:  # not before its time, lest the compiler take what it gathered forward
+        kernel, dy = jax.lax.optimization_barrier((kernel, dy))
+    whole = _whole(kernel.astype(dy.dtype), cut)
+    dx = jnp.tensordot(dy, whole, axes=(list(range(x.ndim - 1, dy.ndim)), outputs))
     dkernel = jnp.tensordot(x, dy, axes=(rows, rows), preferred_element_type=kernel.dtype)
+    if cut is not None:
+        dkernel = jax.lax.psum_scatter(dkernel, FSDP, scatter_dimension=cut, tiled=True)
     return dx, dkernel, None if bias is None else dy.astype(bias.dtype).sum(rows)
 
 
-_affine_rounded = jax.custom_vjp(_affine)
-_affine_rounded.defvjp(_affine_and_inputs, _affine_gradients)
+_affine_by_hand = jax.custom_vjp(_affine, nondiff_argnums=(0,))
+_affine_by_hand.defvjp(_affine_and_inputs, _affine_gradients)
 
 
 class Linear(nnx.Module):
-    """y = x @ kernel (+ bias), in the type of x. The kernel has `inputs` input axes, then output axes."""
+    """y = x @ kernel (+ bias), in the type of x. The kernel has `inputs` input axes, then output axes.
+
+    A kernel that is smaller than was declared is this device's part of it, see `affine`.
+    """
 
     def __init__(self, shape: tuple[int, ...], bias: bool = True, inputs: int = 1):
+        self.shape = shape
         self.kernel = nnx.Param(jnp.zeros(shape))
         self.bias = nnx.Param(jnp.zeros(shape[inputs:])) if bias else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return self.part(x, slice(None))
+        cut = [axis for axis, size in enumerate(self.shape) if self.kernel.shape[axis] < size]
+        bias = None if self.bias is None else self.bias[...]
+        return affine(x, self.kernel[...], bias, *cut)
 
     def part(self, x: jax.Array, of: slice) -> jax.Array:
         """Only this part of the first output axis."""

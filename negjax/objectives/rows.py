@@ -6,7 +6,7 @@ A global batch is split over the axes "data" and "fsdp" of a mesh, row after row
 import jax
 from jax.sharding import Mesh, PartitionSpec
 
-BATCH_AXES = ("data", "fsdp")
+from negjax.runtime.mesh import BATCH_AXES
 
 
 def each_row(f, *rows: jax.Array, chunk: int = 0) -> tuple:

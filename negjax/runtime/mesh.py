@@ -1,5 +1,6 @@
 """The devices as a mesh, and batches laid out over it."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from negjax.errors import NegjaxError
 
 AXES = ("data", "fsdp", "tensor")
+BATCH_AXES = ("data", "fsdp")  # over which the rows of a batch are split
 
 
 def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1, tensor: int = 1) -> Mesh:
@@ -29,7 +31,7 @@ def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1, ten
 
 def batch_shards(mesh: Mesh) -> int:
     """Over how many parts of the mesh the rows of a batch are split."""
-    return mesh.shape["data"] * mesh.shape["fsdp"]
+    return math.prod(mesh.shape[axis] for axis in BATCH_AXES)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -39,7 +41,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
     """The leading axis split over "data" and "fsdp", everything else whole."""
-    return NamedSharding(mesh, PartitionSpec(("data", "fsdp")))
+    return NamedSharding(mesh, PartitionSpec(BATCH_AXES))
 
 
 def put_batch(mesh: Mesh, batch: Any) -> Any:

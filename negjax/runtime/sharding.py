@@ -2,6 +2,9 @@
 
 "fsdp" cuts every large matrix once more, beside the batch; "tensor" cuts heads and the perceptron's width, so that an
 attention or perceptron needs one sum over devices (Shoeybi et al. 2019). Optimizer states follow their parameters.
+
+In a step each device works on its own rows, see `negjax.training.gradcache`. What lies cut over "fsdp" is gathered for
+that: a block's kernels by the block, one after the other (`negjax.models.layers.affine`), all else before the first.
 """
 
 import re
@@ -9,6 +12,9 @@ from typing import Any
 
 import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from negjax.models.layers import FSDP
+from negjax.runtime.mesh import BATCH_AXES
 
 RULES: tuple[tuple[str, tuple[str | None, ...]], ...] = (
     (r"attention/qkv/kernel", ("fsdp", None, "tensor")),
@@ -42,6 +48,33 @@ def abstract_state(mesh: Mesh, state: Any) -> Any:
         state,
         state_shardings(mesh, state),
     )
+
+
+def own_specs(mesh: Mesh, params: Any) -> Any:
+    """The same tree with how each parameter lies over the axes of the batch alone, for a `jax.shard_map` over these."""
+
+    def spec(path: tuple, leaf: Any) -> PartitionSpec:
+        axes = _sharding(mesh, _name(path), leaf.shape).spec
+        return PartitionSpec(*(axis if axis == FSDP and mesh.shape[FSDP] > 1 else None for axis in axes))
+
+    return jax.tree_util.tree_map_with_path(spec, params)
+
+
+def gathered_early(params: Any) -> Any:
+    """The same tree with True where a parameter is no part of a block."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: "/blocks/" not in _name(path), params)
+
+
+def ready(param: jax.Array, spec: PartitionSpec, early: bool) -> jax.Array:
+    """A device's part of a parameter, within a `jax.shard_map`, for use with this device's rows.
+
+    early: if it is cut, it is gathered here. The gradient of what this gives is each device's own; that of `param` is
+    their sum, in the parameter's type, cut as the parameter is.
+    """
+    if early and FSDP in spec:
+        param = jax.lax.all_gather(param, FSDP, axis=spec.index(FSDP), tiled=True)
+    same_on = tuple(axis for axis in BATCH_AXES if axis not in spec)
+    return jax.lax.pcast(param, same_on, to="varying")
 
 
 def _sharding(mesh: Mesh, name: str, shape: tuple[int, ...]) -> NamedSharding:

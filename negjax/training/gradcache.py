@@ -1,81 +1,121 @@
-"""The gradient of a batch whose activations do not fit in memory (Gao et al. 2021, "GradCache").
+"""The towers over the devices of a mesh, each on its own rows, and over batches whose activations do not fit in memory.
 
 Objectives that compare all items of a batch are not sums over parts of it, so gradients of parts cannot just be added.
-The way out: encode everything, a part at a time, and keep the embeddings alone; take the gradient of the objectives
-with respect to these; then encode each part again, now with its activations, and pull that gradient back.
+The way out (Gao et al. 2021, "GradCache"): encode everything, a part at a time, and keep the embeddings alone; take the
+gradient of the objectives with respect to these; then encode each part again, now with its activations, and pull that
+gradient back.
+
+Each device adds up the gradients of its own parts, and their sum alone goes over the mesh (of blocks that are cut over
+"fsdp", the gradient of each part).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, PartitionSpec
 
 from negjax.errors import NegjaxError
+from negjax.runtime.mesh import BATCH_AXES, batch_shards
+from negjax.runtime.sharding import gathered_early, own_specs, ready
+from negjax.training.optimizer import join, split
 
 Params = Any
 Inputs = Any  # a tree of arrays, each with as many rows as its embeddings
 Embeddings = Any
 Metrics = dict[str, jax.Array]
+Encode = Callable[[Params, Inputs], Embeddings]
+
+ROWS = PartitionSpec(BATCH_AXES)
+
+
+def encoded(encode: Encode, params: Params, inputs: Inputs, mesh: Mesh | None, micro_batches: int = 1) -> Embeddings:
+    """`encode(params, inputs)`, every device its own rows, so many micro-batches one after the other.
+
+    encode must treat each row by itself and without chance. mesh: over which the rows lie, and the parameters as
+    `negjax.runtime.sharding` says; None for one device. Raises NegjaxError when the rows of an input cannot be cut so.
+    """
+    if not jax.tree.leaves(inputs):
+        return inputs
+    _check(inputs, mesh, micro_batches)
+
+    def own(params: Params, inputs: Inputs) -> Embeddings:
+        if micro_batches == 1:
+            return encode(params, inputs)
+        parts = jax.lax.map(partial(encode, params), _parts(inputs, micro_batches))
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)
+
+    if mesh is None:
+        return own(params, inputs)
+    specs, early = own_specs(mesh, params), gathered_early(params)
+
+    def own_of_mesh(params: Params, inputs: Inputs) -> Embeddings:
+        return own(jax.tree.map(ready, params, specs, early), inputs)
+
+    return _on_each_device(own_of_mesh, mesh, (specs, ROWS), ROWS)(params, inputs)
 
 
 def cached_gradient(
-    encode: Callable[[Params, Inputs], Embeddings],
-    objectives: Callable[[Params, Embeddings], tuple[jax.Array, Metrics]],
+    encode: Encode,
+    objectives: Callable[[list, Embeddings], tuple[jax.Array, Metrics]],
     params: Params,
+    learns: Any,
     inputs: Inputs,
+    mesh: Mesh | None,
     micro_batches: int,
-    shards: int,
-) -> tuple[Params, Metrics]:
-    """The gradient of `objectives(params, encode(params, inputs))`, and its metrics.
+) -> tuple[list, Metrics]:
+    """The gradient of `objectives(moving, encode(params, inputs))` by the moving parameters, and its metrics.
 
-    encode must treat each row by itself and without chance: it sees each row twice, among the rows of a micro-batch.
-    micro_batches: into how many parts the rows are cut; memory for activations falls by this factor, and the forward
-    pass is computed twice. shards: over how many devices the rows are split; each part has rows of every device, so
-    that none moves. Raises NegjaxError when the rows of an input cannot be cut so.
+    learns: tree of True for these, see `negjax.training.optimizer.split`. Memory for activations falls with the number
+    of micro-batches, and the forward pass is computed twice. Otherwise as `encoded`.
     """
-    part_inputs = _cut_all(inputs, micro_batches, shards)
-    embeddings = in_parts(encode, params, inputs, micro_batches, shards)
+    embeddings = encoded(encode, params, inputs, mesh, micro_batches)
+    moving, fixed = split(params, learns)
     gradient = jax.grad(objectives, argnums=(0, 1), has_aux=True)
-    (direct, by_embedding), metrics = gradient(params, embeddings)
+    (direct, by_embedding), metrics = gradient(moving, embeddings)
 
-    def add(grads: Params, part: tuple[Inputs, Embeddings]) -> tuple[Params, None]:
-        rows, cotangent = part
-        _, pull_back = jax.vjp(lambda params: encode(params, rows), params)
-        return jax.tree.map(jnp.add, grads, pull_back(cotangent)[0]), None
+    def own(moving: list, fixed: list, inputs: Inputs, cotangents: Embeddings) -> list:
+        def add(grads: list, part: tuple[Inputs, Embeddings]) -> tuple[list, None]:
+            rows, cotangent = part
+            _, pull_back = jax.vjp(lambda moving: encode(join(moving, fixed, learns), rows), moving)
+            return jax.tree.map(jnp.add, grads, pull_back(cotangent)[0]), None
 
-    # The sum, in float32 as the parameters are, starts from what they do to the objectives directly (the logit scale).
-    cotangents = jax.tree.map(lambda x: _cut(x, micro_batches, shards), by_embedding)
-    grads, _ = jax.lax.scan(add, direct, (part_inputs, cotangents))
-    return grads, metrics
+        # The sum is in float32, as the parameters are.
+        nothing = jax.tree.map(jnp.zeros_like, moving)
+        return jax.lax.scan(add, nothing, _parts((inputs, cotangents), micro_batches))[0]
 
+    if mesh is None:
+        grads = own(moving, fixed, inputs, by_embedding)
+    else:
+        specs, early = split(own_specs(mesh, params), learns), split(gathered_early(params), learns)
 
-def in_parts(
-    encode: Callable[[Params, Inputs], Embeddings], params: Params, inputs: Inputs, micro_batches: int, shards: int
-) -> Embeddings:
-    """`encode(params, inputs)`, so many micro-batches one after the other."""
-    if micro_batches == 1 or not jax.tree.leaves(inputs):
-        return encode(params, inputs)
-    parts = jax.lax.map(lambda part: encode(params, part), _cut_all(inputs, micro_batches, shards))
-    return jax.tree.map(lambda x: _joined(x, shards), parts)
+        def own_of_mesh(moving: list, fixed: list, inputs: Inputs, cotangents: Embeddings) -> list:
+            moving, summed = jax.vjp(lambda moving: list(map(ready, moving, specs[0], early[0])), moving)
+            return summed(own(moving, list(map(ready, fixed, specs[1], early[1])), inputs, cotangents))[0]
 
-
-def _cut_all(inputs: Inputs, parts: int, shards: int) -> Inputs:
-    return jax.tree.map_with_path(lambda path, x: _cut(x, parts, shards, path), inputs)
-
-
-def _cut(rows: jax.Array, parts: int, shards: int, path: tuple = ()) -> jax.Array:
-    """[B, ...] as [parts, B / parts, ...], each part with a share of the rows of every device."""
-    if len(rows) % (parts * shards):
-        raise NegjaxError(
-            f"{jax.tree_util.keystr(path)} has {len(rows)} rows, which cannot be cut into {parts} micro-batches on "
-            f"{shards} devices: batch_size, counted in groups that share their options, must be a multiple of "
-            f"{parts * shards}"
-        )
-    return rows.reshape(shards, parts, -1, *rows.shape[1:]).swapaxes(0, 1).reshape(parts, -1, *rows.shape[1:])
+        spread = _on_each_device(own_of_mesh, mesh, (*specs, ROWS, ROWS), specs[0])
+        grads = spread(moving, fixed, inputs, by_embedding)
+    return jax.tree.map(jnp.add, direct, grads), metrics
 
 
-def _joined(parts: jax.Array, shards: int) -> jax.Array:
-    """The inverse of `_cut`."""
-    K, _, *shape = parts.shape
-    return parts.reshape(K, shards, -1, *shape).swapaxes(0, 1).reshape(-1, *shape)
+def _on_each_device(own: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) -> Callable:
+    """own, run by each device on what is its own; what is cut over "tensor" is whole to it, the compiler sees to it."""
+    return jax.shard_map(own, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=set(BATCH_AXES))
+
+
+def _parts(rows: Any, parts: int) -> Any:
+    """A tree of [b, ...] as one of [parts, b / parts, ...]."""
+    return jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), rows)
+
+
+def _check(inputs: Inputs, mesh: Mesh | None, parts: int) -> None:
+    devices = 1 if mesh is None else batch_shards(mesh)
+    for path, x in jax.tree.leaves_with_path(inputs):
+        if len(x) % (parts * devices):
+            raise NegjaxError(
+                f"{jax.tree_util.keystr(path)} has {len(x)} rows, which cannot be cut into {parts} micro-batches on "
+                f"{devices} devices: batch_size, counted in groups that share their options, must be a multiple of "
+                f"{parts * devices}"
+            )

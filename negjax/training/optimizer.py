@@ -35,6 +35,18 @@ def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
     return jax.tree.map(lambda name: not any(re.fullmatch(pattern, name) for pattern in freeze), names)
 
 
+def split(tree: Any, learns: Any) -> tuple[list, list]:
+    """Of a tree like the parameters', what belongs to those that learn and what to the others. learns: `trainable`."""
+    leaves = list(zip(jax.tree.leaves(tree), jax.tree.leaves(learns)))
+    return [leaf for leaf, learn in leaves if learn], [leaf for leaf, learn in leaves if not learn]
+
+
+def join(moving: list, fixed: list, learns: Any) -> Any:
+    """What `split` took apart."""
+    moving_leaves, fixed_leaves = iter(moving), iter(fixed)
+    return jax.tree.map(lambda learn: next(moving_leaves if learn else fixed_leaves), learns)
+
+
 def decays(params: Params) -> Any:
     """The same tree with True where weight decay applies: not to biases, nor to what has fewer than two axes."""
     return jax.tree.map(lambda name, leaf: leaf.ndim >= 2 and not name.endswith("/bias"), paths(params), params)

@@ -13,7 +13,6 @@ from negjax.media.images import Preprocess
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig
 from negjax.models.layers import Compute
-from negjax.runtime.mesh import batch_shards
 from negjax.runtime.sharding import abstract_state
 from negjax.training.optimizer import make_optimizer, trainable
 from negjax.training.step import State, make_step, new_state
@@ -51,7 +50,7 @@ def make_program(
 
     params: arrays or their shapes. Raises NegjaxError for settings of the optimizer that do not fit them.
     """
-    optim, loss = experiment.optim, experiment.loss
+    optim = experiment.optim
     optimizer: optax.GradientTransformation = make_optimizer(optim, experiment.steps, params)
 
     def start(params: clip.Params) -> State:
@@ -65,11 +64,9 @@ def make_program(
         compute,
         optimizer,
         trainable(params, optim.freeze),
-        batch_shards(mesh),
         optim=optim,
-        mesh=mesh if loss.sharded else None,
-        chunk=loss.chunk,
-        micro_batches=loss.micro_batches,
+        mesh=mesh,
+        loss=experiment.loss,
     )
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))

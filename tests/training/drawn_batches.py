@@ -1,14 +1,19 @@
-"""Batches of noise in the form that the pipeline makes them, and how close gradients on them are."""
+"""Batches of noise in the form that the pipeline makes them, their loss, and how close gradients are."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import jax
 import numpy as np
 
 from negjax.config import Source
 from negjax.media.images import Preprocess
+from negjax.models.layers import Compute
 from negjax.tokenizer import END, START, VOCAB_SIZE
+from negjax.training.encode import encode, encoder_inputs, teacher_inputs
+from negjax.training.gradcache import encoded
 from negjax.training.optimizer import paths
+from negjax.training.step import objectives
 
 PREPROCESS = Preprocess(size=16)
 GROUP = 4  # rows of the source "balanced" that share their options
@@ -34,6 +39,14 @@ def draw_batch(sources: Mapping[str, Source]) -> dict:
             made[name]["options"] = tokens(rng, source.batch_size // group, 4, length=24)
             made[name]["answer"] = rng.integers(4, size=source.batch_size).astype(np.int32)
     return made
+
+
+def loss_and_metrics(params, batch, sources, config, compute: Compute = Compute(), mesh=None, teacher=None) -> tuple:
+    """The loss of a batch straight through the towers, to be differentiated as a whole, and its metrics."""
+    run = partial(encode, config=config, preprocess=PREPROCESS, compute=compute)
+    taught = run(teacher, teacher_inputs(batch, sources)) if teacher else {}
+    embeddings = encoded(run, params, encoder_inputs(batch, sources), mesh)
+    return objectives(params, embeddings, batch, sources=sources, taught=taught)
 
 
 def largest(tree) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import orbax.checkpoint as ocp
 import pytest
-from drawn_batches import PREPROCESS, assert_close, draw_batch, largest
+from drawn_batches import PREPROCESS, assert_close, draw_batch, largest, loss_and_metrics
 
 from negjax.config import Experiment, LossSpec, MeshSpec, ModelSpec, Optim, Source
 from negjax.errors import NegjaxError
@@ -20,11 +20,11 @@ from negjax.models import clip
 from negjax.models.init import init_params
 from negjax.models.layers import Compute
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.mesh import batch_shards, make_mesh, put_batch
+from negjax.runtime.mesh import make_mesh, put_batch
 from negjax.runtime.sharding import state_shardings
 from negjax.training.loop import train
 from negjax.training.optimizer import trainable
-from negjax.training.step import loss_and_metrics, make_step, new_state
+from negjax.training.step import make_step, new_state
 
 SOURCES = {
     "kept": Source("a", 16, distill=2.0),
@@ -45,13 +45,14 @@ def teacher(config, params) -> dict:
     return jax.tree.map(lambda p: np.float32(p + 0.05 * rng.normal(size=p.shape)), params)
 
 
-def gradients(config, params, teacher, batch, mesh=None, freeze=(), **how):
+def gradients(config, params, teacher, batch, mesh=None, freeze=(), micro_batches=1):
     """Gradients and metrics of a step, by way of the step."""
     mesh = mesh or make_mesh(jax.devices()[:1])
     state = new_state(jax.tree.map(jnp.asarray, params), KEEP_GRADIENTS)
     shardings = state_shardings(mesh, state)
     learns = trainable(params, freeze)
-    step = make_step(SOURCES, config, PREPROCESS, Compute(), KEEP_GRADIENTS, learns, batch_shards(mesh), **how)
+    loss = LossSpec(micro_batches=micro_batches)
+    step = make_step(SOURCES, config, PREPROCESS, Compute(), KEEP_GRADIENTS, learns, mesh=mesh, loss=loss)
     jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
     placed = jax.device_put(jax.device_get(state), shardings), put_batch(mesh, batch)
     kept = jax.device_put(teacher, shardings["params"])
@@ -86,8 +87,7 @@ def test_the_loss_is_numpys_on_the_embeddings_of_both_models(config, params, tea
 
 def test_the_gradient_is_that_of_the_loss(config, params, teacher, batch, whole):
     def loss(params):
-        how = {"sources": SOURCES, "config": config, "preprocess": PREPROCESS, "compute": Compute()}
-        return loss_and_metrics(params, batch, teacher=jax.tree.map(jnp.asarray, teacher), **how)[0]
+        return loss_and_metrics(params, batch, SOURCES, config, teacher=jax.tree.map(jnp.asarray, teacher))[0]
 
     assert_close(whole[0], jax.jit(jax.grad(loss))(params), 1e-5)
 
@@ -97,13 +97,14 @@ def test_nothing_pulls_where_the_student_is_the_teacher(config, params, batch, w
     assert same[1]["kept/distill"] == pytest.approx(0, abs=1e-10)
     assert same[1]["kept/distill_text_cosine"] == pytest.approx(1, abs=1e-5)
     without = {name: dataclasses.replace(source, distill=0.0) for name, source in SOURCES.items() if name != "kept"}
-    how = {"sources": without, "config": config, "preprocess": PREPROCESS, "compute": Compute()}
-    plain = jax.jit(jax.grad(lambda params: loss_and_metrics(params, batch, **how)[0]))(params)
+    plain = jax.jit(jax.grad(lambda params: loss_and_metrics(params, batch, without, config)[0]))(params)
     assert_close(same[0], plain, 1e-4)
     assert largest(jax.tree.map(np.subtract, same[0], whole[0])) > 0.01 * largest(whole[0])
 
 
-@pytest.mark.parametrize(("sizes", "micro_batches"), [({}, 2), ({"fsdp": 2, "tensor": 2}, 1)], ids=str)
+@pytest.mark.parametrize(
+    ("sizes", "micro_batches"), [({}, 2), ({"fsdp": 2, "tensor": 2}, 1), ({"fsdp": 4}, 2)], ids=str
+)
 def test_on_any_mesh_and_in_parts(config, params, teacher, batch, whole, sizes, micro_batches):
     found = gradients(config, params, teacher, batch, make_mesh(**sizes), micro_batches=micro_batches)
     assert_close(found[0], whole[0], 3e-5)

@@ -10,7 +10,7 @@ import optax
 import pytest
 from drawn_batches import PREPROCESS, assert_close, draw_batch, tokens
 
-from negjax.config import Source
+from negjax.config import LossSpec, Source
 from negjax.errors import NegjaxError
 from negjax.models.layers import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
@@ -29,9 +29,10 @@ def batch() -> dict:
     return draw_batch(SOURCES)
 
 
-def step_of(config, params, *, sources=SOURCES, shards: int = 1, freeze: tuple[str, ...] = (), **how):
+def step_of(config, params, *, sources=SOURCES, mesh=None, freeze: tuple[str, ...] = (), **how):
     learns = trainable(params, freeze)
-    return jax.jit(make_step(sources, config, PREPROCESS, Compute(), KEEP_GRADIENTS, learns, shards, **how))
+    step = make_step(sources, config, PREPROCESS, Compute(), KEEP_GRADIENTS, learns, mesh=mesh, loss=LossSpec(**how))
+    return jax.jit(step)
 
 
 def gradients(step, params, batch):
@@ -78,10 +79,10 @@ def test_what_is_frozen_has_no_gradient(config, params, batch, whole):
     assert_close(grads["text"], whole[0]["text"], 1e-5)
 
 
-@pytest.mark.parametrize("form", [{}, {"mesh": make_mesh(), "chunk": 3}], ids=["plain losses", "sharded losses"])
+@pytest.mark.parametrize("form", [{}, {"sharded": True, "chunk": 3}], ids=["plain losses", "sharded losses"])
 def test_eight_devices_cut_within_their_own_rows(config, params, batch, whole, form):
     mesh = make_mesh()
-    step = step_of(config, params, shards=8, micro_batches=2, **form)
+    step = step_of(config, params, mesh=mesh, micro_batches=2, **form)
     state = jax.device_put(new_state(params, KEEP_GRADIENTS), replicated(mesh))
     program = step.lower(state, put_batch(mesh, batch)).compile()
     assert_same(gradients(program, jax.device_put(params, replicated(mesh)), put_batch(mesh, batch)), whole)
@@ -110,6 +111,6 @@ def test_memory_falls_with_the_number_of_micro_batches(config, params):
 
 
 def test_rows_that_cannot_be_cut(config, params, batch):
-    step = step_of(config, params, shards=8, micro_batches=4)
+    step = step_of(config, params, mesh=make_mesh(), micro_batches=4)
     with pytest.raises(NegjaxError, match=r"\('balanced', 'options'\).* has 16 rows, .* 4 micro-batches on 8 devices"):
         step.lower(new_state(params, KEEP_GRADIENTS), batch)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import jax
 import numpy as np
 import pytest
-from drawn_batches import PREPROCESS, assert_close, draw_batch
+from drawn_batches import PREPROCESS, assert_close, draw_batch, loss_and_metrics
 
 from negjax.config import Optim, Source
 from negjax.errors import NegjaxError
@@ -18,7 +18,7 @@ from negjax.models.architecture import VisionConfig
 from negjax.models.layers import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
 from negjax.training.optimizer import decays, make_optimizer, paths, schedule, trainable
-from negjax.training.step import loss_and_metrics, make_step, new_state
+from negjax.training.step import make_step, new_state
 
 SOURCES = {
     "pairs": Source("a", 16, contrastive=0.7, sigmoid=0.3),
@@ -34,11 +34,10 @@ def batch() -> dict:
     return draw_batch(SOURCES)
 
 
-def value_and_grad(config, sources: dict = SOURCES, compute: Compute = Compute(), shards: int = 1):
-    how = {"sources": sources, "config": config, "preprocess": PREPROCESS, "compute": compute, "shards": shards}
+def value_and_grad(config, sources: dict = SOURCES, compute: Compute = Compute(), mesh=None):
 
     def loss(params, batch):
-        return loss_and_metrics(params, batch, **how)
+        return loss_and_metrics(params, batch, sources, config, compute, mesh)
 
     return jax.jit(jax.value_and_grad(loss, has_aux=True))
 
@@ -114,7 +113,7 @@ def test_the_text_tower_runs_once_for_captions_of_one_length(config, params, bat
 
 def test_eight_devices_give_the_loss_and_gradients_of_one(config, params, batch, alone):
     assert jax.device_count() == 8
-    compiled = value_and_grad(config, shards=8).lower(*on(make_mesh(), params, batch)).compile()
+    compiled = value_and_grad(config, mesh=make_mesh()).lower(*on(make_mesh(), params, batch)).compile()
     # The images of both sources go through one tower, and yet no row moves to another device for it.
     assert not re.search("all-to-all|collective-permute", compiled.as_text())
     (loss, metrics), grads = compiled(*on(make_mesh(), params, batch))

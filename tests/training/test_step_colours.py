@@ -8,7 +8,7 @@ import optax
 import pytest
 from drawn_batches import PREPROCESS, assert_close, draw_batch
 
-from negjax.config import Source
+from negjax.config import LossSpec, Source
 from negjax.media.augment import recolored, recoloring
 from negjax.models.layers import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
@@ -30,9 +30,8 @@ def batch() -> dict:
 def gradients(config, params, batch, sources, shards: int = 1, micro_batches: int = 1):
     mesh = make_mesh(jax.devices()[:shards])
     learns = trainable(params, ())
-    step = make_step(
-        sources, config, PREPROCESS, Compute(), KEEP_GRADIENTS, learns, shards, micro_batches=micro_batches
-    )
+    loss = LossSpec(micro_batches=micro_batches)
+    step = make_step(sources, config, PREPROCESS, Compute(), KEEP_GRADIENTS, learns, mesh=mesh, loss=loss)
     state = jax.device_put(jax.device_get(new_state(params, KEEP_GRADIENTS)), replicated(mesh))
     state, metrics = jax.jit(step)(state, put_batch(mesh, batch))
     return jax.device_get((state["opt_state"].trace, metrics))

@@ -20,8 +20,8 @@ def shapes(rows: int, **texts: tuple[int, ...]) -> dict:
     return {"image": image} | {name: jax.ShapeDtypeStruct(shape, np.int32) for name, shape in texts.items()}
 
 
-def flops(sources: dict[str, Source], batches: dict, *frozen: str) -> int:
-    return step_flops(CONFIG, batches, sources, trainable(abstract_params(CONFIG), frozen))
+def flops(sources: dict[str, Source], batches: dict, *frozen: str, again: int = 0) -> int:
+    return step_flops(CONFIG, batches, sources, trainable(abstract_params(CONFIG), frozen), again)
 
 
 def test_images_captions_and_options_forward_and_backward():
@@ -32,6 +32,7 @@ def test_images_captions_and_options_forward_and_backward():
     assert flops(sources, batches) == 3 * (12 * IMAGE + text)
     assert flops(sources, batches, "visual/.*") == 12 * IMAGE + 3 * text
     assert flops(sources, batches, "visual/.*", "text/.*") == 12 * IMAGE + text
+    assert flops(sources, batches, "visual/.*", again=2) == 12 * IMAGE + 5 * text
 
 
 @pytest.mark.parametrize(("frozen", "learning"), [((), (1, 1)), (("visual/.*",), (0, 1))])
