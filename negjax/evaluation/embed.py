@@ -11,7 +11,7 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 from negjax.evaluation.cache import Cache, content_key, model_key
-from negjax.evaluation.encode import Embedded, encode_media, encode_texts, place
+from negjax.evaluation.encode import Embedded, encode_media, encode_texts, placed
 from negjax.evaluation.plan import Media, Plan, Source
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.distributed import agree, from_first, is_first
@@ -34,7 +34,7 @@ def embed(
     agree(key, "a model")
     if not is_first():
         cache_dir = None
-    model, mesh = place(model)
+    model = placed(model)
     progress = progress and is_first()
     parts, width = [], model.config.embed_dim
     for media, what in ((plan.images, "image"), (plan.clips, "clip")):
@@ -42,13 +42,13 @@ def embed(
             cache = Cache(cache_dir, content_key(key, media.said))
 
             def encode(places: np.ndarray, media: Media = media) -> Embedded:
-                return encode_media(model, media, places, batch_size, mesh)
+                return encode_media(model, media, places, batch_size)
 
             parts.append(_embed(media.keys, media.sources, encode, cache, width, what, progress))
     token_keys = [hashlib.sha256(row.tobytes()).hexdigest() for row in plan.token_CT]
 
     def encode_captions(places: np.ndarray) -> Embedded:
-        return encode_texts(model, plan.token_CT, places, batch_size, mesh)
+        return encode_texts(model, plan.token_CT, places, batch_size)
 
     cache = Cache(cache_dir, content_key(key, "text"))
     caption_CE = _embed(token_keys, plan.captions, encode_captions, cache, width, "caption", progress)

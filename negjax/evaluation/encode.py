@@ -13,7 +13,7 @@ from functools import cache
 import grain
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
 from negjax.evaluation.embeddings import unit_rows
 from negjax.evaluation.plan import Media
@@ -28,12 +28,13 @@ IN_FLIGHT = 2  # batches that the device may be behind the host
 Embedded = Iterator[tuple[np.ndarray, np.ndarray]]  # places [b] and their embeddings, float32 [b, E], of unit length
 
 
-def encode_media(model: LoadedModel, media: Media, place_N: np.ndarray, batch_size: int, mesh: Mesh) -> Embedded:
+def encode_media(model: LoadedModel, media: Media, place_N: np.ndarray, batch_size: int) -> Embedded:
     """Embeddings of the media at these places, batch by batch: a clip's is the mean over its frames' (unit) ones.
 
-    Media are decoded in threads, two batches ahead. batch_size: frames in a batch, over all devices. model and mesh
-    come from `place`. Raises NegjaxError for what cannot be decoded.
+    Media are decoded in threads, two batches ahead. batch_size: frames in a batch, over all devices. model: from
+    `placed`. Raises NegjaxError for what cannot be decoded.
     """
+    mesh = _mesh(model)
     size = _round_up(min(max(1, batch_size // media.frames), len(place_N)), mesh)
     here = local_rows(mesh, size, "the batch")
     mine = [place_N[start:][here] for start in range(0, len(place_N), size)]
@@ -57,14 +58,13 @@ def encode_media(model: LoadedModel, media: Media, place_N: np.ndarray, batch_si
     return _fetch(batches(), finish, mesh)
 
 
-def encode_texts(
-    model: LoadedModel, token_CT: np.ndarray, place_N: np.ndarray, batch_size: int, mesh: Mesh
-) -> Embedded:
+def encode_texts(model: LoadedModel, token_CT: np.ndarray, place_N: np.ndarray, batch_size: int) -> Embedded:
     """Embeddings of the token ids at these places, batch by batch.
 
-    Sorted by length and cut to the longest of a batch, unless the tower sees padding: the result is the same. model
-    and mesh come from `place`.
+    Sorted by length and cut to the longest of a batch, unless the tower sees padding: the result is the same. model:
+    from `placed`.
     """
+    mesh = _mesh(model)
     size = _round_up(min(batch_size, len(place_N)), mesh)
     here = local_rows(mesh, size, "the batch")
     length_N = lengths(model.config.text, token_CT[place_N])
@@ -81,20 +81,21 @@ def encode_texts(
     return _fetch(batches(), unit_rows, mesh)
 
 
-def place(model: LoadedModel) -> tuple[LoadedModel, Mesh]:
-    """The model with its parameters on all devices, and their mesh.
-
-    Parameters that already lie on a mesh of several devices (a model in training) stay where they are.
-    """
-    for leaf in jax.tree.leaves(model.params):
-        sharding = getattr(leaf, "sharding", None)
-        if isinstance(sharding, NamedSharding) and isinstance(sharding.mesh, Mesh) and sharding.mesh.size > 1:
-            return model, sharding.mesh
+def placed(model: LoadedModel) -> LoadedModel:
+    """The model with its parameters on all devices; one that lies on a mesh (a model in training) stays where it is."""
+    if model.mesh is not None:
+        return model
     mesh = make_mesh()
     params: Params = jax.tree.map(
         lambda leaf: jax.make_array_from_process_local_data(replicated(mesh), np.asarray(leaf)), model.params
     )
-    return dataclasses.replace(model, params=params), mesh
+    return dataclasses.replace(model, params=params, mesh=mesh)
+
+
+def _mesh(model: LoadedModel) -> Mesh:
+    if model.mesh is None:
+        raise ValueError("the model must come from placed()")
+    return model.mesh
 
 
 def _fetch(

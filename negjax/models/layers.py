@@ -11,8 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from negjax.models.architecture import Activation, TextConfig, VisionConfig
-
-FSDP = "fsdp"  # the axis of a mesh over which kernels may be cut
+from negjax.runtime.mesh import FSDP
 
 
 @dataclass(frozen=True)

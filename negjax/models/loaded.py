@@ -5,11 +5,13 @@ from functools import partial
 from typing import Any
 
 import jax
+from jax.sharding import Mesh
 
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig, from_dict, to_dict
 from negjax.models.layers import Compute
+from negjax.runtime.sharding import on_own_rows
 from negjax.tokenizer_hf import AnyTokenizer, tokenizer_from_dict
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -21,6 +23,8 @@ class LoadedModel:
 
     info: what is said of the model beside its results (JSON-able). origin: the weights file that it comes from, through
     any training: file, sha256, format. stored: for weights just converted, the types in which that file holds them.
+    mesh: over which the parameters lie, as `negjax.runtime.sharding` says; then batches do, too, and each device
+    encodes its own rows.
     """
 
     config: CLIPConfig
@@ -31,26 +35,40 @@ class LoadedModel:
     origin: dict[str, Any] = field(default_factory=dict)
     stored: dict[str, Any] = field(default_factory=dict)
     compute: Compute = Compute()
+    mesh: Mesh | None = None
 
     def encode_image(self, pixels_BHWC: Any) -> jax.Array:
         """uint8 pixels [B, S, S, 3], as `preprocess` makes them, to float32 embeddings [B, E], not unit length."""
-        return _encode_image(self.config, self.preprocess, self.compute, self.params, pixels_BHWC)
+        return _encode_image(self.config, self.preprocess, self.compute, self.mesh, self.params, pixels_BHWC)
 
     def encode_text(self, text_BT: Any) -> jax.Array:
         """Token ids [B, T], as `tokenizer` makes them, to float32 embeddings [B, E], not unit length."""
-        return _encode_text(self.config, self.compute, self.params, text_BT)
+        return _encode_text(self.config, self.compute, self.mesh, self.params, text_BT)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _encode_image(
+    config: CLIPConfig,
+    preprocess: Preprocess,
+    compute: Compute,
+    mesh: Mesh | None,
+    params: clip.Params,
+    pixels_BHWC: jax.Array,
+) -> jax.Array:
+    def run(params: clip.Params, pixels_BHWC: jax.Array) -> jax.Array:
+        return clip.encode_image(config, params, normalise(pixels_BHWC, preprocess), compute)
+
+    return run(params, pixels_BHWC) if mesh is None else on_own_rows(run, mesh, params, pixels_BHWC)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _encode_image(
-    config: CLIPConfig, preprocess: Preprocess, compute: Compute, params: clip.Params, pixels_BHWC: jax.Array
+def _encode_text(
+    config: CLIPConfig, compute: Compute, mesh: Mesh | None, params: clip.Params, text_BT: jax.Array
 ) -> jax.Array:
-    return clip.encode_image(config, params, normalise(pixels_BHWC, preprocess), compute)
+    def run(params: clip.Params, text_BT: jax.Array) -> jax.Array:
+        return clip.encode_text(config, params, text_BT, compute)
 
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _encode_text(config: CLIPConfig, compute: Compute, params: clip.Params, text_BT: jax.Array) -> jax.Array:
-    return clip.encode_text(config, params, text_BT, compute)
+    return run(params, text_BT) if mesh is None else on_own_rows(run, mesh, params, text_BT)
 
 
 def usual_preprocess(config: CLIPConfig) -> Preprocess:

@@ -10,8 +10,10 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from negjax.errors import NegjaxError
 
-AXES = ("data", "fsdp", "tensor")
-BATCH_AXES = ("data", "fsdp")  # over which the rows of a batch are split
+FSDP = "fsdp"  # over which parameters are cut, and gathered where they are needed
+AXES = ("data", FSDP, "tensor")
+BATCH_AXES = ("data", FSDP)  # over which the rows of a batch are split
+ROWS = PartitionSpec(BATCH_AXES)
 
 
 def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1, tensor: int = 1) -> Mesh:
@@ -41,7 +43,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
     """The leading axis split over "data" and "fsdp", everything else whole."""
-    return NamedSharding(mesh, PartitionSpec(BATCH_AXES))
+    return NamedSharding(mesh, ROWS)
 
 
 def put_batch(mesh: Mesh, batch: Any) -> Any:

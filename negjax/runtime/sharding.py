@@ -3,18 +3,18 @@
 "fsdp" cuts every large matrix once more, beside the batch; "tensor" cuts heads and the perceptron's width, so that an
 attention or perceptron needs one sum over devices (Shoeybi et al. 2019). Optimizer states follow their parameters.
 
-In a step each device works on its own rows, see `negjax.training.gradcache`. What lies cut over "fsdp" is gathered for
-that: a block's kernels by the block, one after the other (`negjax.models.layers.affine`), all else before the first.
+Each device runs the towers on its own rows. What lies cut over "fsdp" is gathered for that: a block's kernels by the
+block, one after the other (`negjax.models.layers.affine`), all else before the first.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from negjax.models.layers import FSDP
-from negjax.runtime.mesh import BATCH_AXES
+from negjax.runtime.mesh import BATCH_AXES, FSDP, ROWS
 
 RULES: tuple[tuple[str, tuple[str | None, ...]], ...] = (
     (r"attention/qkv/kernel", ("fsdp", None, "tensor")),
@@ -48,6 +48,25 @@ def abstract_state(mesh: Mesh, state: Any) -> Any:
         state,
         state_shardings(mesh, state),
     )
+
+
+def on_own_rows(run: Callable[[Any, Any], Any], mesh: Mesh, params: Any, rows: Any) -> Any:
+    """run(params, rows), each device on its own rows. run must treat each row by itself; it can be differentiated.
+
+    params: as `state_shardings` lays them out. rows: tree of arrays, each with a multiple of the mesh's batch shards of
+    rows, as are the results.
+    """
+    specs, early = own_specs(mesh, params), gathered_early(params)
+
+    def own(params: Any, rows: Any) -> Any:
+        return run(jax.tree.map(ready, params, specs, early), rows)
+
+    return on_each_device(own, mesh, (specs, ROWS), ROWS)(params, rows)
+
+
+def on_each_device(own: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) -> Callable:
+    """own, run by each device on what is its own; what is cut over "tensor" is whole to it, the compiler sees to it."""
+    return jax.shard_map(own, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=set(BATCH_AXES))
 
 
 def own_specs(mesh: Mesh, params: Any) -> Any:

@@ -15,11 +15,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh
 
 from negjax.errors import NegjaxError
-from negjax.runtime.mesh import BATCH_AXES, batch_shards
-from negjax.runtime.sharding import gathered_early, own_specs, ready
+from negjax.runtime.mesh import ROWS, batch_shards
+from negjax.runtime.sharding import gathered_early, on_each_device, on_own_rows, own_specs, ready
 from negjax.training.optimizer import join, split
 
 Params = Any
@@ -27,8 +27,6 @@ Inputs = Any  # a tree of arrays, each with as many rows as its embeddings
 Embeddings = Any
 Metrics = dict[str, jax.Array]
 Encode = Callable[[Params, Inputs], Embeddings]
-
-ROWS = PartitionSpec(BATCH_AXES)
 
 
 def encoded(encode: Encode, params: Params, inputs: Inputs, mesh: Mesh | None, micro_batches: int = 1) -> Embeddings:
@@ -47,14 +45,7 @@ def encoded(encode: Encode, params: Params, inputs: Inputs, mesh: Mesh | None, m
         parts = jax.lax.map(partial(encode, params), _parts(inputs, micro_batches))
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)
 
-    if mesh is None:
-        return own(params, inputs)
-    specs, early = own_specs(mesh, params), gathered_early(params)
-
-    def own_of_mesh(params: Params, inputs: Inputs) -> Embeddings:
-        return own(jax.tree.map(ready, params, specs, early), inputs)
-
-    return _on_each_device(own_of_mesh, mesh, (specs, ROWS), ROWS)(params, inputs)
+    return own(params, inputs) if mesh is None else on_own_rows(own, mesh, params, inputs)
 
 
 def cached_gradient(
@@ -95,14 +86,9 @@ def cached_gradient(
             moving, summed = jax.vjp(lambda moving: list(map(ready, moving, specs[0], early[0])), moving)
             return summed(own(moving, list(map(ready, fixed, specs[1], early[1])), inputs, cotangents))[0]
 
-        spread = _on_each_device(own_of_mesh, mesh, (*specs, ROWS, ROWS), specs[0])
+        spread = on_each_device(own_of_mesh, mesh, (*specs, ROWS, ROWS), specs[0])
         grads = spread(moving, fixed, inputs, by_embedding)
     return jax.tree.map(jnp.add, direct, grads), metrics
-
-
-def _on_each_device(own: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) -> Callable:
-    """own, run by each device on what is its own; what is cut over "tensor" is whole to it, the compiler sees to it."""
-    return jax.shard_map(own, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=set(BATCH_AXES))
 
 
 def _parts(rows: Any, parts: int) -> Any:

@@ -125,7 +125,7 @@ def train(
 
             figures = None
             if evaluate and evaluated:
-                figures = evaluate(replace(model, params=state["params"]))
+                figures = evaluate(replace(model, params=state["params"], mesh=mesh))
                 record.evaluated(step, figures)
             if saved:
                 record.flush()  # a run that goes on from here does not write it

@@ -1,5 +1,6 @@
 """Embedding: the same result whatever the batches, the lengths, the number of devices and of processes."""
 
+import dataclasses
 import os
 import socket
 import subprocess
@@ -7,13 +8,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from negjax.evaluation.embed import embed
-from negjax.evaluation.encode import encode_media, encode_texts, place
+from negjax.evaluation.encode import encode_media, encode_texts, placed
 from negjax.evaluation.prepare import prepare
 from negjax.models.loaded import LoadedModel
+from negjax.runtime.mesh import make_mesh
+from negjax.runtime.sharding import state_shardings
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +42,17 @@ def in_order(embedded: Iterator[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 def test_a_ragged_last_batch_equals_no_padding(model, plan):
     pixels = np.concatenate([plan.images.read(i)[0] for i in range(len(plan.images.sources))])
     whole = unit(model.encode_image(pixels))
-    placed, mesh = place(model)
+    on_mesh = placed(model)
     for size in (4, 12, 64):
-        found = in_order(encode_media(placed, plan.images, np.arange(len(pixels)), size, mesh))
+        found = in_order(encode_media(on_mesh, plan.images, np.arange(len(pixels)), size))
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, whole, atol=1e-6)
 
 
 def test_only_what_is_asked_for_is_encoded(model, plan):
-    placed, mesh = place(model)
+    on_mesh = placed(model)
     wanted = np.array([7, 2, 3])
-    (places, vectors), *rest = encode_media(placed, plan.images, wanted, 64, mesh)
+    (places, vectors), *rest = encode_media(on_mesh, plan.images, wanted, 64)
     assert (places.tolist(), rest) == ([7, 2, 3], [])
     np.testing.assert_allclose(vectors[0], unit(model.encode_image(plan.images.read(7)[0]))[0], atol=1e-6)
 
@@ -56,8 +60,8 @@ def test_only_what_is_asked_for_is_encoded(model, plan):
 def test_trimmed_and_sorted_captions_equal_full_ones(model, plan):
     whole = unit(model.encode_text(plan.token_CT))
     assert plan.token_CT.shape[1] == 77
-    placed, mesh = place(model)
-    found = in_order(encode_texts(placed, plan.token_CT, np.arange(len(plan.captions)), 16, mesh))
+    on_mesh = placed(model)
+    found = in_order(encode_texts(on_mesh, plan.token_CT, np.arange(len(plan.captions)), 16))
     np.testing.assert_allclose(found, whole, atol=1e-6)
 
 
@@ -69,16 +73,29 @@ def test_captions_are_cut_to_a_few_lengths(model, plan):
             shapes.add(text_BT.shape)
             return super().encode_text(text_BT)
 
-    placed, mesh = place(Spy(model.config, model.params, model.preprocess, model.tokenizer))
-    list(encode_texts(placed, plan.token_CT, np.arange(len(plan.captions)), 16, mesh))
+    on_mesh = placed(Spy(model.config, model.params, model.preprocess, model.tokenizer))
+    list(encode_texts(on_mesh, plan.token_CT, np.arange(len(plan.captions)), 16))
     assert shapes <= {(16, length) for length in (8, 16, 24)}
 
 
 def test_tokens_that_look_like_padding_are_not_cut_off(model):
     tokens = model.tokenizer(["!!!!!!!!!! a dog !!!!!", "! ! ! ! ! ! ! ! ! cat", "!"], 77)
-    placed, mesh = place(model)
-    found = in_order(encode_texts(placed, tokens, np.arange(3), 3, mesh))
+    on_mesh = placed(model)
+    found = in_order(encode_texts(on_mesh, tokens, np.arange(3), 3))
     np.testing.assert_allclose(found, unit(model.encode_text(tokens)), atol=1e-6)
+
+
+def test_parameters_that_are_cut_stay_where_they_are(model, plan):
+    """As they lie in training."""
+    mesh = make_mesh(fsdp=4, tensor=2)
+    params = jax.device_put(model.params, state_shardings(mesh, model.params))
+    cut = dataclasses.replace(model, params=params, mesh=mesh)
+    assert placed(cut) is cut
+    pixels = np.concatenate([plan.images.read(i)[0] for i in range(len(plan.images.sources))])
+    found = in_order(encode_media(cut, plan.images, np.arange(len(pixels)), 16))
+    np.testing.assert_allclose(found, unit(model.encode_image(pixels)), atol=1e-6)
+    found = in_order(encode_texts(cut, plan.token_CT, np.arange(len(plan.captions)), 16))
+    np.testing.assert_allclose(found, unit(model.encode_text(plan.token_CT)), atol=1e-6)
 
 
 SCRIPT = """
@@ -86,7 +103,7 @@ import sys
 import jax, numpy as np
 from negjax.datasets.store import open_set
 from negjax.evaluation.embed import embed
-from negjax.evaluation.encode import place
+from negjax.evaluation.encode import placed
 from negjax.evaluation.prepare import prepare
 from negjax.media.images import Preprocess
 from negjax.models.init import init_params
@@ -102,10 +119,9 @@ config = preset("tiny")
 model = LoadedModel(config, init_params(config, int(seed)), Preprocess(size=config.vision.image_size), Tokenizer())
 sets = [open_set(*folder.rsplit("/", 1)) for folder in folders]
 plan = prepare(sets, model.preprocess, model.tokenizer, context_length=77)
-placed, mesh = place(model)
-assert mesh.size == 4
-again, same = place(placed)
-assert again is placed and same == mesh
+on_mesh = placed(model)
+assert on_mesh.mesh.size == 4
+assert placed(on_mesh) is on_mesh
 media, captions = embed(model, plan, int(batch), cache_dir=out + ".cache")
 np.savez(f"{out}.{processes}.{process}.npz", media=media, captions=captions)
 """

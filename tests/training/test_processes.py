@@ -56,7 +56,8 @@ def start(
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    env = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    # The last flag wins.
+    env = os.environ | {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"}
     command = [sys.executable, "-m", "negjax.cli", "train", "--config", str(config), "--workdir", str(workdir)]
     several = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", str(processes), "--process-id"]
     running = []
