@@ -48,7 +48,7 @@ def _recolored(pixels_HW3: jax.Array, how_6: jax.Array) -> jax.Array:
         lambda x: jnp.where(hue == 0, x, _turned(x, hue)),
     ]
     image_HW3 = pixels_HW3.astype(jnp.float32) / 255
-    for change in jnp.array(ORDERS)[order.astype(jnp.int32)]:
+    for change in jnp.array(ORDERS)[order.astype(jnp.int32)]:  # a switch would compute all four, too, for many images
         changed = [each(image_HW3) for each in changes]
         image_HW3 = jnp.select([change == number for number in range(len(changes))], changed)
     image_HW3 = jnp.where(grey > 0, _grey(image_HW3), image_HW3)

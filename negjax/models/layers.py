@@ -30,6 +30,13 @@ class Compute:
     scan: bool = False
 
 
+POLICIES = {
+    "none": jax.checkpoint_policies.everything_saveable,
+    "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    "full": None,
+}
+
+
 def activate(x: jax.Array, activation: Activation) -> jax.Array:
     """Exact GELU ("gelu"), its tanh form ("gelu_tanh"), or OpenAI CLIP's x * sigmoid(1.702 x) ("quick_gelu")."""
     return x * jax.nn.sigmoid(1.702 * x) if activation == "quick_gelu" else jax.nn.gelu(x, activation == "gelu_tanh")
@@ -42,7 +49,7 @@ def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None, cut: int | N
     would be rounded before the devices add theirs up, and again in that sum.
 
     cut: the axis along which this device has only a part of the kernel, in a `jax.shard_map` over FSDP. The whole is
-    gathered, in the type of x, and gathered anew for the backward pass, so that no device ever keeps it.
+    gathered, in the type of x, and is not kept for the backward pass.
     """
     plain = cut is None and x.dtype == kernel.dtype
     return _affine(cut, x, kernel, bias) if plain else _affine_by_hand(cut, x, kernel, bias)
@@ -64,8 +71,6 @@ def _affine_and_inputs(cut: int | None, x: jax.Array, kernel: jax.Array, bias: j
 def _affine_gradients(cut: int | None, inputs: tuple, dy: jax.Array) -> tuple:
     x, kernel, bias = inputs
     rows, outputs = list(range(x.ndim - 1)), list(range(1, kernel.ndim))
-    if cut is not None:  # not before its time, lest the compiler take what it gathered forward
-        kernel, dy = jax.lax.optimization_barrier((kernel, dy))
     whole = _whole(kernel.astype(dy.dtype), cut)
     dx = jnp.tensordot(dy, whole, axes=(list(range(x.ndim - 1, dy.ndim)), outputs))
     dkernel = jnp.tensordot(x, dy, axes=(rows, rows), preferred_element_type=kernel.dtype)
@@ -89,13 +94,16 @@ class Linear(nnx.Module):
         self.kernel = nnx.Param(jnp.zeros(shape))
         self.bias = nnx.Param(jnp.zeros(shape[inputs:])) if bias else None
 
+    @property
+    def cut(self) -> int | None:
+        """The axis along which this device has only a part of the kernel."""
+        return next((axis for axis, size in enumerate(self.shape) if self.kernel.shape[axis] < size), None)
+
     def __call__(self, x: jax.Array) -> jax.Array:
-        cut = [axis for axis, size in enumerate(self.shape) if self.kernel.shape[axis] < size]
-        bias = None if self.bias is None else self.bias[...]
-        return affine(x, self.kernel[...], bias, *cut)
+        return affine(x, self.kernel[...], None if self.bias is None else self.bias[...], self.cut)
 
     def part(self, x: jax.Array, of: slice) -> jax.Array:
-        """Only this part of the first output axis."""
+        """Only this part of the first output axis, of a kernel that is whole."""
         return affine(x, self.kernel[...][:, of], None if self.bias is None else self.bias[...][of])
 
 
@@ -183,10 +191,8 @@ class Transformer(nnx.Module):
         def run(x: jax.Array, state: nnx.State) -> tuple[jax.Array, None]:
             return nnx.merge(graphdef, state)(x), None
 
-        if self.compute.remat != "none":
-            linear = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
-            policy = linear if self.compute.remat == "dots" else None
-            run = jax.checkpoint(run, prevent_cse=not self.compute.scan, policy=policy)
+        if self.compute.remat != "none" or self.in_order()[0].up.cut is not None:  # to gather again is to compute again
+            run = jax.checkpoint(run, prevent_cse=not self.compute.scan, policy=POLICIES[self.compute.remat])
         if self.compute.scan:
             return jax.lax.scan(run, x_BTD, jax.tree.map(lambda *leaves: jnp.stack(leaves), *states))[0]
         for state in states:

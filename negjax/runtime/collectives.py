@@ -15,7 +15,8 @@ _WHILE = re.compile(r" while\(.*condition=%?([\w.-]+), body=%?([\w.-]+)")
 _TRIPS = re.compile(r'known_trip_count"?:\{"?n"?:"?(\d+)')
 _NUMBER = re.compile(r"%?([\w.-]+) = s32\[\]\S* constant\((\d+)\)")
 _BELOW = re.compile(r"ROOT .* compare\(.*, %?([\w.-]+)\), direction=LT")
-_CALL = re.compile(r"(?:calls|to_apply|true_computation|false_computation|async_execution_thread)=%?([\w.-]+)")
+_CALL = re.compile(r"(?:calls|to_apply)=%?([\w.-]+)")
+_BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
 _SHAPE = re.compile(r"(\w+)\[([\d,]*)\]")
 # Three spellings of "four devices each": {{0,1,2,3},{4,5,6,7}}, [2,4]<=[8], mesh['a'=2,'b'=4] {'b'}.
 _LISTED = re.compile(r"replica_groups=\{\{([\d,]+)\}")
@@ -38,7 +39,8 @@ class Collective:
 def collectives(hlo: str) -> list[Collective]:
     """The collectives of one run of the program, the bodies of loops as often as they run.
 
-    One that the TPU's compiler spreads over other operations, each of which moves a piece, is counted where it starts.
+    Of branches all count. One that the TPU's compiler spreads over other operations, each of which moves a piece, is
+    counted where it starts.
     Raises ValueError for a collective in a loop that doesn't say how often it runs, or among devices it doesn't name.
     """
     bodies = _computations(hlo)
@@ -53,13 +55,14 @@ def collectives(hlo: str) -> list[Collective]:
                 if starts or "chain_id=" not in line:
                     # The TPU's compiler writes a reduce-scatter as the all-reduce that it is a part of.
                     kind = "reduce-scatter" if name.startswith("all-reduce-scatter") else found[2]
-                    size = _bytes(found[1], halved=bool(found[3]))
+                    size = _bytes(found[1], started=found[2] if found[3] else "")
                     counts[kind] += times
                     sizes[kind] += times * _sent(kind, size, whole=kind == found[2], line=line)
             elif found := _WHILE.search(line):
                 visit(found[2], times * _trips(line, bodies.get(found[1], ())))
             else:
-                for other in _CALL.findall(line):
+                branches = _BRANCHES.search(line)
+                for other in re.findall(r"[\w.-]+", branches[1]) if branches else _CALL.findall(line):
                     visit(other, times, starts="%async-collective-start" in line.partition(" = ")[0])
 
     visit("ENTRY", 1)
@@ -86,13 +89,19 @@ def _trips(line: str, condition: Sequence[str]) -> int:
     return next((numbers.get(found[1], UNKNOWN) for line in condition if (found := _BELOW.search(line))), UNKNOWN)
 
 
-def _bytes(shapes: str, halved: bool) -> int:
-    """Bytes of all arrays in a shape's text. halved: what only starts lists its operands beside its results."""
+def _bytes(shapes: str, started: str = "") -> int:
+    """Bytes of all arrays in a shape's text.
+
+    started: the kind of what only starts there. Unless it is an all-reduce, its operands stand before its results, and
+    a permute has two numbers after them.
+    """
     sizes = []
     for kind, axes in _SHAPE.findall(shapes):
         bits = BITS.get(kind) or int(re.sub(r"\D", "", kind) or 0)
         sizes.append(bits * math.prod(int(axis) for axis in axes.split(",") if axis) // 8)
-    return sum(sizes[len(sizes) // 2 :]) if halved else sum(sizes)
+    if started == "collective-permute":
+        return sizes[1]
+    return sum(sizes[len(sizes) // 2 :]) if started not in ("", "all-reduce") else sum(sizes)
 
 
 def _sent(kind: str, size: int, whole: bool, line: str) -> int:

@@ -1,7 +1,7 @@
 """The devices as a mesh, and batches laid out over it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -34,6 +34,11 @@ def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1, ten
 def batch_shards(mesh: Mesh) -> int:
     """Over how many parts of the mesh the rows of a batch are split."""
     return math.prod(mesh.shape[axis] for axis in BATCH_AXES)
+
+
+def on_each_device(own: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) -> Callable:
+    """own, run by each device on what is its own; what is cut over "tensor" is whole to it, the compiler sees to it."""
+    return jax.shard_map(own, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=set(BATCH_AXES))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

@@ -4,17 +4,19 @@
 attention or perceptron needs one sum over devices (Shoeybi et al. 2019). Optimizer states follow their parameters.
 
 Each device runs the towers on its own rows. What lies cut over "fsdp" is gathered for that: a block's kernels by the
-block, one after the other (`negjax.models.layers.affine`), all else before the first.
+block, one after the other (`negjax.models.layers.affine`); all else before the first, in float32, to be kept until the
+last.
 """
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from negjax.runtime.mesh import BATCH_AXES, FSDP, ROWS
+from negjax.runtime.mesh import BATCH_AXES, FSDP, ROWS, on_each_device
 
 RULES: tuple[tuple[str, tuple[str | None, ...]], ...] = (
     (r"attention/qkv/kernel", ("fsdp", None, "tensor")),
@@ -50,50 +52,51 @@ def abstract_state(mesh: Mesh, state: Any) -> Any:
     )
 
 
+@dataclass(frozen=True)
+class Share:
+    """How a parameter lies over the axes of the batch.
+
+    spec: for a `jax.shard_map` over these. early: what is cut is gathered before the first block.
+    """
+
+    spec: PartitionSpec
+    early: bool
+
+    def ready(self, param: jax.Array) -> jax.Array:
+        """This device's share, within the `jax.shard_map`, for use with its own rows: whole, if that is done early.
+
+        The gradient of what this gives is each device's own; that of `param` is their sum, in its type, cut as it is.
+        """
+        if self.early and FSDP in self.spec:
+            param = jax.lax.all_gather(param, FSDP, axis=self.spec.index(FSDP), tiled=True)
+        same_on = tuple(axis for axis in BATCH_AXES if axis not in self.spec)
+        return jax.lax.pcast(param, same_on, to="varying")
+
+
+def shares(mesh: Mesh, params: Any) -> Any:
+    """The same tree with the Share of each parameter, which lie as `state_shardings` says."""
+
+    def share(path: tuple, leaf: Any) -> Share:
+        axes = _sharding(mesh, _name(path), leaf.shape).spec
+        spec = PartitionSpec(*(axis if axis == FSDP and mesh.shape[FSDP] > 1 else None for axis in axes))
+        return Share(spec, early="/blocks/" not in _name(path))
+
+    return jax.tree_util.tree_map_with_path(share, params)
+
+
 def on_own_rows(run: Callable[[Any, Any], Any], mesh: Mesh, params: Any, rows: Any) -> Any:
     """run(params, rows), each device on its own rows. run must treat each row by itself; it can be differentiated.
 
     params: as `state_shardings` lays them out. rows: tree of arrays, each with a multiple of the mesh's batch shards of
     rows, as are the results.
     """
-    specs, early = own_specs(mesh, params), gathered_early(params)
+    of = shares(mesh, params)
 
     def own(params: Any, rows: Any) -> Any:
-        return run(jax.tree.map(ready, params, specs, early), rows)
+        return run(jax.tree.map(Share.ready, of, params), rows)
 
+    specs = jax.tree.map(lambda share: share.spec, of)
     return on_each_device(own, mesh, (specs, ROWS), ROWS)(params, rows)
-
-
-def on_each_device(own: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) -> Callable:
-    """own, run by each device on what is its own; what is cut over "tensor" is whole to it, the compiler sees to it."""
-    return jax.shard_map(own, mesh=mesh, in_specs=in_specs, out_specs=out_specs, axis_names=set(BATCH_AXES))
-
-
-def own_specs(mesh: Mesh, params: Any) -> Any:
-    """The same tree with how each parameter lies over the axes of the batch alone, for a `jax.shard_map` over these."""
-
-    def spec(path: tuple, leaf: Any) -> PartitionSpec:
-        axes = _sharding(mesh, _name(path), leaf.shape).spec
-        return PartitionSpec(*(axis if axis == FSDP and mesh.shape[FSDP] > 1 else None for axis in axes))
-
-    return jax.tree_util.tree_map_with_path(spec, params)
-
-
-def gathered_early(params: Any) -> Any:
-    """The same tree with True where a parameter is no part of a block."""
-    return jax.tree_util.tree_map_with_path(lambda path, _: "/blocks/" not in _name(path), params)
-
-
-def ready(param: jax.Array, spec: PartitionSpec, early: bool) -> jax.Array:
-    """A device's part of a parameter, within a `jax.shard_map`, for use with this device's rows.
-
-    early: if it is cut, it is gathered here. The gradient of what this gives is each device's own; that of `param` is
-    their sum, in the parameter's type, cut as the parameter is.
-    """
-    if early and FSDP in spec:
-        param = jax.lax.all_gather(param, FSDP, axis=spec.index(FSDP), tiled=True)
-    same_on = tuple(axis for axis in BATCH_AXES if axis not in spec)
-    return jax.lax.pcast(param, same_on, to="varying")
 
 
 def _sharding(mesh: Mesh, name: str, shape: tuple[int, ...]) -> NamedSharding:

@@ -5,8 +5,9 @@ The way out (Gao et al. 2021, "GradCache"): encode everything, a part at a time,
 gradient of the objectives with respect to these; then encode each part again, now with its activations, and pull that
 gradient back.
 
-Each device adds up the gradients of its own parts, and their sum alone goes over the mesh (of blocks that are cut over
-"fsdp", the gradient of each part).
+Each device adds up the gradients of its own parts, and their sum alone goes over the mesh. Blocks that are cut over
+"fsdp" are an exception, for no device could keep them whole: they are gathered, and their gradients summed, for each
+part.
 """
 
 from collections.abc import Callable
@@ -18,8 +19,8 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from negjax.errors import NegjaxError
-from negjax.runtime.mesh import ROWS, batch_shards
-from negjax.runtime.sharding import gathered_early, on_each_device, on_own_rows, own_specs, ready
+from negjax.runtime.mesh import ROWS, batch_shards, on_each_device
+from negjax.runtime.sharding import Share, on_own_rows, shares
 from negjax.training.optimizer import join, split
 
 Params = Any
@@ -80,12 +81,13 @@ def cached_gradient(
     if mesh is None:
         grads = own(moving, fixed, inputs, by_embedding)
     else:
-        specs, early = split(own_specs(mesh, params), learns), split(gathered_early(params), learns)
+        of_moving, of_fixed = split(shares(mesh, params), learns)
 
         def own_of_mesh(moving: list, fixed: list, inputs: Inputs, cotangents: Embeddings) -> list:
-            moving, summed = jax.vjp(lambda moving: list(map(ready, moving, specs[0], early[0])), moving)
-            return summed(own(moving, list(map(ready, fixed, specs[1], early[1])), inputs, cotangents))[0]
+            moving, summed = jax.vjp(lambda moving: list(map(Share.ready, of_moving, moving)), moving)
+            return summed(own(moving, list(map(Share.ready, of_fixed, fixed)), inputs, cotangents))[0]
 
+        specs = [[share.spec for share in of] for of in (of_moving, of_fixed)]
         spread = on_each_device(own_of_mesh, mesh, (*specs, ROWS, ROWS), specs[0])
         grads = spread(moving, fixed, inputs, by_embedding)
     return jax.tree.map(jnp.add, direct, grads), metrics
@@ -100,8 +102,8 @@ def _check(inputs: Inputs, mesh: Mesh | None, parts: int) -> None:
     devices = 1 if mesh is None else batch_shards(mesh)
     for path, x in jax.tree.leaves_with_path(inputs):
         if len(x) % (parts * devices):
+            each = f" x {parts} micro-batches" if parts > 1 else ""
             raise NegjaxError(
-                f"{jax.tree_util.keystr(path)} has {len(x)} rows, which cannot be cut into {parts} micro-batches on "
-                f"{devices} devices: batch_size, counted in groups that share their options, must be a multiple of "
-                f"{parts * devices}"
+                f"{jax.tree_util.keystr(path)} has {len(x)} rows, which cannot be cut for {devices} devices{each}: "
+                f"batch_size, counted in groups that share their options, must be a multiple of {parts * devices}"
             )

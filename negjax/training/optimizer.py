@@ -37,7 +37,7 @@ def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
 
 def split(tree: Any, learns: Any) -> tuple[list, list]:
     """Of a tree like the parameters', what belongs to those that learn and what to the others. learns: `trainable`."""
-    leaves = list(zip(jax.tree.leaves(tree), jax.tree.leaves(learns)))
+    leaves = list(zip(jax.tree.leaves(tree), jax.tree.leaves(learns), strict=True))
     return [leaf for leaf, learn in leaves if learn], [leaf for leaf, learn in leaves if not learn]
 
 

@@ -41,18 +41,29 @@ def test_what_stands_in_a_loop_counts_as_often_as_it_runs():
     assert collectives(program(loop, (16, 4))) == [Collective("all-reduce", 7, 7 * (2 * 2 * 4 * 4 * 7 // 8))]
 
 
+def test_every_branch_counts():
+    def choose(x):
+        summed = jax.lax.axis_index("data") > 3
+        return jax.lax.switch(summed.astype(int), [lambda x: jax.lax.psum(x, "data"), lambda x: 2 * x], x)
+
+    assert collectives(program(choose, (16, 4))) == [Collective("all-reduce", 1, 2 * 2 * 4 * 4 * 7 // 8)]
+
+
 def test_operations_that_only_start_small_types_and_groups():
     text = """
 ENTRY %main (p: bf16[8,4]) -> bf16[64,4] {
   %s = (bf16[8,4]{1,0}, bf16[64,4]{1,0:T(8,128)}) all-gather-start(%p), replica_groups=[2,8]<=[16], dimensions={0}
   %d = bf16[64,4]{1,0} all-gather-done(%s)
+  %p = (f32[8]{0}, f32[8]{0}, u32[]{:S(2)}, u32[]{:S(2)}) collective-permute-start(%x), source_target_pairs={{0,1}}
+  %q = (f32[4], f32[2]) all-reduce-start(%y, %z), replica_groups={{0,1}}, to_apply=%add
   %r = (pred[10], s8[6]{0}) all-reduce(%a, %b), replica_groups={{0,1,2,3},{4,5,6,7}}, to_apply=%add
   %t = s4[64] all-to-all(%c), replica_groups=mesh['x'=2,'y'=4] {'x','y'}, dimensions={0}
 }
 """
     assert collectives(text) == [
-        Collective("all-reduce", 1, 2 * 16 * 3 // 4),
+        Collective("all-reduce", 2, 2 * 16 * 3 // 4 + 24),
         Collective("all-gather", 1, 64 * 4 * 2 * 7 // 8),
+        Collective("collective-permute", 1, 32),
         Collective("all-to-all", 1, 32 * 7 // 8),
     ]
     with pytest.raises(ValueError, match="the devices of a collective are not in the compiled program: %r = "):

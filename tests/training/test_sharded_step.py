@@ -10,7 +10,7 @@ from negjax.media.images import Preprocess
 from negjax.models.layers import Compute
 from negjax.runtime.collectives import collectives
 from negjax.runtime.mesh import make_mesh, put_batch
-from negjax.runtime.sharding import own_specs, state_shardings
+from negjax.runtime.sharding import shares, state_shardings
 from negjax.tokenizer import END, START, VOCAB_SIZE
 from negjax.training.optimizer import make_optimizer, trainable
 from negjax.training.step import make_step, new_state
@@ -74,7 +74,8 @@ def one(config, params, batches) -> tuple[list[dict], dict]:
 
 
 HARD = {"compute": Compute(remat="dots", scan=True), "loss": LossSpec(sharded=True, chunk=1, micro_batches=2)}
-FORMS = [({}, {}), ({"fsdp": 4}, {}), ({"tensor": 2}, {}), ({"fsdp": 2, "tensor": 2}, {})]
+FULL = {"compute": Compute(remat="full")}
+FORMS = [({}, {}), ({"fsdp": 4}, {}), ({"fsdp": 4}, FULL), ({"tensor": 2}, {}), ({"fsdp": 2, "tensor": 2}, {})]
 
 
 @pytest.mark.parametrize(("sizes", "how"), [*FORMS, ({"fsdp": 8}, HARD), ({"fsdp": 2, "tensor": 4}, HARD)], ids=str)
@@ -100,8 +101,8 @@ def test_fsdp_moves_parameters_and_no_activations(config, params, batches, micro
     """A block's kernels are gathered forward and backward, all else once; gradients are summed where they belong."""
     mesh = make_mesh(fsdp=8)
     moved = sent(config, params, batches[0], mesh, loss=LossSpec(micro_batches=micro_batches))
-    specs = own_specs(mesh, params)
-    cut = jax.tree.leaves_with_path(jax.tree.map(lambda leaf, spec: leaf if any(spec) else None, params, specs))
+    of = shares(mesh, params)
+    cut = jax.tree.leaves_with_path(jax.tree.map(lambda leaf, share: leaf if any(share.spec) else None, params, of))
     share = 4 * 7 / 8  # of what goes along a ring of eight
     kernels = share * sum(leaf.size for path, leaf in cut if "blocks" in jax.tree_util.keystr(path))
     others = share * sum(leaf.size for _, leaf in cut) - kernels
