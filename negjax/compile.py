@@ -39,8 +39,10 @@ class Compiled:
     """What a step takes, per chip; bytes, seconds and operations.
 
     memory: by kind, and its `peak`. flops: model operations, three times the forward pass of towers that learn.
-    at_best: the seconds that computing and sending take at the chip's full speed; step_seconds is the larger of them,
-    as if both overlapped wholly, and mfu the share of the chip's speed that this leaves to the model.
+    collectives: None where the compiler can't write its program down, as for v5p with parameters cut over "fsdp".
+    at_best: the seconds that computing and sending (where it is known) take at the chip's full speed; step_seconds is
+    the larger of them, as if both overlapped wholly, and mfu the share of the chip's speed that this leaves to the
+    model.
     """
 
     topology: str
@@ -51,7 +53,7 @@ class Compiled:
     memory: dict[str, int]
     memory_of_chip: int
     flops: float
-    collectives: list[Collective]
+    collectives: list[Collective] | None
     at_best: dict[str, float]
     step_seconds: float
     mfu: float
@@ -88,12 +90,11 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
     seconds = time.perf_counter() - begin
     learns = trainable(abstract_params(config), experiment.optim.freeze)
     flops = step_flops(config, batches, experiment.sources, learns) / mesh.size
-    sent = collectives(compiled.as_text())
+    sent = _collectives(compiled)
     again = (experiment.model.remat == "full") + (experiment.loss.micro_batches > 1)
-    at_best = {
-        "compute": step_flops(config, batches, experiment.sources, learns, again) / mesh.size / chip.flops,
-        "collectives": sum(each.bytes for each in sent) / chip.links,
-    }
+    at_best = {"compute": step_flops(config, batches, experiment.sources, learns, again) / mesh.size / chip.flops}
+    if sent is not None:
+        at_best["collectives"] = sum(each.bytes for each in sent) / chip.links
     step_seconds = max(at_best.values())
     return Compiled(
         topology=topology,
@@ -175,6 +176,15 @@ def batch_shapes(source: Source, config: CLIPConfig, mesh: Mesh, tokens: int) ->
     if source.mcq:
         batch |= {"options": array((rows, OPTIONS, tokens), np.int32), "answer": array((rows,), np.int32)}
     return batch
+
+
+def _collectives(compiled: Any) -> list[Collective] | None:
+    try:
+        with _silent():
+            text = compiled.as_text()
+    except jax.errors.JaxRuntimeError:  # some asynchronous operations don't survive the way out of the TPU's compiler
+        return None
+    return collectives(text)
 
 
 def _memory(compiled: Any) -> dict[str, int]:

@@ -31,52 +31,49 @@ def run(*words: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, env=env)
 
 
+def compiled(tmp_path: Path, *words: object, config: Path = CONFIGS / "scenes_pretrain.py") -> dict:
+    """What `--json` says, for four chips of v5e unless told otherwise."""
+    file = tmp_path / "found.json"
+    done = run("--config", config, "--topology", "v5e:2x2", "--json", file, *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "memory of each" in done.stdout
+    return json.loads(file.read_text())
+
+
+def sent(found: dict, *kinds: str) -> int:
+    return sum(each["bytes"] for each in found["collectives"] if each["kind"] in kinds)
+
+
 @pytest.mark.tpu_aot
 @needs_libtpu
 @pytest.mark.parametrize("path", TRAINING, ids=lambda path: path.stem)
 def test_every_training_config_compiles_for_a_small_pod(path, tmp_path):
     arch = load_config(Experiment, str(path)).model.arch or "tiny-quickgelu"
-    words = [
-        "--config",
-        path,
-        "--topology",
-        "v5e:2x2",
-        "--json",
-        tmp_path / "found.json",
-        f"--config.model.arch={arch}",
-    ]
-    done = run(*words)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    found = json.loads((tmp_path / "found.json").read_text())
+    found = compiled(tmp_path, f"--config.model.arch={arch}", config=path)
     assert (found["chips"], found["mesh"], found["fits"]) == (4, {"data": 4, "fsdp": 1, "tensor": 1}, True)
     assert found["memory"]["peak"] >= found["memory"]["arguments"] > 1e7
     assert 0 < found["mfu"] <= 1
-    assert "all-reduce" in {each["kind"] for each in found["collectives"]}
-    assert "memory of each" in done.stdout
+    assert sent(found, "all-reduce") > 0
 
 
 @pytest.mark.tpu_aot
 @needs_libtpu
-def test_fsdp_takes_less_memory_and_moves_no_activations(tmp_path):
+@pytest.mark.parametrize("remat", ["none", "full"])
+def test_fsdp_takes_less_memory_and_moves_no_activations(tmp_path, remat):
     """Kernels are gathered in bfloat16, forward and backward, and their gradients summed in float32, once each."""
-    found = []
-    for fsdp in (1, 4):
-        file = tmp_path / f"{fsdp}.json"
-        words = ["--config.model.dtype=bfloat16", f"--config.mesh.fsdp={fsdp}"]
-        done = run("--config", CONFIGS / "scenes_pretrain.py", "--topology", "v5e:2x2", "--json", file, *words)
-        assert done.returncode == 0, done.stderr
-        found.append(json.loads(file.read_text()))
-    assert found[1]["memory"]["arguments"] < 0.3 * found[0]["memory"]["arguments"]
-    assert found[1]["memory"]["peak"] < found[0]["memory"]["peak"]
+    words = ["--config.model.dtype=bfloat16", f"--config.model.remat={remat}"]
+    whole, cut = (compiled(tmp_path, *words, f"--config.mesh.fsdp={fsdp}") for fsdp in (1, 4))
+    assert cut["memory"]["arguments"] < 0.3 * whole["memory"]["arguments"]
+    assert cut["memory"]["peak"] < whole["memory"]["peak"]
     sizes = jax.tree.leaves_with_path(jax.tree.map(lambda leaf: math.prod(leaf.shape), abstract_params(ARCH)))
     kernels = sum(size for path, size in sizes if "/blocks/" in name(path) and name(path).endswith("kernel"))
     others = sum(size for path, size in sizes if "/blocks/" not in name(path))
-    gathered = {each["kind"]: each["bytes"] for each in found[1]["collectives"]}
     least = 3 / 4 * (2 * 2 * kernels + 2 * others)
-    assert least <= gathered["all-gather"] <= 1.1 * (least + 3 / 4 * 2 * others)  # these in either type
-    summed = gathered["all-reduce"] + gathered["reduce-scatter"]
-    assert 3 / 4 * 4 * (kernels + others) <= summed <= 1.1 * 2 * 3 / 4 * 4 * (kernels + others)
+    assert least <= sent(cut, "all-gather") <= 1.1 * (least + 3 / 4 * 2 * others)  # these in either type
+    # The compiler may sum all and throw the rest away, which sends twice as much.
+    least = 3 / 4 * 4 * (kernels + others)
+    assert least <= sent(cut, "all-reduce", "reduce-scatter") <= 1.1 * 2 * least
 
 
 def name(path: tuple) -> str:
@@ -85,30 +82,30 @@ def name(path: tuple) -> str:
 
 @pytest.mark.tpu_aot
 @needs_libtpu
+def test_a_program_that_the_compiler_cannot_write_down(tmp_path):
+    found = compiled(tmp_path, "--topology", "v5p:2x2x1", "--config.mesh.fsdp=4", "--config.model.scan=true")
+    assert found["fits"]
+    if found["collectives"] is None:  # libtpu 0.0.52; a later one may say
+        assert found["at_best"].keys() == {"compute"}
+    else:
+        assert sent(found, "all-gather") > 0
+
+
+@pytest.mark.tpu_aot
+@needs_libtpu
 def test_micro_batches_send_their_gradients_once(tmp_path):
-    reduced = []
-    for micro_batches in (1, 4):
-        file = tmp_path / f"{micro_batches}.json"
-        words = ["--topology", "v5e:2x2", "--json", file, f"--config.loss.micro_batches={micro_batches}"]
-        done = run("--config", CONFIGS / "scenes_pretrain.py", *words)
-        assert done.returncode == 0, done.stderr
-        found = json.loads(file.read_text())
-        reduced.append(sum(each["bytes"] for each in found["collectives"] if each["kind"] == "all-reduce"))
-    assert reduced[1] == pytest.approx(reduced[0], rel=0.02)
+    once, parts = (compiled(tmp_path, f"--config.loss.micro_batches={number}") for number in (1, 4))
+    assert sent(parts, "all-reduce") == pytest.approx(sent(once, "all-reduce"), rel=0.02)
+    assert parts["at_best"]["compute"] == pytest.approx(4 / 3 * once["at_best"]["compute"])
 
 
 @pytest.mark.tpu_aot
 @needs_libtpu
 def test_gradients_are_summed_over_devices_in_float32(tmp_path):
     """Also where products are computed in bfloat16: as many bytes are reduced, four for each parameter."""
-    reduced = []
-    for dtype in ("float32", "bfloat16"):
-        file = tmp_path / f"{dtype}.json"
-        words = ["--topology", "v5e:2x2", "--json", file, f"--config.model.dtype={dtype}"]
-        done = run("--config", CONFIGS / "scenes_pretrain.py", *words)
-        assert done.returncode == 0, done.stderr
-        found = json.loads(file.read_text())
-        reduced.append(sum(each["bytes"] for each in found["collectives"] if each["kind"] == "all-reduce"))
+    reduced = [
+        sent(compiled(tmp_path, f"--config.model.dtype={dtype}"), "all-reduce") for dtype in ("float32", "bfloat16")
+    ]
     parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(abstract_params(ARCH)))
     assert min(reduced) >= 2 * 4 * parameters * 3 // 4  # there and back along a ring of four
     assert reduced[1] == pytest.approx(reduced[0], rel=0.01)

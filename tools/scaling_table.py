@@ -90,7 +90,8 @@ def compiled(row: Row, folder: Path) -> dict[str, Any]:
 
 
 def line(row: Row, found: dict[str, Any]) -> str:
-    sent = sum(each["bytes"] for each in found["collectives"]) / 2**20
+    collectives = found["collectives"]
+    sent = "?" if collectives is None else f"{sum(each['bytes'] for each in collectives) / 2**20:,.0f}"
     cells = [
         row.arch,
         f"{found['chips']} {row.topology.partition(':')[0]}",
@@ -99,7 +100,7 @@ def line(row: Row, found: dict[str, Any]) -> str:
         f"{found['memory']['peak'] / 2**30:.1f}",
         f"{found['memory_of_chip'] / 2**30:.0f}{'' if found['fits'] else ': too much'}",
         f"{found['flops'] / 1e12:.2f}",
-        f"{sent:,.0f}",
+        sent,
         f"{1e3 * found['step_seconds']:,.0f}",
         f"{found['mfu']:.0%}",
     ]

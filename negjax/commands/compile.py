@@ -68,7 +68,9 @@ def _table(compiled: "Compiled") -> Any:
     for name, size in compiled.memory.items():
         table.add_row(f"  {name}", f"{size / 2**20:,.0f} MiB")
     table.add_row("model FLOPs of each", f"{compiled.flops / 1e12:,.3f} T")
-    for each in compiled.collectives:
+    if compiled.collectives is None:
+        table.add_row("  collectives", "this compiler does not say, and the time leaves them out")
+    for each in compiled.collectives or ():
         table.add_row(f"  {each.kind}", f"{each.count} x, {each.bytes / 2**20:,.1f} MiB")
     for name, seconds in compiled.at_best.items():
         table.add_row(f"{name} at best", f"{1e3 * seconds:,.2f} ms")
