@@ -2,11 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
+from jax.sharding import Mesh, PartitionSpec
 
 from negjax.objectives.cosine import products, unit
-from negjax.objectives.rows import each_row
-from negjax.runtime.mesh import BATCH_AXES, ROWS, on_each_device
+from negjax.objectives.rows import batch_axes, each_row, on_each_device
 
 
 def contrastive_loss(
@@ -41,12 +40,13 @@ def contrastive_loss(
     if mesh is None:
         to_text_B, to_image_B, first_B = _matrix_losses(image_BE, text_BE, negative_NE, logit_scale, chunk)
     else:
+        axes = batch_axes(mesh)
 
         def own(image_bE: jax.Array, text_bE: jax.Array, negative_nE: jax.Array) -> tuple:
-            return _row_losses(image_bE, text_bE, negative_nE, BATCH_AXES, chunk)
+            return _row_losses(image_bE, text_bE, negative_nE, axes, chunk)
 
         rows = logit_scale * unit(image_BE), text_BE, negative_NE
-        to_text_B, to_image_B, first_B = on_each_device(own, mesh, ROWS, ROWS)(*rows)
+        to_text_B, to_image_B, first_B = on_each_device(own, mesh, PartitionSpec(axes), *rows)
     return 0.5 * (to_text_B.mean() + to_image_B.mean()), {"accuracy": first_B.mean()}
 
 

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
 from negjax.objectives.cosine import products, unit
-from negjax.objectives.rows import each_row
-from negjax.runtime.mesh import BATCH_AXES, ROWS, on_each_device
+from negjax.objectives.rows import batch_axes, each_row, on_each_device
 
 
 def sigmoid_loss(
@@ -36,11 +35,12 @@ def sigmoid_loss(
     image_BE = logit_scale * unit(image_BE)
     bias_B = jnp.broadcast_to(logit_bias, len(text_BE))
     if mesh is not None:
+        axes = batch_axes(mesh)
 
         def own(text_bE: jax.Array, bias_b: jax.Array, image_bE: jax.Array) -> tuple:
-            return _ring(BATCH_AXES, chunk, text_bE, bias_b, image_bE)
+            return _ring(axes, chunk, text_bE, bias_b, image_bE)
 
-        loss, first_B = on_each_device(own, mesh, ROWS, (PartitionSpec(), ROWS))(text_BE, bias_B, image_BE)
+        loss, first_B = on_each_device(own, mesh, (PartitionSpec(), PartitionSpec(axes)), text_BE, bias_B, image_BE)
     else:
         loss_B, right_B, best_B = _block(text_BE, bias_B, image_BE, jnp.arange(len(text_BE)), chunk)
         loss, first_B = loss_B.sum(), right_B >= best_B

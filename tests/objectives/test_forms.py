@@ -6,11 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from negjax.objectives.contrastive import contrastive_loss
 from negjax.objectives.sigmoid import sigmoid_loss
-from negjax.runtime.mesh import make_mesh
 
 B, N, E = 48, 24, 8  # pairs, hard negatives, width
 FORMS = (
@@ -30,8 +29,8 @@ LOSSES = {
 @pytest.fixture(scope="module")
 def meshes():
     return {
-        "cube": make_mesh(fsdp=2, tensor=2),
-        "line": make_mesh(),
+        "cube": jax.make_mesh((2, 2, 2), ("data", "fsdp", "tensor"), axis_types=(AxisType.Auto,) * 3),
+        "line": jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,)),
     }
 
 
