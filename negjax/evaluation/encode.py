@@ -9,10 +9,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 import grain
 import jax
 import numpy as np
+from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import Mesh
 
 from negjax.evaluation.embeddings import unit_rows
@@ -86,9 +88,13 @@ def placed(model: LoadedModel) -> LoadedModel:
     if model.mesh is not None:
         return model
     mesh = make_mesh()
-    params: Params = jax.tree.map(
-        lambda leaf: jax.make_array_from_process_local_data(replicated(mesh), np.asarray(leaf)), model.params
-    )
+
+    def everywhere(leaf: Any) -> jax.Array:
+        elsewhere = isinstance(leaf, jax.Array) and not leaf.is_fully_addressable  # in part: a model was trained here
+        whole = process_allgather(leaf, tiled=True) if elsewhere else np.asarray(leaf)
+        return jax.make_array_from_process_local_data(replicated(mesh), whole)
+
+    params: Params = jax.tree.map(everywhere, model.params)
     return dataclasses.replace(model, params=params, mesh=mesh)
 
 

@@ -99,7 +99,7 @@ def test_parameters_that_are_cut_stay_where_they_are(model, plan):
 
 
 SCRIPT = """
-import sys
+import dataclasses, sys
 import jax, numpy as np
 from negjax.datasets.store import open_set
 from negjax.evaluation.embed import embed
@@ -110,6 +110,8 @@ from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
 from negjax.runtime.distributed import join
+from negjax.runtime.mesh import make_mesh
+from negjax.runtime.sharding import state_shardings
 from negjax.tokenizer import Tokenizer
 out, port, processes, process, batch, seed, *folders = sys.argv[1:]
 if int(processes) > 1:
@@ -124,6 +126,11 @@ assert on_mesh.mesh.size == 4
 assert placed(on_mesh) is on_mesh
 media, captions = embed(model, plan, int(batch), cache_dir=out + ".cache")
 np.savez(f"{out}.{processes}.{process}.npz", media=media, captions=captions)
+def cut(leaf, sharding):
+    return jax.make_array_from_callback(leaf.shape, sharding, lambda at: np.asarray(leaf)[at])
+params = jax.tree.map(cut, model.params, state_shardings(make_mesh(fsdp=4), model.params))
+again = placed(dataclasses.replace(model, params=params)).params
+assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(model.params)))
 """
 
 
