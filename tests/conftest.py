@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
-# Most of a test's time is spent in compiling what then runs for moments. Flags that are set outside win.
-FLAGS = (
-    "--xla_force_host_platform_device_count=8",
-    "--xla_backend_optimization_level=0",
-    "--xla_llvm_disable_expensive_passes=true",
-)
-os.environ["XLA_FLAGS"] = " ".join([*FLAGS, os.environ.get("XLA_FLAGS", "")]).strip()
+DEVICES = "--xla_force_host_platform_device_count=8"
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Most of a test's time is spent in compiling what then runs for moments; with PyTorch whole models are compared.
+
+    Flags that are set outside win.
+    """
+    quick = "" if config.option.markexpr == "parity" else QUICK
+    os.environ["XLA_FLAGS"] = " ".join(filter(None, [DEVICES, quick, os.environ.get("XLA_FLAGS", "")]))
 
 
 @pytest.fixture(scope="session")
