@@ -59,10 +59,10 @@ def test_every_training_config_compiles_for_a_small_pod(path, tmp_path):
 
 @pytest.mark.tpu_aot
 @needs_libtpu
-@pytest.mark.parametrize("remat", ["none", "full"])
-def test_fsdp_takes_less_memory_and_moves_no_activations(tmp_path, remat):
+@pytest.mark.parametrize(("remat", "scan"), [("none", "false"), ("full", "true")])
+def test_fsdp_takes_less_memory_and_moves_no_activations(tmp_path, remat, scan):
     """Kernels are gathered in bfloat16, forward and backward, and their gradients summed in float32, once each."""
-    words = ["--config.model.dtype=bfloat16", f"--config.model.remat={remat}"]
+    words = ["--config.model.dtype=bfloat16", f"--config.model.remat={remat}", f"--config.model.scan={scan}"]
     whole, cut = (compiled(tmp_path, *words, f"--config.mesh.fsdp={fsdp}") for fsdp in (1, 4))
     assert cut["memory"]["arguments"] < 0.3 * whole["memory"]["arguments"]
     assert cut["memory"]["peak"] < whole["memory"]["peak"]

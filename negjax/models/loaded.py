@@ -58,7 +58,7 @@ def _encode_image(
     def run(params: clip.Params, pixels_BHWC: jax.Array) -> jax.Array:
         return clip.encode_image(config, params, normalise(pixels_BHWC, preprocess), compute)
 
-    return run(params, pixels_BHWC) if mesh is None else on_own_rows(run, mesh, params, pixels_BHWC)
+    return on_own_rows(run, mesh, params, pixels_BHWC)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -68,7 +68,7 @@ def _encode_text(
     def run(params: clip.Params, text_BT: jax.Array) -> jax.Array:
         return clip.encode_text(config, params, text_BT, compute)
 
-    return run(params, text_BT) if mesh is None else on_own_rows(run, mesh, params, text_BT)
+    return on_own_rows(run, mesh, params, text_BT)
 
 
 def usual_preprocess(config: CLIPConfig) -> Preprocess:

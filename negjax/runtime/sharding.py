@@ -84,12 +84,14 @@ def shares(mesh: Mesh, params: Any) -> Any:
     return jax.tree_util.tree_map_with_path(share, params)
 
 
-def on_own_rows(run: Callable[[Any, Any], Any], mesh: Mesh, params: Any, rows: Any) -> Any:
+def on_own_rows(run: Callable[[Any, Any], Any], mesh: Mesh | None, params: Any, rows: Any) -> Any:
     """run(params, rows), each device on its own rows. run must treat each row by itself; it can be differentiated.
 
     params: as `state_shardings` lays them out. rows: tree of arrays, each with a multiple of the mesh's batch shards of
-    rows, as are the results.
+    rows, as are the results. mesh: None for one device.
     """
+    if mesh is None:
+        return run(params, rows)
     of = shares(mesh, params)
 
     def own(params: Any, rows: Any) -> Any:

@@ -46,7 +46,7 @@ def encoded(encode: Encode, params: Params, inputs: Inputs, mesh: Mesh | None, m
         parts = jax.lax.map(partial(encode, params), _parts(inputs, micro_batches))
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)
 
-    return own(params, inputs) if mesh is None else on_own_rows(own, mesh, params, inputs)
+    return on_own_rows(own, mesh, params, inputs)
 
 
 def cached_gradient(
