@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pickle
 import resource
 import shutil
@@ -23,15 +22,14 @@ from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.pace import TIMINGS
 from negjax.training.loop import train
 
-# The run of the tests below in a process of its own, killed as step 5 is evaluated if it is told to.
+# The run of the tests below in a process of its own, killed as step 5 is evaluated. Both processes have the flags that
+# conftest.py sets: with others XLA rounds otherwise.
 KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import conftest
 from negjax.training.loop import train
-experiment, model = pickle.loads(Path(sys.argv[2]).read_bytes())
-train(experiment, model, Path(sys.argv[3]), lambda model: os.kill(os.getpid(), signal.SIGKILL))
+experiment, model = pickle.loads(Path(sys.argv[1]).read_bytes())
+train(experiment, model, Path(sys.argv[2]), lambda model: os.kill(os.getpid(), signal.SIGKILL))
 """
 
 # The same run in a store: it ends with an error as step 5 is evaluated, the save of step 4 is left half done, and it is
@@ -39,13 +37,13 @@ train(experiment, model, Path(sys.argv[3]), lambda model: os.kill(os.getpid(), s
 IN_A_STORE = """
 import pickle, sys
 from pathlib import Path
-sys.path[:0] = [sys.argv[1], sys.argv[1] + "/training"]
-import conftest, fake_store
+sys.path.insert(0, sys.argv[3])
+import fake_store
 fake_store.install()
 from etils import epath
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.training.loop import train
-experiment, model = pickle.loads(Path(sys.argv[2]).read_bytes())
+experiment, model = pickle.loads(Path(sys.argv[1]).read_bytes())
 workdir = epath.Path("gs://bucket/run")
 try:
     train(experiment, model, workdir, lambda model: 1 / 0)
@@ -57,7 +55,7 @@ assert checkpoints.steps() == [2, 4], checkpoints.steps()
 assert checkpoints.steps() == [2]
 train(experiment, model, workdir, lambda model: {})
 for path in fake_store.Store().find("gs://bucket/run"):
-    target = Path(sys.argv[3]) / path.removeprefix("/bucket/run/")
+    target = Path(sys.argv[2]) / path.removeprefix("/bucket/run/")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(fake_store.Store().cat_file(path))
 """
@@ -157,9 +155,8 @@ def test_a_killed_run_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
         pickle.dumps((dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5)), mini))
     )
     workdir = tmp_path / "run"
-    arguments = [str(Path(__file__).parents[1]), str(tmp_path / "run.pickle"), str(workdir)]
-    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
-    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=environment, capture_output=True, text=True)
+    arguments = [str(tmp_path / "run.pickle"), str(workdir)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert [line["step"] for line in lines(workdir)] == [1, 2, 3, 4, 5]
     assert Checkpoints(workdir / "checkpoints").latest() in (2, 4)  # the last may not have been whole yet
@@ -172,11 +169,8 @@ def test_a_killed_run_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
 def test_a_run_in_a_store_that_cannot_append_or_rename_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
     watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5))
     (tmp_path / "run.pickle").write_bytes(pickle.dumps((watched, mini)))
-    arguments = [str(Path(__file__).parents[1]), str(tmp_path / "run.pickle"), str(tmp_path / "run")]
-    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
-    run = subprocess.run(
-        [sys.executable, "-c", IN_A_STORE, *arguments], env=environment, capture_output=True, text=True
-    )
+    arguments = [str(tmp_path / "run.pickle"), str(tmp_path / "run"), str(Path(__file__).parent)]
+    run = subprocess.run([sys.executable, "-c", IN_A_STORE, *arguments], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     trained = [line for line in lines(tmp_path / "run") if "loss" in line]
     assert trained == lines(unbroken)
