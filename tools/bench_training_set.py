@@ -26,7 +26,7 @@ from negjax.config import Source
 from negjax.datasets.parts import csv_parts, with_questions
 from negjax.datasets.store import open_set, write_set
 from negjax.datasets.training_sets import build_training_set
-from negjax.input.pipeline import Shard, batches
+from negjax.input.pipeline import batches
 from negjax.media.images import Preprocess, decode, shrunk
 from negjax.runtime.metrics import counter
 from negjax.tokenizer import Tokenizer
@@ -115,7 +115,7 @@ def read(args: argparse.Namespace) -> dict:
         trim=True,
         seed=args.seed,
         first_step=0,
-        shard=Shard(0, args.batch_size),
+        rows=range(args.batch_size),
         threads=args.threads,
     )
     next(stream)

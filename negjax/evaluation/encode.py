@@ -1,7 +1,7 @@
 """Distinct media and captions to embeddings, in batches of few shapes, over the devices of all processes.
 
 Every process calls these functions with the same plan and loads its own rows of each batch; all get all embeddings.
-Shapes: N media or captions, B batch, F frames, T tokens, E embedding width.
+Shapes: N media or captions, K batches, B batch, F frames, T tokens, E embedding width.
 """
 
 import dataclasses
@@ -39,14 +39,13 @@ def encode_media(model: LoadedModel, media: Media, place_N: np.ndarray, batch_si
     mesh = _mesh(model)
     size = _round_up(min(max(1, batch_size // media.frames), len(place_N)), mesh)
     here = local_rows(mesh, size, "the batch")
-    mine = [place_N[start:][here] for start in range(0, len(place_N), size)]
-    padded = [places.tolist() + [-1] * (here.stop - here.start - len(places)) for places in mine]
-    options = grain.ReadOptions(num_threads=os.cpu_count() or 1, prefetch_buffer_size=2 * (here.stop - here.start))
-    stream = grain.MapDataset.source([place for places in padded for place in places])
+    options = grain.ReadOptions(num_threads=os.cpu_count() or 1, prefetch_buffer_size=2 * len(here))
+    padded_KB = np.pad(place_N, (0, -len(place_N) % size), constant_values=-1).reshape(-1, size)
+    stream = grain.MapDataset.source(padded_KB[:, here].ravel().tolist())
     read = stream.map(lambda place: media.empty() if place < 0 else media.read(place)).to_iter_dataset(options)
 
     def batches() -> Iterator[tuple[np.ndarray, tuple[jax.Array, jax.Array]]]:
-        for start, (pixels_BFHWC, count_B) in zip(range(0, len(place_N), size), read.batch(here.stop - here.start)):
+        for start, (pixels_BFHWC, count_B) in zip(range(0, len(place_N), size), read.batch(len(here))):
             pixels, count = put_batch(mesh, (pixels_BFHWC.reshape(-1, *pixels_BFHWC.shape[2:]), count_B))
             yield place_N[start : start + size], (model.encode_image(pixels), count)
 

@@ -5,7 +5,7 @@ its rows of the batch. All hosts know all row numbers, hence the longest caption
 of the data is one integer, the step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,14 +31,6 @@ DRAWS = 7  # random numbers for each use of a row: negated or not, which caption
 COLORS = 7  # and for its colours, see `recoloring`
 
 
-@dataclass(frozen=True)
-class Shard:
-    """Rows [start, stop) of every global batch are loaded here."""
-
-    start: int
-    stop: int
-
-
 def batches(
     data: Set,
     source: Source,
@@ -49,12 +41,12 @@ def batches(
     trim: bool,
     seed: int,
     first_step: int,
-    shard: Shard,
+    rows: Sequence[int] | np.ndarray,
     threads: int = 2,
     ahead: int = 4,
     broken: BrokenRows | None = None,
 ) -> Iterator[Batch]:
-    """Batches without end, from global batch `first_step` on, each with the rows of `shard`.
+    """Batches without end, from global batch `first_step` on, of each only these rows (whole groups of them).
 
     "image": uint8 [b, S, S, 3]; for objectives on captions "text": int32 [b, T]; with H hard negatives "negative_text":
     int32 [b H, T], H consecutive ones for each image; with an mcq weight "options": int32 [b / g, O, T] and "answer":
@@ -73,7 +65,7 @@ def batches(
         .repeat()
         .random_map(partial(_draw, group=group, hard_negatives=source.hard_negatives))
         .batch(source.batch_size // group)
-        .map(_Loader(data, source, preprocess, tokenizer, context_length, trim, shard, broken))
+        .map(_Loader(data, source, preprocess, tokenizer, context_length, trim, np.asarray(rows), broken))
     )
     stream = iter(plan.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=ahead)))
     stream.set_state({"next_index": first_step})
@@ -127,7 +119,7 @@ def _draw(index: int, rng: np.random.Generator, *, group: int, hard_negatives: i
 
 @dataclass
 class _Loader:
-    """Turns the row numbers and draws of a global batch into the arrays of this host's shard."""
+    """Turns the row numbers and draws of a global batch into the arrays of this host's rows."""
 
     data: Set
     source: Source
@@ -135,7 +127,7 @@ class _Loader:
     tokenizer: AnyTokenizer
     context_length: int
     trim: bool
-    shard: Shard
+    part: np.ndarray
     broken: BrokenRows
 
     def __post_init__(self) -> None:
@@ -143,7 +135,7 @@ class _Loader:
         self.cache = DecodedImages(len(self.data), None if cropped else size * size * 3)
 
     def __call__(self, plan: dict[str, np.ndarray]) -> Batch:
-        source, part = self.source, slice(self.shard.start, self.shard.stop)
+        source, part = self.source, self.part
         numbers, draws = plan["row"].reshape(-1), plan["draw"].reshape(-1, DRAWS)
         rows = [self._row(int(i)) for i in numbers[part]]
         batch = {"image": np.stack([self._pixels(image, draw) for (image, _), draw in zip(rows, draws[part])])}

@@ -16,7 +16,7 @@ from negjax.config import Experiment
 from negjax.datasets.store import open_set
 from negjax.errors import NegjaxError
 from negjax.input.broken import BrokenRows
-from negjax.input.pipeline import Shard, batches, group_size
+from negjax.input.pipeline import batches, group_size
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.distributed import reached_stop
@@ -177,7 +177,7 @@ def _stream(
             trim=isinstance(model.tokenizer, Tokenizer) and not model.config.text.sees_padding,
             seed=experiment.seed * 1000 + number,
             first_step=first,
-            shard=Shard(rows.start, rows.stop),
+            rows=rows,
             threads=max(1, (os.cpu_count() or 1) // len(experiment.sources)),
             broken=broken[name],
         )

@@ -14,7 +14,7 @@ from negjax.datasets.store import open_set, write_set
 from negjax.errors import NegjaxError
 from negjax.input import cache
 from negjax.input.broken import BrokenRows
-from negjax.input.pipeline import Batch, Shard, batches
+from negjax.input.pipeline import Batch, batches
 from negjax.media.images import Preprocess
 from negjax.tokenizer import Tokenizer
 
@@ -49,7 +49,7 @@ def read(data: Set, count: int, broken: BrokenRows) -> list[Batch]:
         trim=True,
         seed=0,
         first_step=0,
-        shard=Shard(0, 8),
+        rows=range(8),
         threads=4,
         broken=broken,
     )

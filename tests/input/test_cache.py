@@ -10,7 +10,7 @@ from negjax.datasets.reading import Set
 from negjax.datasets.records import Record
 from negjax.input import cache
 from negjax.input.cache import SAMPLE, DecodedImages
-from negjax.input.pipeline import Shard, batches
+from negjax.input.pipeline import batches
 from negjax.media.images import Preprocess
 from negjax.tokenizer import Tokenizer
 
@@ -42,7 +42,7 @@ def test_a_set_is_decoded_once_or_each_time(scenes, monkeypatch, room, kept):
         trim=True,
         seed=0,
         first_step=0,
-        shard=Shard(0, 48),
+        rows=range(48),
         threads=1,
         ahead=1,
     )

@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
@@ -13,7 +14,7 @@ from negjax.config import Source
 from negjax.datasets.reading import Set
 from negjax.datasets.store import open_set, write_set
 from negjax.errors import NegjaxError
-from negjax.input.pipeline import Batch, Shard, batches, check
+from negjax.input.pipeline import Batch, batches, check
 from negjax.media.images import Preprocess
 from negjax.models.presets import preset
 from negjax.runtime.mesh import make_mesh
@@ -54,7 +55,7 @@ def questions(tmp_path):
     return make
 
 
-def read(data: Set, source: Source, count: int, first: int = 0, shard: Shard | None = None) -> list[Batch]:
+def read(data: Set, source: Source, count: int, first: int = 0, rows: Sequence[int] | None = None) -> list[Batch]:
     stream = batches(
         data,
         source,
@@ -64,7 +65,7 @@ def read(data: Set, source: Source, count: int, first: int = 0, shard: Shard | N
         trim=True,
         seed=5,
         first_step=first,
-        shard=shard or Shard(0, source.batch_size),
+        rows=rows or range(source.batch_size),
     )
     return list(islice(stream, count))
 
@@ -116,7 +117,7 @@ def test_they_depend_on_seed_and_step_alone_and_shards_make_up_the_whole(questio
     whole = read(data, source, 6)
     for first, batch in zip(range(3, 6), read(data, source, 3, first=3)):
         np.testing.assert_array_equal(batch["negative_text"], whole[first]["negative_text"])
-    parts = [read(data, source, 2, 4, Shard(i, i + 4)) for i in range(0, ROWS, 4)]
+    parts = [read(data, source, 2, 4, range(i, i + 4)) for i in range(0, ROWS, 4)]
     for step in range(2):
         for name in whole[0]:
             joined = np.concatenate([part[step][name] for part in parts])
@@ -164,7 +165,7 @@ def test_compiling_for_a_tpu_takes_shapes_that_batches_have(questions):
         trim=False,
         seed=0,
         first_step=0,
-        shard=Shard(0, ROWS),
+        rows=range(ROWS),
     )
     shapes = batch_shapes(source, config, make_mesh(), config.text.context_length)
     assert {name: (x.shape, x.dtype) for name, x in shapes.items()} == {

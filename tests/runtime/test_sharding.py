@@ -36,7 +36,7 @@ def test_the_axes_of_a_mesh():
 def test_rows_of_a_batch_are_whole_on_the_tensor_axis(mesh):
     batch = put_batch(mesh, {"x": np.arange(8)})["x"]
     assert [shard.data.tolist() for shard in batch.addressable_shards] == [[i, i + 1] for i in (0, 0, 2, 2, 4, 4, 6, 6)]
-    assert local_rows(mesh, 8, "here") == slice(0, 8)
+    assert local_rows(mesh, 8, "here").tolist() == list(range(8))
     with pytest.raises(NegjaxError, match="here is 6: it must be a multiple of 4 devices"):
         local_rows(mesh, 6, "here")
 

@@ -49,8 +49,24 @@ def config(scenes, mini: LoadedModel, tmp_path_factory) -> Path:
     return path
 
 
+# `negjax` with the four devices laid on the mesh as those of a TPU may: not process after process.
+SCATTERED = """
+import sys
+from jax.experimental import mesh_utils
+from negjax.cli import main
+plain = mesh_utils.create_device_mesh
+mesh_utils.create_device_mesh = lambda shape, four, **how: plain(shape, [four[i] for i in (0, 2, 1, 3)], **how)
+sys.exit(main())
+"""
+
+
 def start(
-    config: Path, workdir: Path, processes: int, devices: int = 1, more: tuple[str, ...] = ()
+    config: Path,
+    workdir: Path,
+    processes: int,
+    devices: int = 1,
+    more: tuple[str, ...] = (),
+    program: tuple[str, ...] = ("-m", "negjax.cli"),
 ) -> list[subprocess.Popen]:
     """The run, each process with its own devices; process i says what it says to WORKDIR.i. more: flags of all."""
     with socket.socket() as listener:
@@ -58,7 +74,7 @@ def start(
         port = listener.getsockname()[1]
     # The last flag wins.
     env = os.environ | {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"}
-    command = [sys.executable, "-m", "negjax.cli", "train", "--config", str(config), "--workdir", str(workdir)]
+    command = [sys.executable, *program, "train", "--config", str(config), "--workdir", str(workdir)]
     several = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", str(processes), "--process-id"]
     running = []
     for process in range(processes):
@@ -81,8 +97,8 @@ def said(workdir: Path, process: int) -> str:
     return Path(f"{workdir}.{process}").read_text()
 
 
-def finish(config: Path, workdir: Path, processes: int, devices: int = 1, more: tuple[str, ...] = ()) -> None:
-    running = start(config, workdir, processes, devices, more)
+def finish(config: Path, workdir: Path, processes: int, *how, **more) -> None:
+    running = start(config, workdir, processes, *how, **more)
     assert codes(running) == [0] * processes, said(workdir, 0)
 
 
@@ -142,6 +158,17 @@ def test_eight_devices_two_processes_and_one_device_have_the_same_losses(config,
         assert figures.shape == (3, STEPS)
         print(f"{name}, {STEPS} steps, {', '.join(runs)}: within {np.ptp(figures, axis=0).max():.1e}")
         np.testing.assert_allclose(figures[1:], figures[[0, 0]], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_processes_that_lie_scattered_over_the_mesh_have_the_same_losses_and_figures(config, tmp_path):
+    more = ("--config.mesh.fsdp=2", "--config.evaluation.tasks=('scenes_retrieval',)")
+    finish(config, tmp_path / "run", 2, 2, more, ("-c", SCATTERED))
+    finish(config, tmp_path / "alone", 1, 1, more[1:])
+    found, alone = logged(tmp_path / "run"), logged(tmp_path / "alone")
+    assert [line["step"] for line in found] == [*range(1, STEPS + 1), STEPS]
+    for line, expected in zip(found, alone, strict=True):
+        assert line == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
 def stop(config: Path, workdir: Path, processes: int, asked: int) -> int:

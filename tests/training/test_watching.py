@@ -15,7 +15,7 @@ from negjax.config import Evaluation, Experiment, Logging, ModelSpec, Optim, Sou
 from negjax.datasets.store import open_set
 from negjax.errors import NegjaxError
 from negjax.experiment import run_experiment
-from negjax.input.pipeline import Shard, batches
+from negjax.input.pipeline import batches
 from negjax.models.flops import image_flops, text_flops
 from negjax.runtime.chips import PEAK_FLOPS
 from negjax.runtime.pace import TIMINGS
@@ -65,7 +65,7 @@ def test_operations_are_those_of_the_captions_lengths(experiment, mini, tmp_path
         trim=True,
         seed=0,
         first_step=0,
-        shard=Shard(0, 16),
+        rows=range(16),
     )
     lengths = [next(stream)["text"].shape[1] for _ in range(6)]
     flops = [3 * 16 * (image_flops(mini.config) + text_flops(mini.config, length)) for length in lengths]
