@@ -27,16 +27,19 @@ def load(
     path: a training workdir, a checkpoint, PyTorch weights (a file or a folder), or a name to download
     ("hf-hub:ORG/NAME", "open_clip:ARCH/TAG"). step: "latest", "best" or a number. arch, activation: see
     `negjax.weights.read.read_model`.
-    Returns the model; `preprocess`, from a PIL image, a path or encoded bytes to uint8 pixels [S, S, 3]; and
-    `tokenize`, from one or several texts to int32 ids [N, context length]. Raises negjax.errors.NegjaxError.
+    Returns the model, on the first device; `preprocess`, from a PIL image, a path or encoded bytes to uint8 pixels
+    [S, S, 3]; and `tokenize`, from one or several texts to int32 ids [N, context length]. Raises
+    negjax.errors.NegjaxError.
     """
-    from etils import epath  # imported here, so that `import negjax` does not take seconds
+    import jax  # imported here, so that `import negjax` does not take seconds
+    from etils import epath
 
     from negjax.errors import NegjaxError
     from negjax.media.images import decode, to_pixels
     from negjax.weights.read import read_model
 
     model = read_model(path, step, arch=arch, activation=activation)
+    model.params = jax.device_put(model.params)
 
     def preprocess(image: "Image | str | os.PathLike[str] | bytes") -> "np.ndarray":
         if isinstance(image, str | os.PathLike):

@@ -1,6 +1,8 @@
 """Experiments and suites of tasks as frozen dataclasses; `negjax.config_file` reads them from a file."""
 
 import dataclasses
+import math
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -79,6 +81,9 @@ class Source:
 
     def problem(self) -> str | None:
         """What is wrong with the settings, to be read after the source's name; None when all is well."""
+        for name in ("contrastive", "sigmoid", "distill", "mcq"):
+            if not 0 <= getattr(self, name) < math.inf:
+                return f".{name} is {getattr(self, name)}: a weight must not be negative, and finite"
         if not (self.contrastive or self.sigmoid or self.distill or self.mcq):
             return " has no objective: give contrastive, sigmoid, distill or mcq a weight"
         if self.batch_size < 1:
@@ -86,6 +91,8 @@ class Source:
         for name in ("negated_fraction", "color_jitter_prob", "gray_scale_prob"):
             if not 0 <= getattr(self, name) <= 1:
                 return f".{name} must lie between 0 and 1"
+        if self.negated_fraction and not self.uses_captions:
+            return ".negated_fraction is given, but no objective takes a caption (contrastive, sigmoid, distill)"
         if self.hard_negatives < 0 or (self.hard_negatives and not self.contrastive):
             return f".hard_negatives is {self.hard_negatives}: it must not be negative, and contrastive needs a weight"
         if not 0 < self.crop_scale <= 1:
@@ -96,6 +103,8 @@ class Source:
             return ".crop_ratio is given, but crop_scale is 1: nothing is cropped at random"
         if min(self.color_jitter) < 0 or self.color_jitter[3] > 0.5:
             return ".color_jitter must not be negative, and its last number, of the hue, not above 0.5"
+        if self.color_jitter_prob != Source.color_jitter_prob and not any(self.color_jitter):
+            return ".color_jitter_prob is given, but color_jitter is 0: no colour is changed"
         return None
 
 
@@ -153,8 +162,8 @@ class Optim:
                 has = ", ".join(usual)
                 raise NegjaxError(f"config.optim.{key} is given, but {self.name} has only {has}: leave it out")
         for key in ("learning_rate", "eps"):
-            if getattr(self, key) is not None and not getattr(self, key) > 0:
-                raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must be positive")
+            if getattr(self, key) is not None and not 0 < getattr(self, key) < math.inf:
+                raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must be positive and finite")
         for key in ("warmup_steps", "weight_decay", "clip_norm"):
             if not getattr(self, key) >= 0:
                 raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must not be negative")
@@ -166,10 +175,16 @@ class Optim:
         if self.spike_factor and not self.spike_factor > 1:
             raise NegjaxError(f"config.optim.spike_factor is {self.spike_factor}: it must be above 1, or 0 for none")
         for pattern, factor in self.lr_factors:
-            if not factor > 0:
+            if not 0 < factor < math.inf:
                 raise NegjaxError(
-                    f"config.optim.lr_factors: {pattern!r} has {factor}: it must be positive (see freeze)"
+                    f"config.optim.lr_factors: {pattern!r} has {factor}: it must be positive and finite (see freeze)"
                 )
+        patterns = {"freeze": self.freeze, "lr_factors": [pattern for pattern, _ in self.lr_factors]}
+        for key, pattern in ((key, pattern) for key, each in patterns.items() for pattern in each):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise NegjaxError(f"config.optim.{key}: {pattern!r} is no regular expression ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -183,6 +198,10 @@ class Evaluation:
     every: int = 0
     batch_size: int = 256
     best: str = ""
+
+    def __post_init__(self) -> None:
+        if self.every < 0 or self.batch_size < 1:
+            raise NegjaxError("config.evaluation: every must not be negative, and batch_size at least 1")
 
 
 @dataclass(frozen=True)

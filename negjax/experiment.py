@@ -12,6 +12,7 @@ from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.prepare import check as check_task
 from negjax.evaluation.prepare import prepare
+from negjax.evaluation.score import metric_names
 from negjax.input.pipeline import check as check_source
 from negjax.input.pipeline import group_size
 from negjax.models.architecture import for_sigmoid_loss
@@ -113,6 +114,9 @@ def _evaluator(experiment: Experiment, model: LoadedModel) -> Evaluate | None:
     sets = [open_set(experiment.data_dir, name) for name in wanted.tasks]
     context = model.config.text.context_length
     plan = prepare(sets, model.preprocess, model.tokenizer, context_length=context, blind_texts=False)
+    task, _, metric = wanted.best.partition("/")
+    if wanted.best and metric not in (names := metric_names(plan, task)):
+        raise NegjaxError(f"config.evaluation.best is {wanted.best!r}: {task} has {', '.join(names)}")
 
     def run(current: LoadedModel) -> dict[str, float]:
         tasks = evaluate(current, plan, batch_size=wanted.batch_size, bootstrap=0, progress=False).results["tasks"]

@@ -1,6 +1,6 @@
 """Embeddings on disk: what a model once made of a picture or a caption is never computed again.
 
-Below the cache's folder each model (weights, architecture, precision, preprocessing) has a folder of its own, and each
+Below the cache's folder each model (weights, architecture, types, preprocessing) has a folder of its own, and each
 entry is found by the content it was made of. A changed weight or pixel thus never finds an old entry. Embeddings are
 added in blocks, each complete or not there at all, so an evaluation that dies goes on where it was.
 
@@ -106,12 +106,11 @@ class Cache:
 
 
 def model_key(model: LoadedModel) -> str:
-    """sha256 of all that decides a model's embeddings of given pixels and tokens: weights, architecture, precision."""
+    """sha256 of all that decides a model's embeddings of given pixels and tokens: weights, architecture, types."""
     said = {
         "arch": to_dict(model.config),
         "compute": asdict(model.compute),
         "backend": jax.default_backend(),
-        "precision": jax.config.jax_default_matmul_precision,  # type: ignore[attr-defined]
     }
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for path, leaf in jax.tree_util.tree_leaves_with_path(model.params):

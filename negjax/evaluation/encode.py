@@ -23,6 +23,7 @@ from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel
 from negjax.models.text import lengths
 from negjax.runtime.mesh import local_rows, make_mesh, put_batch, replicated
+from negjax.runtime.sharding import place
 
 LENGTHS = (8, 16, 24, 32, 48, 64)  # captions are cut to these, or to the context: each length compiles once
 IN_FLIGHT = 2  # batches that the device may be behind the host
@@ -88,12 +89,11 @@ def placed(model: LoadedModel) -> LoadedModel:
         return model
     mesh = make_mesh()
 
-    def everywhere(leaf: Any) -> jax.Array:
+    def whole(leaf: Any) -> Any:
         elsewhere = isinstance(leaf, jax.Array) and not leaf.is_fully_addressable  # in part: a model was trained here
-        whole = process_allgather(leaf, tiled=True) if elsewhere else np.asarray(leaf)
-        return jax.make_array_from_process_local_data(replicated(mesh), whole)
+        return process_allgather(leaf, tiled=True) if elsewhere else leaf
 
-    params: Params = jax.tree.map(everywhere, model.params)
+    params: Params = jax.tree.map(lambda leaf: place(whole(leaf), replicated(mesh)), model.params)
     return dataclasses.replace(model, params=params, mesh=mesh)
 
 

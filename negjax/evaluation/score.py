@@ -13,7 +13,7 @@ from negjax.errors import NegjaxError
 from negjax.evaluation import affirmation, blind, mcq, queries, retrieval, zeroshot
 from negjax.evaluation.bootstrap import Credits, figures
 from negjax.evaluation.embeddings import unit_rows
-from negjax.evaluation.plan import Queries, Questions, Retrieval, Task, Templates, ZeroShot
+from negjax.evaluation.plan import Plan, Queries, Questions, Retrieval, Task, Templates, ZeroShot
 
 RECALL_AT = (1, 5, 10)
 Columns = dict[str, Any]  # the columns of a predictions file by name, in order
@@ -47,6 +47,16 @@ def score(
     if isinstance(task.content, Queries):
         return _queries(task, task.content, media_DE, caption_CE)
     return _zeroshot(task, task.content, media_DE, caption_CE)
+
+
+def metric_names(plan: Plan, name: str) -> list[str]:
+    """The figures that `score` gives for a task of the plan, found by scoring embeddings that are all alike."""
+    (task,) = (each for each in plan.tasks if each.name == name)
+    media_DE, caption_CE = (
+        np.eye(1, 2, dtype=np.float32).repeat(count, axis=0)
+        for count in (len(plan.images.keys) + len(plan.clips.keys), len(plan.captions))
+    )
+    return list(score(task, media_DE, caption_CE).credits)
 
 
 def _questions(

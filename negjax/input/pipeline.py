@@ -78,6 +78,8 @@ def check(data: Set, source: Source) -> None:
     for name in [*names, *(["question"] if source.mcq or source.hard_negatives else [])]:
         if name not in data.fields:
             raise NegjaxError(f"set {data.name} has no {name}: this source's objectives need them")
+    if data.metadata.get("media_type", "image") != "image":
+        raise NegjaxError(f"set {data.name} holds {data.metadata['media_type']}s: training takes images")
     if source.hard_negatives and group_size(data) > 1:
         raise NegjaxError(
             f"set {data.name} gives no hard_negatives: {group_size(data)} rows share their options, and each of these "
@@ -155,6 +157,11 @@ class _Loader:
                 batch["negative_text"] = self.tokenizer(wrong, length)
         if source.mcq:
             asked = [record["options"] for _, record in rows[:: group_size(self.data)]]
+            if len(counts := {len(options) for options in asked}) > 1:
+                raise NegjaxError(
+                    f"set {self.data.name} has questions with {min(counts)} and with {max(counts)} options, which do "
+                    "not go into one batch: build a set of each"
+                )
             length = self._length(numbers, {"question"})
             tokens = self.tokenizer([text for options in asked for text in options], length)
             batch["options"] = tokens.reshape(len(asked), -1, tokens.shape[1])

@@ -19,6 +19,7 @@ class Compute:
     """How a tower is computed, without changing what it computes.
 
     dtype: type of the matrix products; parameters stay float32, and layer norms, softmax and embeddings are float32.
+    float32 is that on accelerators, too, which would otherwise round its factors.
     remat: what the backward pass computes again instead of keeping it. "none" keeps all activations; "dots" keeps the
     results of the linear layers, and computes attention, norms and activations again; "full" keeps each block's input
     alone.
@@ -56,8 +57,13 @@ def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None, cut: int | N
 
 
 def _affine(cut: int | None, x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
-    y = jnp.tensordot(x, _whole(kernel.astype(x.dtype), cut), axes=1)
+    y = jnp.tensordot(x, _whole(kernel.astype(x.dtype), cut), axes=1, precision=_precision(x))
     return y if bias is None else y + bias.astype(x.dtype)
+
+
+def _precision(x: jax.Array) -> jax.lax.Precision | None:
+    """For a product with x: TPUs round float32 factors to bfloat16 otherwise, GPUs to TF32."""
+    return jax.lax.Precision.HIGHEST if x.dtype == jnp.float32 else None
 
 
 def _whole(kernel: jax.Array, cut: int | None) -> jax.Array:
@@ -72,8 +78,9 @@ def _affine_gradients(cut: int | None, inputs: tuple, dy: jax.Array) -> tuple:
     x, kernel, bias = inputs
     rows, outputs = list(range(x.ndim - 1)), list(range(1, kernel.ndim))
     whole = _whole(kernel.astype(dy.dtype), cut)
-    dx = jnp.tensordot(dy, whole, axes=(list(range(x.ndim - 1, dy.ndim)), outputs))
-    dkernel = jnp.tensordot(x, dy, axes=(rows, rows), preferred_element_type=kernel.dtype)
+    precision = _precision(dy)
+    dx = jnp.tensordot(dy, whole, axes=(list(range(x.ndim - 1, dy.ndim)), outputs), precision=precision)
+    dkernel = jnp.tensordot(x, dy, axes=(rows, rows), precision=precision, preferred_element_type=kernel.dtype)
     if cut is not None:
         dkernel = jax.lax.psum_scatter(dkernel, FSDP, scatter_dimension=cut, tiled=True)
     return dx, dkernel, None if bias is None else dy.astype(bias.dtype).sum(rows)
@@ -130,13 +137,14 @@ def attend(q_BTNH: jax.Array, k_BSNH: jax.Array, v_BSNH: jax.Array, causal: bool
     here, than with `jax.nn.dot_product_attention`.
     """
     q_BNTH, k_BNSH, v_BNSH = (x.transpose(0, 2, 1, 3) for x in (q_BTNH, k_BSNH, v_BSNH))
-    scores_BNTS = jnp.einsum("bnth,bnsh->bnts", q_BNTH, k_BNSH, preferred_element_type=jnp.float32)
+    precision = _precision(v_BSNH)
+    scores_BNTS = jnp.einsum("bnth,bnsh->bnts", q_BNTH, k_BNSH, precision=precision, preferred_element_type=jnp.float32)
     scores_BNTS *= q_BTNH.shape[-1] ** -0.5
     if causal:
         past_TS = jnp.tril(jnp.ones(scores_BNTS.shape[2:], bool))
         scores_BNTS = jnp.where(past_TS, scores_BNTS, -jnp.inf)
     weights_BNTS = jax.nn.softmax(scores_BNTS, axis=-1).astype(v_BSNH.dtype)
-    return (weights_BNTS @ v_BNSH).transpose(0, 2, 1, 3)
+    return jnp.matmul(weights_BNTS, v_BNSH, precision=precision).transpose(0, 2, 1, 3)
 
 
 class Attention(nnx.Module):

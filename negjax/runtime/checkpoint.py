@@ -21,7 +21,6 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
-from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import checkpoint_managers as policies
 
 from negjax.errors import NegjaxError
@@ -128,7 +127,7 @@ class Checkpoints:
         """The state of a step (the latest by default), laid out as `abstract_state` says.
 
         abstract_state: the tree given to `save` with jax.ShapeDtypeStructs for arrays; their shardings may
-        differ from those at the time of saving (one without goes to the first device). Raises NegjaxError
+        differ from those at the time of saving (one without stays on the host, in NumPy). Raises NegjaxError
         when there is no such checkpoint, it is damaged, or another model or optimizer wrote it.
         """
         step = self.existing(step)
@@ -227,12 +226,11 @@ class Checkpoints:
     def _read(self, step: int, item: str, abstract: Tree, only: Sequence[str] = ()) -> Tree:
         """only: the entries of the item that are read and compared; all without it."""
         folder = self.directory / str(step) / item
-        abstract = jax.tree.map(_with_sharding, abstract)
         with self._reading(step):
             stored = ocp.PyTreeCheckpointHandler().metadata(folder).tree
             stored = {key: stored[key] for key in only} if only else stored
             self._compare(step, _arrays(stored), _arrays(abstract))
-            how = ocp.checkpoint_utils.construct_restore_args(abstract)
+            how = jax.tree.map(_where, abstract)
             with ocp.PyTreeCheckpointer() as reader:
                 wanted = ocp.args.PyTreeRestore(abstract, restore_args=how, partial_restore=bool(only))
                 return reader.restore(folder, args=wanted)
@@ -292,7 +290,9 @@ def resolve_step(directory: epath.PathLike, which: str | int) -> int:
     if which == "best":
         best = checkpoints.best() if checkpoints.existing() is not None else None
         if best is None:
-            raise NegjaxError(f"no checkpoint in {checkpoints.directory} was evaluated: use the latest step")
+            raise NegjaxError(
+                f"no checkpoint in {checkpoints.directory} has a figure to compare (config.evaluation.best): use latest"
+            )
         return best
     if not str(which).isdecimal():
         raise NegjaxError(f"{which!r} is no step: say latest, best or a number")
@@ -318,9 +318,10 @@ class _LatestAndBest:
         return [info.step in kept for info in checkpoints]
 
 
-def _with_sharding(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
-    sharding = leaf.sharding or SingleDeviceSharding(jax.local_devices()[0])
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+def _where(leaf: jax.ShapeDtypeStruct) -> ocp.RestoreArgs:
+    if leaf.sharding is None:
+        return ocp.RestoreArgs(restore_type=np.ndarray)
+    return ocp.ArrayRestoreArgs(sharding=leaf.sharding, global_shape=leaf.shape, dtype=leaf.dtype)
 
 
 def _arrays(tree: Tree) -> dict[str, str]:

@@ -124,13 +124,13 @@ def join(
     logger.info("%s, %d of %d devices, coordinator %s", who, jax.local_device_count(), jax.device_count(), coordinator)
 
 
-def reached_stop(step: int) -> bool:
-    """Whether all processes stop after this step, because one of them got SIGTERM.
+def reached_stop(number: int) -> bool:
+    """Whether all processes stop here, because one of them got SIGTERM; said once.
 
-    All of them must call it after every step, and have joined with `preemption`. They learn of the signal in the
-    background and stop at a step that none has passed yet.
+    All of them must call it in every pass of their loop with a number that rises by one, and have joined with
+    `preemption`. They learn of the signal in the background and stop at a number that none has passed yet.
     """
-    return multihost_utils.reached_preemption_sync_point(step)
+    return multihost_utils.reached_preemption_sync_point(number)
 
 
 @contextmanager

@@ -1,8 +1,11 @@
-"""Files that are whole or not there at all."""
+"""Files that are whole or not there at all, and folders that one process has for itself."""
 
+import fcntl
+import logging
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +15,10 @@ from typing import IO
 from etils import epath
 
 from negjax.errors import NegjaxError
+
+SECONDS_BETWEEN_TRIES = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -49,6 +56,41 @@ def write_atomic(path: epath.PathLike, data: str | bytes) -> None:
     """Writes `data` (text as UTF-8) as `new_file` does."""
     with new_file(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def alone(folder: epath.PathLike, otherwise: str, seconds: float = 0) -> Iterator[None]:
+    """Within, no other process is here, by a lock that ends with the process, however it ends; in a store, by none.
+
+    seconds: how long to wait until the folder is free. Raises NegjaxError with what `otherwise` says when it is not.
+    """
+    if not is_local(folder):
+        yield
+        return
+    try:
+        lock = (Path(folder) / "lock").open("wb")
+    except OSError as error:
+        raise NegjaxError(f"cannot write {folder}/lock: {error.strerror}") from error
+    with lock:
+        until = time.monotonic() + seconds
+        while not _locked(lock):
+            if time.monotonic() >= until:
+                raise NegjaxError(otherwise)
+            if seconds:
+                logger.warning("%s: waiting %d seconds at most", otherwise, until - time.monotonic())
+            time.sleep(min(seconds, SECONDS_BETWEEN_TRIES))
+        yield
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Whether the file is locked now, for this process; also where the file system has no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def copy_folder(source: Path, target: epath.PathLike) -> None:

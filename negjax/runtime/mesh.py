@@ -36,9 +36,12 @@ def make_mesh(devices: Sequence[jax.Device] | None = None, *, fsdp: int = 1, ten
             f"of {slices} slices: choose sizes that do"
         )
     # jax.make_mesh would not cut an axis of the torus in two, which fsdp and tensor need, nor take several slices.
-    arranged = mesh_utils.create_hybrid_device_mesh if slices > 1 else mesh_utils.create_device_mesh
-    sizes = ((rows // slices, fsdp, tensor), (slices, 1, 1)) if slices > 1 else ((rows, fsdp, tensor),)
-    return Mesh(arranged(*sizes, devices, allow_split_physical_axes=True), AXES, axis_types=(AxisType.Auto,) * 3)
+    how: Any = {"devices": devices, "allow_split_physical_axes": True}
+    if slices > 1:
+        arranged = mesh_utils.create_hybrid_device_mesh((rows // slices, fsdp, tensor), (slices, 1, 1), **how)
+    else:
+        arranged = mesh_utils.create_device_mesh((rows, fsdp, tensor), **how)
+    return Mesh(arranged, AXES, axis_types=(AxisType.Auto,) * 3)
 
 
 def batch_shards(mesh: Mesh) -> int:

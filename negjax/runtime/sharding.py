@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from negjax.runtime.mesh import BATCH_AXES, FSDP, ROWS, on_each_device
@@ -50,6 +51,19 @@ def abstract_state(mesh: Mesh, state: Any) -> Any:
         state,
         state_shardings(mesh, state),
     )
+
+
+def place(tree: Any, shardings: Any) -> Any:
+    """A tree of arrays of the host, which every process has, as one of jax arrays that lie as the shardings say.
+
+    Each device is given its own part, and nothing goes from process to process.
+    """
+
+    def put(leaf: Any, sharding: NamedSharding) -> jax.Array:
+        whole = np.asarray(leaf)
+        return jax.make_array_from_callback(whole.shape, sharding, lambda part: whole[part])
+
+    return jax.tree.map(put, tree, shardings)
 
 
 @dataclass(frozen=True)

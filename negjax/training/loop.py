@@ -7,29 +7,32 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import jax
 from etils import epath
 
 from negjax.config import Experiment
+from negjax.datasets.reading import Set
 from negjax.datasets.store import open_set
 from negjax.errors import NegjaxError
 from negjax.input.broken import BrokenRows
 from negjax.input.pipeline import batches, group_size
+from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.distributed import reached_stop
+from negjax.runtime.distributed import agree, reached_stop
 from negjax.runtime.mesh import local_rows, make_mesh, put_batch
 from negjax.runtime.profile import Window
+from negjax.runtime.sharding import place
 from negjax.tokenizer import Tokenizer
 from negjax.training.flops import step_flops
 from negjax.training.guard import roll_back
 from negjax.training.optimizer import schedule, trainable
 from negjax.training.program import make_program
 from negjax.training.record import Record
-from negjax.training.step import State
-from negjax.training.workdir import claim
+from negjax.training.workdir import claimed
 
 Evaluate = Callable[[LoadedModel], dict[str, float]]  # "TASK/metric" -> figure in [0, 1]
 BAD = "step {}: the loss or its gradient is not finite, or the gradient is a spike"
@@ -59,38 +62,41 @@ def train(
     SIGTERM, once a checkpoint is saved.
     """
     workdir = epath.Path(workdir)
-    claim(workdir, experiment)
     model = replace(model, stored={})  # that says of the start's weights
     mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
     optim, steps = experiment.optim, experiment.steps
     program = make_program(experiment, model.config, model.preprocess, model.compute, model.params, mesh)
 
-    # What is made here goes by way of the host, for devices of several processes do not take from one.
-    def start() -> State:
-        return jax.device_put(jax.device_get(program.start(model.params)), program.shardings)
+    def initial() -> Params:
+        return place(model.params, program.shardings["params"])
 
     with ExitStack() as stack:
+        stack.enter_context(claimed(workdir, experiment))
+        agree(model.info.get("sha256", ""), "weights (config.model.init_from)")
         checkpoints = stack.enter_context(
             Checkpoints(workdir / "checkpoints", keep=experiment.keep, best_metric=experiment.evaluation.best or None)
         )
 
         # Take up an earlier run where it stopped: the position in the data is the step.
-        state = checkpoints.restore_newest(program.state) or start()
+        state = checkpoints.restore_newest(program.state) or program.start(initial())
         first = int(state["step"])
         if first:
             logger.info("going on from step %d of %s", first, workdir)
-        teacher = None
-        if program.teacher is not None:
-            if first:
-                _check_start(experiment, model, checkpoints.read_meta(first))
-            teacher = jax.device_put(jax.device_get(model.params), program.shardings["params"])
+        data = {name: open_set(experiment.data_dir, source.dataset) for name, source in experiment.sources.items()}
+        meta = to_meta(model) | {
+            "config": experiment.to_dict(),
+            "start": model.info.get("sha256", ""),
+            "data": {name: each.fingerprint for name, each in data.items()},
+        }
+        if first:
+            _check_resumed(experiment, meta, checkpoints.read_meta(first))
+        teacher = None if program.teacher is None else initial()
 
         broken = {name: BrokenRows(experiment.most_broken) for name in experiment.sources}
-        stream = _stream(experiment, model, mesh, broken, first)
+        stream = _stream(experiment, data, model, mesh, broken, first)
         record = stack.enter_context(Record(workdir, experiment, first, schedule(optim, steps), window))
         stopping = stack.enter_context(_stop_signal())
         learns = trainable(model.params, optim.freeze)
-        meta = to_meta(model) | {"config": experiment.to_dict(), "start": model.info.get("sha256", "")}
 
         step = first
         while step < steps:
@@ -102,7 +108,7 @@ def train(
 
             # Metrics are fetched a step after they were asked for, so that the device never waits for the host.
             bad = record.fetch()
-            last, stop = step == steps, stopping(step)
+            last, stop = step == steps, stopping()
             if last or step % experiment.log_every == 0:
                 record.hold(step, metrics)
             record.advance(step, metrics, step_flops(model.config, batch, experiment.sources, learns))
@@ -116,11 +122,11 @@ def train(
                 step = int(state["step"])
                 _check_bad_step(experiment, step)
                 checkpoints.wait()
-                restored = checkpoints.restore_newest(program.state) or start()
+                restored = checkpoints.restore_newest(program.state) or program.start(initial())
                 logger.warning("%s: back to step %d, and on behind it", BAD.format(step), int(restored["step"]))
                 state = jax.device_put(roll_back(restored, state), program.shardings)
                 record.drop()
-                stream = _stream(experiment, model, mesh, broken, step)
+                stream = _stream(experiment, data, model, mesh, broken, step)
                 continue
 
             figures = None
@@ -141,9 +147,20 @@ def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def _check_start(experiment: Experiment, model: LoadedModel, meta: dict[str, Any]) -> None:
-    """Raises NegjaxError where the teacher is not the one of the run that wrote the checkpoint."""
-    if meta["start"] != model.info.get("sha256", ""):
+def _check_resumed(experiment: Experiment, meta: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Raises NegjaxError where the data, or the teacher, are not those of the run that wrote the checkpoint.
+
+    meta, before: what a checkpoint holds beside its arrays, now and then.
+    """
+    for name, fingerprint in meta["data"].items():
+        if before.get("data", meta["data"]).get(name) != fingerprint:
+            dataset = experiment.sources[name].dataset
+            raise NegjaxError(
+                f"config.sources.{name}.dataset: {dataset} in {experiment.data_dir} holds other rows than when this "
+                "run started: put them back, or use another --workdir"
+            )
+    distills = any(source.distill for source in experiment.sources.values())
+    if distills and before["start"] != meta["start"]:
         raise NegjaxError(
             f"config.model.init_from: {experiment.model.init_from} holds other weights than when this run started, and "
             "distill keeps to those: put them back, or use another --workdir"
@@ -161,15 +178,19 @@ def _check_bad_step(experiment: Experiment, step: int) -> None:
 
 
 def _stream(
-    experiment: Experiment, model: LoadedModel, mesh: jax.sharding.Mesh, broken: Mapping[str, BrokenRows], first: int
+    experiment: Experiment,
+    data: Mapping[str, Set],
+    model: LoadedModel,
+    mesh: jax.sharding.Mesh,
+    broken: Mapping[str, BrokenRows],
+    first: int,
 ) -> Iterator[dict[str, Any]]:
     """The batches of all sources on the device, from step `first` on, AHEAD of the steps that use them."""
     streams = {}
     for number, (name, source) in enumerate(experiment.sources.items()):
-        data = open_set(experiment.data_dir, source.dataset)
-        rows = local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size", group_size(data))
+        rows = local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size", group_size(data[name]))
         streams[name] = batches(
-            data,
+            data[name],
             source,
             preprocess=model.preprocess,
             tokenizer=model.tokenizer,
@@ -189,17 +210,24 @@ def _stream(
 
 
 @contextmanager
-def _stop_signal() -> Iterator[Callable[[int], bool]]:
-    """A function that says after each step whether to stop there, for SIGTERM no longer ends the process at once.
+def _stop_signal() -> Iterator[Callable[[], bool]]:
+    """A function that says in each pass of the loop whether to stop, for SIGTERM no longer ends the process at once.
 
-    Of several processes all stop after the same step, whichever got the signal.
+    Of several processes all stop in the same pass, whichever got the signal. Once it says so, it goes on saying so.
     """
+    received: list[bool] = []
     if jax.process_count() > 1:
-        yield reached_stop
+        passes = count(1)  # not steps, which a roll-back takes up again
+
+        def together() -> bool:
+            if reached_stop(next(passes)):
+                received.append(True)
+            return bool(received)
+
+        yield together
         return
-    received = []
     before = signal.signal(signal.SIGTERM, lambda *_: received.append(True))
     try:
-        yield lambda step: bool(received)
+        yield lambda: bool(received)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -27,12 +27,18 @@ def paths(params: Params) -> Any:
 
 
 def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
-    """The same tree with True where a parameter learns. Raises NegjaxError for a pattern that fits no path."""
+    """The same tree with True where a parameter learns.
+
+    Raises NegjaxError for a pattern that fits no path, and where none is left that learns.
+    """
     names = paths(params)
     for pattern in freeze:
         if not any(re.fullmatch(pattern, name) for name in jax.tree.leaves(names)):
             raise NegjaxError(f"config.optim.freeze: {pattern!r} fits no parameter {LOOKS}")
-    return jax.tree.map(lambda name: not any(re.fullmatch(pattern, name) for pattern in freeze), names)
+    learns = jax.tree.map(lambda name: not any(re.fullmatch(pattern, name) for pattern in freeze), names)
+    if not any(jax.tree.leaves(learns)):
+        raise NegjaxError("config.optim.freeze leaves no parameter that learns")
+    return learns
 
 
 def split(tree: Any, learns: Any) -> tuple[list, list]:

@@ -1,6 +1,5 @@
 """An experiment's training step, compiled for a mesh: the one place that turns its settings into a program."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +21,13 @@ from negjax.training.step import State, make_step, new_state
 class Program:
     """A step, and what it works on.
 
-    start: parameters -> the state before the first step. state: its shapes, types and shardings; nothing is allocated.
+    start: parameters, laid out as the state's -> the state before the first step, jitted. state: its shapes, types and
+    shardings; nothing is allocated.
     step: (state, batches, teacher) -> (state, metrics), jitted, which gives the old state away. teacher: of the same
     parameters as the state, likewise laid out; None where no source distills.
     """
 
-    start: Callable[[clip.Params], State]
+    start: jax.stages.Wrapped
     state: State
     step: jax.stages.Wrapped
     teacher: clip.Params | None
@@ -70,5 +70,6 @@ def make_program(
     )
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
+    started = jax.jit(start, out_shardings=shardings)
     distills = any(source.distill for source in experiment.sources.values())
-    return Program(start, state, jitted, state["params"] if distills else None)
+    return Program(started, state, jitted, state["params"] if distills else None)

@@ -104,8 +104,8 @@ def make_step(
     mesh: over which batches and state lie; None for one device. optim: whether an average is kept, and what becomes of
     a bad step. loss: how the gradient is computed, without changing what it is.
     """
-    # CLIP's bound on the temperature; SigLIP has none.
-    softmax = any(source.contrastive or source.mcq for source in sources.values())
+    # CLIP's bound on the temperature; SigLIP has none, and what is frozen stays.
+    bounded = config.logit_bias_init is None and learns["logit_scale"]
     run = partial(encode, config=config, preprocess=preprocess, compute=compute)
     form: Any = {"sources": sources, "mesh": mesh if loss.sharded else None, "chunk": loss.chunk}
     # A frozen tower is still the teacher's.
@@ -132,7 +132,7 @@ def make_step(
         grads, metrics = gradient(state["params"], batches, teacher or {})
         updates, opt_state = optimizer.update(grads, state["opt_state"], state["params"])
         params = optax.apply_updates(state["params"], updates)
-        if softmax:
+        if bounded:
             params = params | {"logit_scale": jnp.clip(params["logit_scale"], 0, math.log(100))}
         metrics |= {"gradient_norm": optax.tree.norm(grads), "logit_scale": jnp.exp(params["logit_scale"])}
         new = {"params": params, "opt_state": opt_state, "step": state["step"] + 1}

@@ -1,40 +1,50 @@
-"""A workdir belongs to one experiment, which stands in its config.json."""
+"""A workdir belongs to one experiment, which stands in its config.json, and to one run at a time."""
 
+import hashlib
 import json
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import jax
 from etils import epath
-from jax.experimental import multihost_utils
 
 from negjax.config import Experiment
 from negjax.errors import NegjaxError
-from negjax.runtime.distributed import is_first
-from negjax.runtime.files import write_atomic
+from negjax.runtime.distributed import agree, is_first
+from negjax.runtime.files import alone, check_writable, write_atomic
 
+SECONDS_TO_LEAVE = 120  # of a run that is there still: it may be saving, or its machine be lost and its lock run out
 SECONDS_TO_APPEAR = 60  # of a file that another machine wrote: network file systems take their time
 
 # Settings that may change when a run is taken up again: they do not decide what is learned.
 FREE = ("data_dir", "evaluation", "loss", "mesh", "logging", "log_every", "checkpoint_every", "keep", "most_broken")
 
 
-def claim(workdir: epath.PathLike, experiment: Experiment) -> None:
-    """Writes WORKDIR/config.json, if this is the first process.
+@contextmanager
+def claimed(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
+    """Within, the workdir is this run's alone, and its config.json says which experiment it is.
 
-    Raises NegjaxError as `check`, where the workdir cannot be written to, and where processes do not share it.
+    Raises NegjaxError as `check`, where another run is there and stays, where the workdir cannot be written to, and
+    where processes do not share it or have other settings.
     """
     check(workdir, experiment)
-    path = epath.Path(workdir) / "config.json"
-    if is_first():
-        write_atomic(path, json.dumps(experiment.to_dict(), indent=2) + "\n")
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices("the workdir is claimed")
+    folder = epath.Path(workdir)
+    path, said = folder / "config.json", json.dumps(experiment.to_dict(), indent=2) + "\n"
+    with ExitStack() as stack:
+        if is_first():
+            check_writable(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(alone(folder, f"--workdir {workdir} is in use by another run", SECONDS_TO_LEAVE))
+            check(workdir, experiment)
+            write_atomic(path, said)
+        agree(hashlib.sha256(said.encode()).hexdigest(), "settings")
         until = time.monotonic() + SECONDS_TO_APPEAR
         while not path.exists():
             if time.monotonic() > until:
                 raise NegjaxError(f"--workdir {workdir} is not the folder that process 0 writes to: all must share it")
             time.sleep(1)
+        yield
 
 
 def check(workdir: epath.PathLike, experiment: Experiment) -> None:

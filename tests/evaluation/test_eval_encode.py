@@ -120,7 +120,7 @@ if int(processes) > 1:
 assert jax.device_count() == 4, jax.devices()
 if out.endswith("scattered"):  # the devices lie on the mesh as those of a TPU may: not process after process
     plain = mesh_utils.create_device_mesh
-    mesh_utils.create_device_mesh = lambda shape, four, **how: plain(shape, [four[i] for i in (0, 2, 3, 1)], **how)
+    mesh_utils.create_device_mesh = lambda shape, devices, **how: plain(shape, np.array(devices)[[0, 2, 3, 1]], **how)
 config = preset("tiny")
 model = LoadedModel(config, init_params(config, int(seed)), Preprocess(size=config.vision.image_size), Tokenizer())
 sets = [open_set(*folder.rsplit("/", 1)) for folder in folders]

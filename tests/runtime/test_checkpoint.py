@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jax.sharding import SingleDeviceSharding
 
 from negjax.errors import NegjaxError
 from negjax.runtime.checkpoint import Checkpoints, resolve_step
@@ -72,7 +71,7 @@ def test_restores_from_abstract_shapes_alone(saved):
     shapes = jax.eval_shape(new_state)  # no shardings
     restored = Checkpoints(saved).restore(shapes, 7)
     assert_same(restored, new_state())
-    assert restored["step"].sharding == SingleDeviceSharding(jax.local_devices()[0])
+    assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(restored))  # on the host
 
 
 def test_parameters_alone(saved, tmp_path):
@@ -138,7 +137,7 @@ def test_without_a_best_metric_only_the_last_are_kept(tmp_path):
         for step in (1, 2, 3):
             checkpoints.save(step, state, {}, {"accuracy": 1 / step})
     assert Checkpoints(tmp_path).steps() == [3]
-    with pytest.raises(NegjaxError, match=f"no checkpoint in {tmp_path} was evaluated: use the latest step"):
+    with pytest.raises(NegjaxError, match=f"no checkpoint in {tmp_path} has a figure to compare"):
         resolve_step(tmp_path, "best")
 
 

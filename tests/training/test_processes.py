@@ -52,10 +52,11 @@ def config(scenes, mini: LoadedModel, tmp_path_factory) -> Path:
 # `negjax` with the four devices laid on the mesh as those of a TPU may: not process after process.
 SCATTERED = """
 import sys
+import numpy as np
 from jax.experimental import mesh_utils
 from negjax.cli import main
 plain = mesh_utils.create_device_mesh
-mesh_utils.create_device_mesh = lambda shape, four, **how: plain(shape, [four[i] for i in (0, 2, 1, 3)], **how)
+mesh_utils.create_device_mesh = lambda shape, devices, **how: plain(shape, np.array(devices)[[0, 2, 1, 3]], **how)
 sys.exit(main())
 """
 
