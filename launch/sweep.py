@@ -46,6 +46,8 @@ def grid(settings: Sequence[str]) -> list[dict[str, str]]:
         if key in axes:
             raise ValueError(f"--config.{key} is given twice: put its values behind one")
         axes[key] = split(values)
+        if len(axes[key]) > 1 and "" in axes[key]:
+            raise ValueError(f"{setting}: a value before or after a comma is missing")
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
