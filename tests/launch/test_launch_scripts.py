@@ -127,7 +127,7 @@ def test_commands_for_workers():
     assert copy[:5] == ["gcloud", "compute", "tpus", "tpu-vm", "scp"]
     assert copy[-2:] == ["--worker", "all"]
     assert [words[-1].split()[0] for words in rest] == ["mkdir", "tar", "bash"]
-    assert shown("tpu_vm/worker/install.sh")[-1][-2:] == ["--editable", ".[tpu]"]
+    assert shown("tpu_vm/worker/install.sh")[-1][-2:] == ["--editable", ".[tpu,gcs]"]
 
 
 def test_xpk():
@@ -186,9 +186,10 @@ def test_sky():
     name, _, value = words[words.index("--env") + 1].partition("=")
     assert (name, json.loads(value)) == ("COMMAND", COMMAND)
     assert words[-1] == str(LAUNCH / "sky" / "gpu.yaml")
-    for platform in ("tpu", "gpu"):
+    for platform, extra in (("tpu", "tpu"), ("gpu", "cuda13")):
         task = yaml.safe_load((LAUNCH / "sky" / f"{platform}.yaml").read_text())
         assert f". launch/env.sh {platform}" in task["run"]
+        assert f'".[{extra},gcs]"' in task["setup"]
         assert task["resources"]["job_recovery"]["recover_on_exit_codes"] == [143]
         for part in ("setup", "run"):
             assert subprocess.run(["bash", "-n"], input=task[part], text=True, check=False).returncode == 0
@@ -214,6 +215,7 @@ def test_docker():
     tagged = shown("docker/build.sh", "gpu", "--push", IMAGE="reg/a:1")
     assert tagged == [[*build.split(), "reg/a:1", "."], ["docker", "push", "reg/a:1"]]
     lines = (LAUNCH / "docker" / "Dockerfile").read_text().splitlines()
+    assert any('pip install --no-cache-dir ".[$EXTRA,gcs,k8s]"' in line for line in lines)
     users = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert users == ["negjax"]
     copied = {word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]}
