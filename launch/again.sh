@@ -13,7 +13,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/command.sh"
 read_arguments "" "$@"
 want_command yes
 PAUSE=${PAUSE:-5}
-check_match PAUSE '[0-9]+' "seconds, a whole number"
+check_number PAUSE "seconds, a whole number"
 
 if [[ ${given[dry-run]:-} ]]; then
     run "${command[@]}"

@@ -17,8 +17,8 @@ source "$here/../command.sh"
 read_arguments "spot" "$@"
 take_platform
 want_command yes
-: "${NAME:?the name of the job}"
-: "${ACCELERATORS:?what to ask for, as in tpu-v6e-16 or H100:8}"
+need_variable NAME "the name of the job"
+need_variable ACCELERATORS "what to ask for, as in tpu-v6e-16 or H100:8"
 check_match NAME '[a-z]([-a-z0-9]{0,38}[a-z0-9])?' "at most 40 lower-case letters, digits and -, first a letter"
 NODES=${NODES:-1}
 check_match NODES '[1-9][0-9]*' "a whole number from 1"

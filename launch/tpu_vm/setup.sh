@@ -20,6 +20,7 @@ root=$(cd "$here/../.." && pwd)
 archive=negjax.tar.gz
 folder='<temporary folder>'
 if [[ -z ${given[dry-run]:-} ]]; then
+    why=$(git -C "$root" rev-parse 2>&1) || fail "$root: git does not say what to copy: ${why//$'\n'/ }"
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     cd "$root"

@@ -169,6 +169,20 @@ def test_jobset_on_tpus():
     assert small["template"]["spec"]["containers"][0]["resources"]["limits"] == {"google.com/tpu": 1}
 
 
+@pytest.mark.parametrize("word", ["on", "true", "yes", "y", "null"])
+def test_words_that_yaml_reads_otherwise_stay_words(word):
+    given = {"NAME": word, "NAMESPACE": word, "IMAGE": word, "ACCELERATOR": word, "TOPOLOGY": "4x4"}
+    for platform in ("tpu", "gpu"):
+        parts = jobset(platform, **given, NODES="1")
+        for part in parts.values():
+            assert (part["metadata"]["name"], part["metadata"]["namespace"]) == (word, word)
+        (subject,) = parts["RoleBinding"]["subjects"]
+        assert (subject["name"], subject["namespace"], parts["RoleBinding"]["roleRef"]["name"]) == (word, word, word)
+        pod = parts["JobSet"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
+        assert (pod["serviceAccountName"], pod["containers"][0]["image"]) == (word, word)
+        assert set(pod["nodeSelector"].values()) <= {word, "4x4"}
+
+
 def test_jobset_on_gpus():
     parts = jobset("gpu", **JOBSET | {"ACCELERATOR": "nvidia-h100-80gb", "NODES": "3"})
     job = parts["JobSet"]["spec"]["replicatedJobs"][0]["template"]["spec"]
@@ -251,6 +265,7 @@ def test_slurm():
         *[(f"tpu_vm/{name}.sh", TPU, "ZONE") for name in ("create", "setup", "logs", "stop")],
         ("tpu_vm/run.sh -- x", TPU, "NAME"),
         ("gke/xpk.sh -- x", TPU | {"TYPE": "v6e-16", "IMAGE": "a"}, "CLUSTER"),
+        ("gke/jobset.sh tpu -- x", JOBSET, "NAME"),
         ("gke/jobset.sh tpu -- x", JOBSET, "TOPOLOGY"),
         ("gke/jobset.sh gpu -- x", JOBSET, "NODES"),
         ("sky/run.sh tpu -- x", {"NAME": "a"}, "ACCELERATORS"),
@@ -260,9 +275,9 @@ def test_a_missing_variable_is_named(script, given, lacking):
     name, *words = script.split()
     variables = {key: value for key, value in given.items() if key != lacking}
     done = start(f"launch/{name}", *words, **variables)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert done.stdout == ""
-    assert re.search(rf": {lacking}: \S+", done.stderr)
+    assert re.match(rf"{Path(name).name}: error: {lacking} is not set: \S+", done.stderr)
     assert done.stderr.count("\n") == 1
 
 
@@ -287,7 +302,13 @@ def test_a_missing_variable_is_named(script, given, lacking):
         ("local.sh two -- x", {}, "two processes"),
         ("local.sh 2", {}, "no command"),
         ("local.sh 2 -- x", {"PORT": "http"}, "PORT=http"),
+        ("local.sh 2 -- x", {"PORT": "0"}, "PORT=0"),
+        ("local.sh 2 -- x", {"PORT": "99999"}, "PORT=99999: a port is a number from 1 to 65535"),
+        ("local.sh 2 -- x", {"GRACE": "08"}, "GRACE=08"),
         ("again.sh -- x", {"PAUSE": "long"}, "PAUSE=long"),
+        ("gke/jobset.sh tpu -- x", JOBSET | {"GRACE": "0120"}, "GRACE=0120"),
+        ("gke/jobset.sh tpu -- x", JOBSET | {"MAX_RESTARTS": "08"}, "MAX_RESTARTS=08"),
+        ("slurm/train.sbatch -- x", {"MAX_REQUEUES": "08"}, "MAX_REQUEUES=08"),
         ("slurm/train.sbatch", {}, "no command"),
     ],
 )
