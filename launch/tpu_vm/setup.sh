@@ -3,7 +3,8 @@
 #
 #     PROJECT=my-project ZONE=us-east5-b NAME=clip launch/tpu_vm/setup.sh
 #
-# What git does not ignore is copied, committed or not: code and configs, no data.
+# What git does not ignore is copied, committed or not: code and configs. Data, weights and results (see .gitignore)
+# stay here; run.sh --help tells how a run gets them from a bucket.
 #
 # --dry-run   show the commands, run nothing
 set -euo pipefail

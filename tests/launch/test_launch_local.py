@@ -235,6 +235,32 @@ def test_setup_brings_what_git_knows(tpu, tmp_path):
     assert not list(there.rglob("__pycache__"))
 
 
+def test_setup_leaves_data_weights_and_secrets_here(tpu, tmp_path):
+    """What the README's commands write into the clone, without being told to git."""
+    clone = tmp_path / "clone"
+    shutil.copytree(LAUNCH, clone / "launch")
+    shutil.copy(LAUNCH.parent / ".gitignore", clone)
+    subprocess.run(["git", "init", "--quiet", clone], check=True)
+    stay = """.env data/a/1.0.0/rows weights/b32/config.json results/a/results.json runs/a/config.json models/a.json
+        ViT-B-32.pt negclip.pth negfull.safetensors negfull-hf/model.safetensors there/pytorch_model.bin mine.csv"""
+    for name in [*stay.split(), "configs/mine.py", "negjax/models/a.py"]:
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text("here")
+    (tmp_path / "bin" / "python3").symlink_to("/bin/true")
+    assert tpu(str(clone / "launch" / "tpu_vm" / "setup.sh")).returncode == 0
+    there = tmp_path / "home" / "negjax"
+    brought = {str(path.relative_to(there)) for path in there.rglob("*") if path.is_file()}
+    assert {name for name in brought if not name.startswith("launch/")} == {
+        *(".gitignore", "configs/mine.py", "negjax/models/a.py")
+    }
+
+
+@pytest.mark.skipif(not (LAUNCH.parent / ".git").exists(), reason="this copy of the code is not a git checkout")
+def test_nothing_that_git_knows_is_ignored():
+    words = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.run(words, cwd=LAUNCH.parent, capture_output=True, text=True, check=True).stdout == ""
+
+
 def test_setup_outside_of_git(tpu, tmp_path):
     shutil.copytree(LAUNCH, tmp_path / "copy" / "launch")
     done = tpu(str(tmp_path / "copy" / "launch" / "tpu_vm" / "setup.sh"))
