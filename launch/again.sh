@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Runs a command, and again each time it ends with status 143: saved after a SIGTERM, to be gone on with.
 #
-#     launch/again.sh -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain
+#     launch/again.sh -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain \
+#         --config.data_dir=runs/quickstart/data
+#
+# The sets of this example are those that `negjax quickstart --workdir runs/quickstart` draws.
 #
 # Any other status ends it, and is its own. SIGTERM to this script stops the command and is not followed by another run.
 # PAUSE       seconds before the next run; default: 5

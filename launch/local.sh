@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Runs N processes of one command on this machine, each line of their output behind its process's number.
 #
-#     launch/local.sh 2 -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain
+#     launch/local.sh 2 -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain \
+#         --config.data_dir=runs/quickstart/data
+#
+# The sets of this example are those that `negjax quickstart --workdir runs/quickstart` draws.
 #
 # Appends --coordinator HOST:PORT --num-processes N --process-id I to the command. When one process dies, the others are
 # stopped and its status is that of the script; a SIGTERM to the script goes to all of them.
 #
-# --gpus      process I sees the I-th GPU alone, of those in CUDA_VISIBLE_DEVICES where it is set; without it, CPUs only
+# --gpus      process I sees the I-th GPU alone, of those in CUDA_VISIBLE_DEVICES where it is set
 # PORT        of the coordinator, on the loopback; default: one that is free
-# PLATFORM    cpu, gpu or tpu, for env.sh; default: gpu with --gpus, otherwise cpu (refused where there are GPUs: say it)
+# PLATFORM    cpu, gpu or tpu, for env.sh; default: gpu with --gpus, else cpu; a machine with GPUs wants one of the two
 # GRACE       seconds that the others have to end by themselves; default: 60 after a SIGTERM (they save), else 5
 # --dry-run   show the commands, run nothing
 set -euo pipefail

@@ -2,9 +2,15 @@
 # Runs a command on TPUs or GPUs of any GKE cluster with JobSet, by a plain manifest; XPK is not needed.
 #
 #     NAME=pretrain IMAGE=REGISTRY/negjax:tpu ACCELERATOR=tpu-v6e-slice TOPOLOGY=4x4 \
-#         launch/gke/jobset.sh tpu -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/pretrain
+#         launch/gke/jobset.sh tpu -- negjax train --config configs/scenes_pretrain.py \
+#         --workdir gs://my-bucket/runs/pretrain --config.data_dir=gs://my-bucket/data
 #     NAME=pretrain IMAGE=REGISTRY/negjax:gpu ACCELERATOR=nvidia-h100-80gb NODES=2 \
-#         launch/gke/jobset.sh gpu -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/pretrain
+#         launch/gke/jobset.sh gpu -- negjax train --config configs/scenes_pretrain.py \
+#         --workdir gs://my-bucket/runs/pretrain --config.data_dir=gs://my-bucket/data
+#
+# Sets and weights must lie in a bucket, too. `negjax quickstart --workdir runs/quickstart` draws these sets, and
+# `gcloud storage cp --recursive runs/quickstart/data gs://my-bucket` puts them there; your own come from `negjax data
+# build`. Where a config starts from weights, add --config.model.init_from=gs://my-bucket/weights/clip_b32 or the like.
 #
 # One pod per host. IMAGE is one of launch/docker. The manifest makes the service account that the pods run as, which
 # may read pods and jobs: by them JAX finds its place among the pods. A pod that dies, or that saved and ended with 143

@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from negjax.cli import _arguments
+from negjax.config import Experiment
+from negjax.config_file import load_config
+
 ROOT = Path(__file__).parents[2]
 LAUNCH = ROOT / "launch"
 SOURCED = {"command.sh", "env.sh", "tpu_vm/gcloud.sh"}
@@ -82,6 +86,24 @@ def test_help_has_an_example(script):
     assert f"{script}" in done.stdout
     assert re.search(r"^    \S", done.stdout, re.MULTILINE)
     assert not done.stdout.startswith("SBATCH")
+
+
+TRAINING = [
+    path for path in LAUNCH.rglob("*") if path.is_file() and "negjax train --config configs/" in path.read_text()
+]
+
+
+@pytest.mark.parametrize("path", [*TRAINING, ROOT / "negjax" / "commands" / "train.py"], ids=lambda path: path.name)
+def test_examples_of_training_say_where_the_data_are(path):
+    """A fresh clone has none, and other machines have only what lies in a bucket or on a shared disk."""
+    text = re.sub(r"\\+\n#? *", "", path.read_text())
+    examples = re.findall(r"(negjax train --config configs/.*?)(?: \| bash)?$", text, re.MULTILINE)
+    assert examples
+    for example in examples:
+        args = _arguments([*shlex.split(example)[1:], "--workdir", "overridden"])
+        experiment = load_config(Experiment, args.config, args.overrides)
+        start = "gs://" if path.parent.name in ("tpu_vm", "gke", "sky") else ("runs/", "/shared/", "gs://")
+        assert experiment.data_dir.startswith(start)
 
 
 @pytest.mark.parametrize("script", WITH_HELP)
@@ -235,6 +257,12 @@ def test_docker():
     copied = {word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]}
     assert copied == {"pyproject.toml", "README.md", "negjax", "configs", "launch"}
     assert all((ROOT / name).exists() for name in copied)
+    seen = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith(("*", "!"))]
+    assert seen == [
+        "*",
+        *(f"!{name}" for name in ("pyproject.toml", "README.md", "negjax", "configs", "launch")),
+        "**/__pycache__",
+    ]
 
 
 def test_the_entry_point_becomes_the_command():
