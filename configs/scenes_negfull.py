@@ -31,7 +31,10 @@ def get_config(chosen: str = "balanced+negmcq") -> ConfigDict:
         "negmcq": {"dataset": "scenes_negmcq", "batch_size": 32, "mcq": 1.0, **IMAGES},
         "negcap": {"dataset": "scenes_negcap", "batch_size": 128, **CAPTIONS, **IMAGES},
     }
-    config.sources = {name: sources[name] for name in chosen.split("+")}
+    names = chosen.split("+")
+    if unknown := [name for name in names if name not in sources]:
+        raise ValueError(f"there is no {' and no '.join(unknown)}, only {', '.join(sources)}, joined by +")
+    config.sources = {name: sources[name] for name in names}
     config.data_dir = "data"
     config.steps = 1350
     config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}

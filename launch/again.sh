@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Runs a command, and again each time it ends with status 143: saved after a SIGTERM, to be gone on with.
 #
-#     launch/again.sh -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain
+#     launch/again.sh -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain \
+#         --config.data_dir=runs/quickstart/data
+#
+# The sets of this example are those that `negjax quickstart --workdir runs/quickstart` draws.
 #
 # Any other status ends it, and is its own. SIGTERM to this script stops the command and is not followed by another run.
 # PAUSE       seconds before the next run; default: 5
@@ -13,7 +16,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/command.sh"
 read_arguments "" "$@"
 want_command yes
 PAUSE=${PAUSE:-5}
-check_match PAUSE '[0-9]+' "seconds, a whole number"
+check_number PAUSE "seconds, a whole number"
 
 if [[ ${given[dry-run]:-} ]]; then
     run "${command[@]}"

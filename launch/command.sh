@@ -87,7 +87,17 @@ json_list() {
     python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@"
 }
 
+# need_variable VARIABLE WHAT
+need_variable() {
+    [[ -n ${!1:-} ]] || fail "$1 is not set: $2"
+}
+
 # check_match VARIABLE PATTERN WHAT
 check_match() {
-    [[ ${!1} =~ ^$2$ ]] || fail "$(quoted "$1=${!1}"): $3"
+    [[ ${!1} =~ ^($2)$ ]] || fail "$(quoted "$1=${!1}"): $3"
+}
+
+# check_number VARIABLE WHAT: a whole number; without zeros before it, which shells and YAML read as octal.
+check_number() {
+    check_match "$1" '0|[1-9][0-9]*' "$2"
 }

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Runs N processes of one command on this machine, each line of their output behind its process's number.
 #
-#     launch/local.sh 2 -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain
+#     launch/local.sh 2 -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain \
+#         --config.data_dir=runs/quickstart/data
+#
+# The sets of this example are those that `negjax quickstart --workdir runs/quickstart` draws.
 #
 # Appends --coordinator HOST:PORT --num-processes N --process-id I to the command. When one process dies, the others are
 # stopped and its status is that of the script; a SIGTERM to the script goes to all of them.
 #
-# --gpus      process I sees GPU I alone; by default all of them see all GPUs
+# --gpus      process I sees the I-th GPU alone, of those in CUDA_VISIBLE_DEVICES where it is set
 # PORT        of the coordinator, on the loopback; default: one that is free
-# PLATFORM    cpu, gpu or tpu, for env.sh; default: gpu with --gpus, otherwise cpu
+# PLATFORM    cpu, gpu or tpu, for env.sh; default: gpu with --gpus, else cpu; a machine with GPUs wants one of the two
 # GRACE       seconds that the others have to end by themselves; default: 60 after a SIGTERM (they save), else 5
 # --dry-run   show the commands, run nothing
 set -euo pipefail
@@ -24,19 +27,29 @@ want_command yes
 if [[ -z ${PORT:-} ]]; then
     PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 fi
-check_match PORT '[0-9]{1,5}' "a port is a number"
-GRACE=${GRACE:-}
-check_match GRACE '[0-9]*' "seconds, a whole number"
+check_match PORT '[1-9][0-9]{0,4}' "a port is a number from 1 to 65535"
+((PORT <= 65535)) || fail "PORT=$PORT: a port is a number from 1 to 65535"
+[[ -z ${GRACE:-} ]] || check_number GRACE "seconds, a whole number"
 ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) || fail "bash 5.1 or newer is needed, this is $BASH_VERSION"
-platform=cpu
-[[ -z ${given[gpus]:-} ]] || platform=gpu
+gpus=() # one for each process
+if [[ -n ${given[gpus]:-} ]]; then
+    PLATFORM=${PLATFORM:-gpu}
+    mapfile -t gpus < <(seq 0 $((processes - 1)))
+    if [[ -n ${CUDA_VISIBLE_DEVICES+set} ]]; then
+        IFS=, read -ra gpus <<<"$CUDA_VISIBLE_DEVICES"
+        ((${#gpus[@]} >= processes)) ||
+            fail "$(quoted "CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES"): not one for each of $processes processes"
+    fi
+elif [[ -z ${PLATFORM:-}${JAX_PLATFORMS:-} ]] && nvidia-smi --list-gpus >/dev/null 2>&1; then
+    fail "this machine has GPUs: add --gpus, for one to each process, or set PLATFORM=cpu to leave them alone"
+fi
 # shellcheck source=launch/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/env.sh" "${PLATFORM:-$platform}"
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh" "${PLATFORM:-cpu}"
 
 declare -A running=() # process id of the system -> number of the process
 start() {
     local each=("${command[@]}" --coordinator "127.0.0.1:$PORT" --num-processes "$processes" --process-id "$1")
-    [[ -z ${given[gpus]:-} ]] || each=(env "CUDA_VISIBLE_DEVICES=$1" "${each[@]}")
+    [[ -z ${given[gpus]:-} ]] || each=(env "CUDA_VISIBLE_DEVICES=${gpus[$1]}" "${each[@]}")
     if [[ ${given[dry-run]:-} ]]; then
         quoted "${each[@]}"
         return

@@ -1,9 +1,10 @@
 """Prints the commands of a grid of settings, one a line, each with a run name and a workdir of its own. Runs nothing.
 
     python launch/sweep.py --workdir runs/lr --config.optim.learning_rate=1e-4,3e-4 --config.seed=0,1 -- \\
-        negjax train --config configs/scenes_pretrain.py
-    python launch/sweep.py --workdir gs://bucket/lr --config.seed=0,1 -- \\
-        env NAME={name} launch/gke/jobset.sh tpu -- negjax train --config configs/scenes_pretrain.py | bash
+        negjax train --config configs/scenes_pretrain.py --config.data_dir=runs/quickstart/data
+    python launch/sweep.py --workdir gs://my-bucket/lr --config.seed=0,1 -- \\
+        env NAME={name} launch/gke/jobset.sh tpu -- \\
+        negjax train --config configs/scenes_pretrain.py --config.data_dir=gs://my-bucket/data | bash
 
 The values of --config.KEY=VALUE,VALUE are separated by commas outside of brackets and quotes. {name} in the command
 becomes the run's name; --workdir WORKDIR/NAME and the settings are added at its end.
@@ -46,6 +47,8 @@ def grid(settings: Sequence[str]) -> list[dict[str, str]]:
         if key in axes:
             raise ValueError(f"--config.{key} is given twice: put its values behind one")
         axes[key] = split(values)
+        if len(axes[key]) > 1 and "" in axes[key]:
+            raise ValueError(f"{setting}: a value before or after a comma is missing")
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 

@@ -15,6 +15,12 @@ from negjax.commands.parsing import Parser
 from negjax.errors import NegjaxError
 from negjax.runtime.pages import start_with_large_pages
 
+STORES = {  # library without which epath cannot open a path -> what to do
+    "gcsfs": 'gs:// needs gcsfs, which is not installed: pip install "negjax[gcs]"',
+    "s3fs": "negjax does not work on s3://: mount the bucket as a folder, or use gs://",
+    "adlfs": "negjax does not work on az://: mount the container as a folder, or use gs://",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Returns 0 on success, 2 after an error of the user's, which is told in one line."""
@@ -38,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         reason = error.strerror or str(error)
         return _stop(f"{error.filename}: {reason}" if error.filename else reason, 2)
+    except ImportError as error:
+        missing = getattr(error.__cause__, "name", None)  # fsspec says "Please install gcsfs" because of it
+        if missing not in STORES:
+            raise
+        return _stop(STORES[missing], 2)
     except KeyboardInterrupt:
         return _stop("interrupted", 130)
 

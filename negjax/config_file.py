@@ -7,6 +7,7 @@ dataclass; an unknown key or a value of another type is an error that names the 
 import ast
 import dataclasses
 import difflib
+import inspect
 import re
 import runpy
 import types
@@ -72,17 +73,23 @@ def load_config(cls: type[T], file: str, overrides: Sequence[str] = ()) -> T:
     """The `Experiment` or `Suite` that a config file describes.
 
     file: "FILE.py" or "FILE.py:arg", the latter passing `arg` to get_config. overrides: "--config.a.b=value" each, for
-    any setting, whether the file gives it or not; lists are separated by commas.
+    any setting, whether the file gives it or not. A list is "a,b"; one of lists is Python's, "[('a', 1), ('b', 2)]".
     """
     name, _, arg = file.partition(":")
     path = Path(name)
     if not path.is_file():
         raise NegjaxError(f"there is no config file {path}")
     try:
-        config = runpy.run_path(name)["get_config"](*[arg] if arg else [])
+        get_config = runpy.run_path(name)["get_config"]
+        taken = not arg or inspect.signature(get_config).parameters
+        config = get_config(*[arg] if arg and taken else [])
     except Exception as error:  # the file is a program, which may raise anything
         reason = " ".join(str(error).split())
+        if arg and isinstance(error, ValueError):  # the file says so of an argument that it does not know
+            raise NegjaxError(f"{file}: {reason}") from error
         raise NegjaxError(f"{file}: the config file cannot be run ({type(error).__name__}: {reason})") from error
+    if not taken:
+        raise NegjaxError(f"{file}: this config takes no argument: leave out :{arg}")
     if not isinstance(config, ConfigDict):
         raise NegjaxError(f"{path}: get_config() must return an ml_collections.ConfigDict")
     values = config.to_dict()
@@ -123,7 +130,9 @@ def _parse(kind: Any, text: str) -> Any:
         if kind in (int, float):
             return kind(text)
         if typing.get_origin(kind) is tuple:
-            return ast.literal_eval(text) if text[:1] in ("(", "[") else [part for part in text.split(",") if part]
+            if text[:1] in ("(", "["):
+                return ast.literal_eval(text)
+            return [_parse(typing.get_args(kind)[0], part) for part in text.split(",") if part]  # all of one type
     except (ValueError, SyntaxError):
         pass
     return text

@@ -12,7 +12,13 @@ from packaging.requirements import Requirement
 from rich import box
 from rich.table import Table
 
-EXTRAS = {"cuda13": "NVIDIA GPUs", "tpu": "TPUs", "torch": "PyTorch weights", "dev": "tests, lint and types"}
+EXTRAS = {
+    "cuda13": "NVIDIA GPUs",
+    "tpu": "TPUs",
+    "gcs": "gs:// paths",
+    "torch": "PyTorch weights",
+    "dev": "tests, lint and types",
+}
 HARDWARE = {  # extra -> files that a machine with such an accelerator has, and what JAX calls its devices
     "cuda13": (("/dev/nvidia0", "/proc/driver/nvidia/version"), "gpu"),
     "tpu": (("/dev/accel0", "/dev/vfio/0"), "tpu"),
@@ -89,7 +95,7 @@ def _package(needed: Requirement) -> Finding:
 
 def _extra(name: str, optional: list[Requirement]) -> Finding:
     own = [each for each in optional if _applies(each, name)]
-    lack = next((lack for each in own if (lack := _lacks(each))), "")
+    lack = next((lack for each in own if (lack := _lacks(each))), "" if own else "the negjax installed here is older")
     what = f"extra {name} ({EXTRAS[name]})"
     return Finding(what, lack, True, f'pip install "negjax[{name}]"') if lack else Finding(what, "installed")
 

@@ -161,6 +161,42 @@ def test_wrong_configs(place, says, tmp_path):
     assert not (tmp_path / "new" / "checkpoints").exists()
 
 
+# In a process of its own: another test puts a store in the place of gcsfs, which epath then keeps.
+WITHOUT_STORES = """
+import json, sys
+sys.modules.update(gcsfs=None, s3fs=None)
+from negjax.cli import main
+for words in json.loads(sys.argv[1]):
+    print(main(words), file=sys.stderr)
+"""
+
+
+def test_a_store_whose_library_is_missing(place):
+    train = ["train", "--config", str(place / "config.py"), "--workdir"]
+    commands = [
+        [*train, "gs://b/x", "--dry-run"],
+        [*train, "x", "--config.data_dir=gs://b/x"],
+        ["eval", "--model", "gs://b/x", "--tasks", "scenes_mcq", "--data-dir", str(place / "data"), "--out", "x"],
+        ["convert", "gs://b/x", "x"],
+        ["data", "list", "--data-dir", "gs://b/x"],
+        [*train, "s3://b/x"],
+    ]
+    words = [sys.executable, "-c", WITHOUT_STORES, json.dumps(commands)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    needs = 'negjax: error: gs:// needs gcsfs, which is not installed: pip install "negjax[gcs]"\n2\n'
+    s3 = "negjax: error: negjax does not work on s3://: mount the bucket as a folder, or use gs://\n2\n"
+    assert done.stderr == needs * 5 + s3
+
+
+def test_other_missing_libraries_are_not_hidden(place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    monkeypatch.delitem(sys.modules, "negjax.datasets.reading")
+    monkeypatch.delitem(sys.modules, "negjax.datasets.store")
+    with pytest.raises(ImportError, match="tensorflow_datasets"):
+        main(["data", "list", "--data-dir", str(place / "data")])
+
+
 def test_a_workdir_of_another_experiment(place, says):
     line = says("train", "--config", place / "config.py", "--workdir", place / "run", "--config.seed=7")
     assert "config.seed" in line

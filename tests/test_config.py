@@ -65,7 +65,9 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
             "--config.optim.freeze=visual/.*,(text|logit)_.*",
             "--config.evaluation.tasks=('x','y')",
             "--config.sources.a.batch_size=16",
-            "--config.sources.a.color_jitter=(0.4,0.4,0.4,0.1)",
+            "--config.sources.a.color_jitter=0.4,0.4,0.4,.1",
+            "--config.sources.a.crop_ratio=(0.75,2)",
+            "--config.sources.a.crop_scale=0.5",
             "--config.sources.b.dataset=dogs",
             "--config.sources.b.batch_size=4",
             "--config.sources.b.mcq=0.5",
@@ -81,7 +83,9 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
         freeze=("visual/.*", "(text|logit)_.*"),
     )
     assert experiment.evaluation.tasks == ("x", "y")
-    cats = Source("cats", 16, contrastive=1.0, color_jitter=(0.4, 0.4, 0.4, 0.1))
+    cats = Source(
+        "cats", 16, contrastive=1.0, color_jitter=(0.4, 0.4, 0.4, 0.1), crop_ratio=(0.75, 2.0), crop_scale=0.5
+    )
     assert experiment.sources == {"a": cats, "b": Source("dogs", 4, mcq=0.5)}
     assert load_config(Experiment, small, ["--config.evaluation.tasks="]).evaluation.tasks == ()
 
@@ -97,6 +101,8 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
         ("--config.optim.learning_rate=fast", r"config\.optim\.learning_rate is 'fast': it must be of type float"),
         ("--config.model.scan=1", r"config\.model\.scan is '1': it must be of type bool"),
         ("--config.evaluation.tasks=(1,2)", r"config\.evaluation\.tasks\[0\] is 1: it must be of type str"),
+        ("--config.sources.a.crop_ratio=1,wide", r"crop_ratio\[1\] is 'wide': it must be of type float"),
+        ("--config.sources.a.crop_ratio=1,1,1", r"crop_ratio is \[1\.0, 1\.0, 1\.0\]: it must have 2 entries"),
         ("--config.sources.a=7", r"config\.sources\.a is '7': it must be a group of settings"),
         ("--config.steps.a=7", r"--config\.steps\.a=7: steps is not a group of settings"),
         ("--config.steps", r"--config\.steps: a setting is changed by --config\.NAME=VALUE"),
@@ -129,11 +135,24 @@ def test_wrong_files(tmp_path, content, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_and_an_argument_that_is_not_taken(tmp_path):
+def test_a_missing_file(tmp_path):
     with pytest.raises(NegjaxError, match=r"there is no config file .*none\.py"):
         load_config(Experiment, str(tmp_path / "none.py"))
-    with pytest.raises(NegjaxError, match=r"scenes_pretrain\.py:large: the config file cannot be run \(TypeError"):
-        load_config(Experiment, f"{CONFIGS / 'scenes_pretrain.py'}:large")
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("finetune_negcap.py:foo", "this config takes no argument: leave out :foo"),
+        ("finetune_negfull.py:foo", "there is no foo, only keep"),
+        ("scenes_negfull.py:bogus+negcap", "there is no bogus, only balanced, negmcq, negcap, joined by +"),
+        ("scenes_negfull.py:a+b", "there is no a and no b, only balanced, negmcq, negcap, joined by +"),
+    ],
+)
+def test_an_argument_that_a_config_does_not_take(file, message):
+    with pytest.raises(NegjaxError) as caught:
+        load_config(Experiment, f"{CONFIGS / file}")
+    assert str(caught.value) == f"{CONFIGS / file}: {message}"
 
 
 @pytest.mark.parametrize(

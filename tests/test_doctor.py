@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 
 from packaging.requirements import Requirement
 
@@ -17,6 +18,9 @@ def test_this_machine():
         assert findings[name] == Finding(name, version(name))
     assert "8 x cpu" in findings["devices"].found
     assert findings["a bfloat16 product"].found == "computed"
+    stores = findings["extra gcs (gs:// paths)"]
+    assert (stores.found == "installed") == bool(find_spec("gcsfs"))
+    assert stores.found == "installed" or stores.mend == 'pip install "negjax[gcs]"'
     json.dumps(to_dict(list(findings.values())))
 
 

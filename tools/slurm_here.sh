@@ -27,7 +27,7 @@ done
 VENV=$(realpath "${VENV:-$root/.venv}")
 [[ -x $VENV/bin/negjax ]] || fail "VENV=$VENV: there is no bin/negjax"
 STEPS=${STEPS:-40}
-check_match STEPS '[0-9]+' "a whole number"
+check_number STEPS "a whole number"
 
 here=$(mktemp -d)
 chmod 755 "$here" # munged wants its socket where everybody can go

@@ -2,9 +2,15 @@
 # Runs a command on TPUs or GPUs of any GKE cluster with JobSet, by a plain manifest; XPK is not needed.
 #
 #     NAME=pretrain IMAGE=REGISTRY/negjax:tpu ACCELERATOR=tpu-v6e-slice TOPOLOGY=4x4 \
-#         launch/gke/jobset.sh tpu -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/pretrain
+#         launch/gke/jobset.sh tpu -- negjax train --config configs/scenes_pretrain.py \
+#         --workdir gs://my-bucket/runs/pretrain --config.data_dir=gs://my-bucket/data
 #     NAME=pretrain IMAGE=REGISTRY/negjax:gpu ACCELERATOR=nvidia-h100-80gb NODES=2 \
-#         launch/gke/jobset.sh gpu -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/pretrain
+#         launch/gke/jobset.sh gpu -- negjax train --config configs/scenes_pretrain.py \
+#         --workdir gs://my-bucket/runs/pretrain --config.data_dir=gs://my-bucket/data
+#
+# Sets and weights must lie in a bucket, too. `negjax quickstart --workdir runs/quickstart` draws these sets, and
+# `gcloud storage cp --recursive runs/quickstart/data gs://my-bucket` puts them there; your own come from `negjax data
+# build`. Where a config starts from weights, add --config.model.init_from=gs://my-bucket/weights/clip_b32 or the like.
 #
 # One pod per host. IMAGE is one of launch/docker. The manifest makes the service account that the pods run as, which
 # may read pods and jobs: by them JAX finds its place among the pods. A pod that dies, or that saved and ended with 143
@@ -23,20 +29,20 @@ source "$(dirname "${BASH_SOURCE[0]}")/../command.sh"
 read_arguments "" "$@"
 take_platform
 want_command yes
-: "${NAME:?the name of the job set}"
-: "${IMAGE:?the image, made by launch/docker/build.sh}"
-: "${ACCELERATOR:?the node label of the accelerator, as in tpu-v6e-slice or nvidia-h100-80gb}"
+need_variable NAME "the name of the job set"
+need_variable IMAGE "the image, made by launch/docker/build.sh"
+need_variable ACCELERATOR "the node label of the accelerator, as in tpu-v6e-slice or nvidia-h100-80gb"
 NAMESPACE=${NAMESPACE:-default} MAX_RESTARTS=${MAX_RESTARTS:-50} GRACE=${GRACE:-120} SLICES=${SLICES:-1}
 check_match NAME '[a-z]([-a-z0-9]{0,38}[a-z0-9])?' "at most 40 lower-case letters, digits and -, first a letter"
 check_match NAMESPACE '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?' "lower-case letters, digits and - only"
 check_match IMAGE '[-A-Za-z0-9_./:@]+' "this is no image's name"
 check_match ACCELERATOR '[-a-z0-9.]+' "lower-case letters, digits, - and . only"
-check_match MAX_RESTARTS '[0-9]+' "a whole number"
-check_match GRACE '[0-9]+' "seconds, a whole number"
+check_number MAX_RESTARTS "a whole number"
+check_number GRACE "seconds, a whole number"
 check_match SLICES '[1-9][0-9]*' "a whole number from 1"
 
 if [[ $platform == tpu ]]; then
-    : "${TOPOLOGY:?the topology of a slice, as in 4x4}"
+    need_variable TOPOLOGY "the topology of a slice, as in 4x4"
     check_match TOPOLOGY '[1-9][0-9]*(x[1-9][0-9]*){1,2}' "as in 4x4 or 2x2x4"
     CHIPS=${CHIPS:-4}
     check_match CHIPS '[1-9][0-9]*' "chips of a host"
@@ -45,17 +51,17 @@ if [[ $platform == tpu ]]; then
     ((chips % CHIPS == 0)) || fail "TOPOLOGY=$TOPOLOGY: $chips chips are no multiple of the CHIPS=$CHIPS of a host"
     hosts=$((chips / CHIPS))
     resource=google.com/tpu
-    selector="cloud.google.com/gke-tpu-accelerator: $ACCELERATOR
-                cloud.google.com/gke-tpu-topology: $TOPOLOGY"
+    selector="cloud.google.com/gke-tpu-accelerator: \"$ACCELERATOR\"
+                cloud.google.com/gke-tpu-topology: \"$TOPOLOGY\""
 else
-    : "${NODES:?the number of hosts}"
+    need_variable NODES "the number of hosts"
     check_match NODES '[1-9][0-9]*' "a whole number from 1"
     ((SLICES == 1)) || fail "SLICES=$SLICES: only TPUs come in slices, set NODES"
     CHIPS=${CHIPS:-8}
     check_match CHIPS '[1-9][0-9]*' "GPUs of a host"
     hosts=$NODES
     resource=nvidia.com/gpu
-    selector="cloud.google.com/gke-accelerator: $ACCELERATOR"
+    selector="cloud.google.com/gke-accelerator: \"$ACCELERATOR\""
 fi
 need_program kubectl "it applies the manifest"
 arguments=$(json_list "${command[@]}")
@@ -66,14 +72,14 @@ manifest=$(
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: $NAME
-  namespace: $NAMESPACE
+  name: "$NAME"
+  namespace: "$NAMESPACE"
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: $NAME
-  namespace: $NAMESPACE
+  name: "$NAME"
+  namespace: "$NAMESPACE"
 rules:
   - apiGroups: [""]
     resources: [pods]
@@ -85,22 +91,22 @@ rules:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: $NAME
-  namespace: $NAMESPACE
+  name: "$NAME"
+  namespace: "$NAMESPACE"
 subjects:
   - kind: ServiceAccount
-    name: $NAME
-    namespace: $NAMESPACE
+    name: "$NAME"
+    namespace: "$NAMESPACE"
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: $NAME
+  name: "$NAME"
 ---
 apiVersion: jobset.x-k8s.io/v1alpha2
 kind: JobSet
 metadata:
-  name: $NAME
-  namespace: $NAMESPACE
+  name: "$NAME"
+  namespace: "$NAMESPACE"
   annotations:
     alpha.jobset.sigs.k8s.io/exclusive-topology: cloud.google.com/gke-nodepool # a slice is a pool of its own
 spec:
@@ -127,7 +133,7 @@ spec:
                   values: [2]
           template:
             spec:
-              serviceAccountName: $NAME
+              serviceAccountName: "$NAME"
               restartPolicy: Never
               terminationGracePeriodSeconds: $GRACE
               nodeSelector:
@@ -138,7 +144,7 @@ spec:
                   effect: NoSchedule
               containers:
                 - name: negjax
-                  image: $IMAGE
+                  image: "$IMAGE"
                   args: $arguments
                   resources:
                     limits:

@@ -2,7 +2,12 @@
 # Runs a command on TPU slices of a GKE cluster that XPK made.
 #
 #     PROJECT=my-project ZONE=us-east5-b CLUSTER=clip NAME=pretrain TYPE=v6e-16 IMAGE=REGISTRY/negjax:tpu \
-#         launch/gke/xpk.sh -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/runs/pretrain
+#         launch/gke/xpk.sh -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/runs/pretrain \
+#         --config.data_dir=gs://my-bucket/data
+#
+# Sets and weights must lie in a bucket, too. `negjax quickstart --workdir runs/quickstart` draws these sets, and
+# `gcloud storage cp --recursive runs/quickstart/data gs://my-bucket` puts them there; your own come from `negjax data
+# build`. Where a config starts from weights, add --config.model.init_from=gs://my-bucket/weights/clip_b32 or the like.
 #
 # IMAGE is one of launch/docker. XPK starts the workload again after an exit with 143 (saved after a SIGTERM) or a death
 # by a signal; the same command goes on.
@@ -17,17 +22,17 @@ source "$(dirname "${BASH_SOURCE[0]}")/../command.sh"
 
 read_arguments "" "$@"
 want_command yes
-: "${PROJECT:?the Google Cloud project}"
-: "${ZONE:?the zone of the cluster, as in us-east5-b}"
-: "${CLUSTER:?the name of the GKE cluster}"
-: "${NAME:?the name of the workload}"
-: "${TYPE:?the TPU type, as in v6e-16}"
-: "${IMAGE:?the image, made by launch/docker/build.sh tpu}"
+need_variable PROJECT "the Google Cloud project"
+need_variable ZONE "the zone of the cluster, as in us-east5-b"
+need_variable CLUSTER "the name of the GKE cluster"
+need_variable NAME "the name of the workload"
+need_variable TYPE "the TPU type, as in v6e-16"
+need_variable IMAGE "the image, made by launch/docker/build.sh tpu"
 SLICES=${SLICES:-1} MAX_RESTARTS=${MAX_RESTARTS:-50} GRACE=${GRACE:-120}
 check_match NAME '[a-z]([-a-z0-9]{0,38}[a-z0-9])?' "at most 40 lower-case letters, digits and -, first a letter"
 check_match SLICES '[1-9][0-9]*' "a whole number from 1"
-check_match MAX_RESTARTS '[0-9]+' "a whole number"
-check_match GRACE '[0-9]+' "seconds, a whole number"
+check_number MAX_RESTARTS "a whole number"
+check_number GRACE "seconds, a whole number"
 need_program xpk "pip install xpk"
 
 # XPK gives its command to a shell in place of the image's entry point, which sets the environment; exec, because XPK

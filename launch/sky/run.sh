@@ -2,9 +2,16 @@
 # Runs a command as a managed job of SkyPilot, which finds the machines and starts it again when they are taken away.
 #
 #     NAME=pretrain ACCELERATORS=tpu-v6e-16 launch/sky/run.sh tpu --spot -- \
-#         negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/runs/pretrain
+#         negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/runs/pretrain \
+#         --config.data_dir=gs://my-bucket/data
 #     NAME=pretrain ACCELERATORS=H100:8 NODES=2 launch/sky/run.sh gpu -- \
-#         negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/runs/pretrain
+#         negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/runs/pretrain \
+#         --config.data_dir=gs://my-bucket/data
+#
+# Sets and weights must lie in a bucket, too. `negjax quickstart --workdir runs/quickstart` draws these sets, and
+# `gcloud storage cp --recursive runs/quickstart/data gs://my-bucket` puts them there; your own come from `negjax data
+# build`. Where a config starts from weights, add --config.model.init_from=gs://my-bucket/weights/clip_b32 or the like.
+# SkyPilot copies what git does not ignore of this repository: code and configs.
 #
 # NODES       gpu: machines; default: 1
 # --spot      cheaper, may be taken away at any time: the same command goes on elsewhere
@@ -17,8 +24,8 @@ source "$here/../command.sh"
 read_arguments "spot" "$@"
 take_platform
 want_command yes
-: "${NAME:?the name of the job}"
-: "${ACCELERATORS:?what to ask for, as in tpu-v6e-16 or H100:8}"
+need_variable NAME "the name of the job"
+need_variable ACCELERATORS "what to ask for, as in tpu-v6e-16 or H100:8"
 check_match NAME '[a-z]([-a-z0-9]{0,38}[a-z0-9])?' "at most 40 lower-case letters, digits and -, first a letter"
 NODES=${NODES:-1}
 check_match NODES '[1-9][0-9]*' "a whole number from 1"

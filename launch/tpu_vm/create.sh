@@ -19,7 +19,7 @@ read_arguments "spot no-wait" "$@"
 want_command no
 # shellcheck source=launch/tpu_vm/gcloud.sh
 source "$here/gcloud.sh"
-: "${TYPE:?the accelerator type, as in v6e-16}"
+need_variable TYPE "the accelerator type, as in v6e-16"
 if [[ -z ${RUNTIME:-} ]]; then
     case $TYPE in
         v6e-*) RUNTIME=v2-alpha-tpuv6e ;;

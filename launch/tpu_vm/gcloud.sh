@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # How the scripts of this folder speak to a TPU, sourced by them after command.sh: to which one, and which worker.
 
-: "${PROJECT:?the Google Cloud project}"
-: "${ZONE:?the zone of the TPU, as in us-east5-b}"
-: "${NAME:?the name of the TPU}"
+need_variable PROJECT "the Google Cloud project"
+need_variable ZONE "the zone of the TPU, as in us-east5-b"
+need_variable NAME "the name of the TPU"
 check_match NAME '[a-z]([-a-z0-9]{0,60}[a-z0-9])?' "lower-case letters, digits and - only, first a letter"
 where=(--project "$PROJECT" --zone "$ZONE")
 need_program gcloud "install the Google Cloud CLI"

@@ -18,7 +18,7 @@ want_command no
 source "$here/gcloud.sh"
 read_run
 WORKER=${WORKER:-0} LINES=${LINES:-100}
-check_match WORKER '[0-9]+' "the number of a worker"
-check_match LINES '[0-9]+' "a number of lines"
+check_number WORKER "the number of a worker"
+check_number LINES "a number of lines"
 
 on_workers "$WORKER" tail -n "$LINES" -F "$remote/logs/$RUN.log"

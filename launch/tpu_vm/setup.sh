@@ -3,7 +3,8 @@
 #
 #     PROJECT=my-project ZONE=us-east5-b NAME=clip launch/tpu_vm/setup.sh
 #
-# What git does not ignore is copied, committed or not: code and configs, no data.
+# What git does not ignore is copied, committed or not: code and configs. Data, weights and results (see .gitignore)
+# stay here; run.sh --help tells how a run gets them from a bucket.
 #
 # --dry-run   show the commands, run nothing
 set -euo pipefail
@@ -20,6 +21,7 @@ root=$(cd "$here/../.." && pwd)
 archive=negjax.tar.gz
 folder='<temporary folder>'
 if [[ -z ${given[dry-run]:-} ]]; then
+    why=$(git -C "$root" rev-parse 2>&1) || fail "$root: git does not say what to copy: ${why//$'\n'/ }"
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     cd "$root"

@@ -11,9 +11,13 @@ from negjax.commands.parsing import add_process_flags, command, join_processes
 TRAIN = """\
 examples:
   negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain --config.data_dir=runs/quickstart/data
-  negjax train --config configs/scenes_negfull.py --workdir runs/negfull --config.optim.learning_rate=1e-3 --dry-run
-  negjax train --config configs/scenes_pretrain.py --workdir runs/seen --config.logging.tensorboard=true --profile 10:15
+  negjax train --config configs/scenes_negfull.py --workdir runs/negfull --config.data_dir=runs/quickstart/data \\
+      --config.optim.learning_rate=1e-3 --dry-run
+  negjax train --config configs/scenes_pretrain.py --workdir runs/seen --config.data_dir=runs/quickstart/data \\
+      --config.logging.tensorboard=true --profile 10:15
 
+The sets of the examples are those that `negjax quickstart --workdir runs/quickstart` draws; your own come from
+`negjax data build`. The second example starts from what the first has trained.
 --config.KEY=VALUE changes any setting of the config; negjax/config.py tells what they mean.
 Run the same command again to go on after a stop: SIGTERM saves and exits with status 143.
 Several processes find each other on TPU pods, SLURM, Kubernetes and Open MPI; elsewhere start each with --coordinator,

@@ -49,7 +49,10 @@ def local(tmp_path):
         command = [LAUNCH / "local.sh", "2", "--", sys.executable, tmp_path / "stand_in.py", *words]
         with (tmp_path / "out").open("wb") as out:
             process = subprocess.Popen(
-                ["bash", *map(str, command)], stdout=out, stderr=subprocess.STDOUT, env=os.environ | {"GRACE": grace}
+                ["bash", *map(str, command)],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"GRACE": grace, "PLATFORM": "cpu"},
             )
         started.append(process)
         return process
@@ -102,11 +105,40 @@ def test_sigterm_reaches_all_and_they_save(local, tmp_path):
     wait_for(lambda: {"[0] saved", "[1] saved"} <= set((tmp_path / "out").read_text().splitlines()))
 
 
-def test_dry_run_shows_the_commands():
-    words = ["bash", str(LAUNCH / "local.sh"), "2", "--gpus", "--dry-run", "--", "a b", "it's"]
-    done = subprocess.run(words, env=os.environ | {"PORT": "123"}, capture_output=True, text=True, check=True)
-    wanted = "env CUDA_VISIBLE_DEVICES={0} a\\ b it\\'s --coordinator 127.0.0.1:123 --num-processes 2 --process-id {0}"
-    assert done.stdout.splitlines() == [wanted.format(0), wanted.format(1)]
+def dry_run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """local.sh in an environment of nothing but PATH, HOME and the variables."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME")} | {"PORT": "123"}
+    command = ["bash", str(LAUNCH / "local.sh"), "--dry-run", *words]
+    return subprocess.run(command, env=kept | variables, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "gpus"), [({}, "01"), ({"CUDA_VISIBLE_DEVICES": "7,GPU-a,2"}, ["7", "GPU-a"])], ids=["all", "some"]
+)
+def test_dry_run_shows_the_commands(variables, gpus):
+    done = dry_run("2", "--gpus", "--", "a b", "it's", **variables)
+    wanted = "env CUDA_VISIBLE_DEVICES={0} a\\ b it\\'s --coordinator 127.0.0.1:123 --num-processes 2 --process-id {1}"
+    assert done.stdout.splitlines() == [wanted.format(gpu, number) for number, gpu in enumerate(gpus)]
+
+
+@pytest.mark.parametrize("visible", ["", "3", "\n"])
+def test_a_gpu_for_each_process(visible):
+    done = dry_run("2", "--gpus", "--", "x", CUDA_VISIBLE_DEVICES=visible)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "not one for each of 2 processes" in done.stderr
+
+
+def test_gpus_are_not_passed_over_silently(tmp_path):
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = dry_run("2", "--", "x", PATH=path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "add --gpus" in done.stderr
+    for said in ({"PLATFORM": "cpu"}, {"PLATFORM": "gpu"}, {"JAX_PLATFORMS": "cpu"}):
+        assert dry_run("2", "--", "x", PATH=path, **said).returncode == 0
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")  # there is no driver
+    assert dry_run("2", "--", "x", PATH=path).returncode == 0
 
 
 # Ends with 143 until its file has three lines, then with 5.
@@ -201,6 +233,41 @@ def test_setup_brings_what_git_knows(tpu, tmp_path):
     assert (there / "negjax" / "cli.py").exists()
     assert not (there / ".git").exists()
     assert not list(there.rglob("__pycache__"))
+
+
+def test_setup_leaves_data_weights_and_secrets_here(tpu, tmp_path):
+    """What the README's commands write into the clone, without being told to git."""
+    clone = tmp_path / "clone"
+    shutil.copytree(LAUNCH, clone / "launch")
+    shutil.copy(LAUNCH.parent / ".gitignore", clone)
+    subprocess.run(["git", "init", "--quiet", clone], check=True)
+    stay = """.env data/a/1.0.0/rows weights/b32/config.json results/a/results.json runs/a/config.json models/a.json
+        ViT-B-32.pt negclip.pth negfull.safetensors negfull-hf/model.safetensors there/pytorch_model.bin mine.csv"""
+    for name in [*stay.split(), "configs/mine.py", "negjax/models/a.py"]:
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text("here")
+    (tmp_path / "bin" / "python3").symlink_to("/bin/true")
+    assert tpu(str(clone / "launch" / "tpu_vm" / "setup.sh")).returncode == 0
+    there = tmp_path / "home" / "negjax"
+    brought = {str(path.relative_to(there)) for path in there.rglob("*") if path.is_file()}
+    assert {name for name in brought if not name.startswith("launch/")} == {
+        *(".gitignore", "configs/mine.py", "negjax/models/a.py")
+    }
+
+
+@pytest.mark.skipif(not (LAUNCH.parent / ".git").exists(), reason="this copy of the code is not a git checkout")
+def test_nothing_that_git_knows_is_ignored():
+    words = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.run(words, cwd=LAUNCH.parent, capture_output=True, text=True, check=True).stdout == ""
+
+
+def test_setup_outside_of_git(tpu, tmp_path):
+    shutil.copytree(LAUNCH, tmp_path / "copy" / "launch")
+    done = tpu(str(tmp_path / "copy" / "launch" / "tpu_vm" / "setup.sh"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"setup.sh: error: {tmp_path / 'copy'}: git does not say what to copy: fatal: not a")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "calls").exists()
 
 
 def test_deleting_a_tpu_that_cannot_be_reached(tpu, tmp_path):

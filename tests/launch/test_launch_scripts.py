@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from negjax.cli import _arguments
+from negjax.config import Experiment
+from negjax.config_file import load_config
+
 ROOT = Path(__file__).parents[2]
 LAUNCH = ROOT / "launch"
 SOURCED = {"command.sh", "env.sh", "tpu_vm/gcloud.sh"}
@@ -84,6 +88,24 @@ def test_help_has_an_example(script):
     assert not done.stdout.startswith("SBATCH")
 
 
+TRAINING = [
+    path for path in LAUNCH.rglob("*") if path.is_file() and "negjax train --config configs/" in path.read_text()
+]
+
+
+@pytest.mark.parametrize("path", [*TRAINING, ROOT / "negjax" / "commands" / "train.py"], ids=lambda path: path.name)
+def test_examples_of_training_say_where_the_data_are(path):
+    """A fresh clone has none, and other machines have only what lies in a bucket or on a shared disk."""
+    text = re.sub(r"\\+\n#? *", "", path.read_text())
+    examples = re.findall(r"(negjax train --config configs/.*?)(?: \| bash)?$", text, re.MULTILINE)
+    assert examples
+    for example in examples:
+        args = _arguments([*shlex.split(example)[1:], "--workdir", "overridden"])
+        experiment = load_config(Experiment, args.config, args.overrides)
+        start = "gs://" if path.parent.name in ("tpu_vm", "gke", "sky") else ("runs/", "/shared/", "gs://")
+        assert experiment.data_dir.startswith(start)
+
+
 @pytest.mark.parametrize("script", WITH_HELP)
 def test_unknown_arguments_are_refused(script):
     done = start(script, "--nonsense")
@@ -127,7 +149,7 @@ def test_commands_for_workers():
     assert copy[:5] == ["gcloud", "compute", "tpus", "tpu-vm", "scp"]
     assert copy[-2:] == ["--worker", "all"]
     assert [words[-1].split()[0] for words in rest] == ["mkdir", "tar", "bash"]
-    assert shown("tpu_vm/worker/install.sh")[-1][-2:] == ["--editable", ".[tpu]"]
+    assert shown("tpu_vm/worker/install.sh")[-1][-2:] == ["--editable", ".[tpu,gcs]"]
 
 
 def test_xpk():
@@ -169,6 +191,20 @@ def test_jobset_on_tpus():
     assert small["template"]["spec"]["containers"][0]["resources"]["limits"] == {"google.com/tpu": 1}
 
 
+@pytest.mark.parametrize("word", ["on", "true", "yes", "y", "null"])
+def test_words_that_yaml_reads_otherwise_stay_words(word):
+    given = {"NAME": word, "NAMESPACE": word, "IMAGE": word, "ACCELERATOR": word, "TOPOLOGY": "4x4"}
+    for platform in ("tpu", "gpu"):
+        parts = jobset(platform, **given, NODES="1")
+        for part in parts.values():
+            assert (part["metadata"]["name"], part["metadata"]["namespace"]) == (word, word)
+        (subject,) = parts["RoleBinding"]["subjects"]
+        assert (subject["name"], subject["namespace"], parts["RoleBinding"]["roleRef"]["name"]) == (word, word, word)
+        pod = parts["JobSet"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
+        assert (pod["serviceAccountName"], pod["containers"][0]["image"]) == (word, word)
+        assert set(pod["nodeSelector"].values()) <= {word, "4x4"}
+
+
 def test_jobset_on_gpus():
     parts = jobset("gpu", **JOBSET | {"ACCELERATOR": "nvidia-h100-80gb", "NODES": "3"})
     job = parts["JobSet"]["spec"]["replicatedJobs"][0]["template"]["spec"]
@@ -186,9 +222,10 @@ def test_sky():
     name, _, value = words[words.index("--env") + 1].partition("=")
     assert (name, json.loads(value)) == ("COMMAND", COMMAND)
     assert words[-1] == str(LAUNCH / "sky" / "gpu.yaml")
-    for platform in ("tpu", "gpu"):
+    for platform, extra in (("tpu", "tpu"), ("gpu", "cuda13")):
         task = yaml.safe_load((LAUNCH / "sky" / f"{platform}.yaml").read_text())
         assert f". launch/env.sh {platform}" in task["run"]
+        assert f'".[{extra},gcs]"' in task["setup"]
         assert task["resources"]["job_recovery"]["recover_on_exit_codes"] == [143]
         for part in ("setup", "run"):
             assert subprocess.run(["bash", "-n"], input=task[part], text=True, check=False).returncode == 0
@@ -214,11 +251,18 @@ def test_docker():
     tagged = shown("docker/build.sh", "gpu", "--push", IMAGE="reg/a:1")
     assert tagged == [[*build.split(), "reg/a:1", "."], ["docker", "push", "reg/a:1"]]
     lines = (LAUNCH / "docker" / "Dockerfile").read_text().splitlines()
+    assert any('pip install --no-cache-dir ".[$EXTRA,gcs,k8s]"' in line for line in lines)
     users = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert users == ["negjax"]
     copied = {word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]}
     assert copied == {"pyproject.toml", "README.md", "negjax", "configs", "launch"}
     assert all((ROOT / name).exists() for name in copied)
+    seen = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith(("*", "!"))]
+    assert seen == [
+        "*",
+        *(f"!{name}" for name in ("pyproject.toml", "README.md", "negjax", "configs", "launch")),
+        "**/__pycache__",
+    ]
 
 
 def test_the_entry_point_becomes_the_command():
@@ -249,6 +293,7 @@ def test_slurm():
         *[(f"tpu_vm/{name}.sh", TPU, "ZONE") for name in ("create", "setup", "logs", "stop")],
         ("tpu_vm/run.sh -- x", TPU, "NAME"),
         ("gke/xpk.sh -- x", TPU | {"TYPE": "v6e-16", "IMAGE": "a"}, "CLUSTER"),
+        ("gke/jobset.sh tpu -- x", JOBSET, "NAME"),
         ("gke/jobset.sh tpu -- x", JOBSET, "TOPOLOGY"),
         ("gke/jobset.sh gpu -- x", JOBSET, "NODES"),
         ("sky/run.sh tpu -- x", {"NAME": "a"}, "ACCELERATORS"),
@@ -258,9 +303,9 @@ def test_a_missing_variable_is_named(script, given, lacking):
     name, *words = script.split()
     variables = {key: value for key, value in given.items() if key != lacking}
     done = start(f"launch/{name}", *words, **variables)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert done.stdout == ""
-    assert re.search(rf": {lacking}: \S+", done.stderr)
+    assert re.match(rf"{Path(name).name}: error: {lacking} is not set: \S+", done.stderr)
     assert done.stderr.count("\n") == 1
 
 
@@ -285,7 +330,13 @@ def test_a_missing_variable_is_named(script, given, lacking):
         ("local.sh two -- x", {}, "two processes"),
         ("local.sh 2", {}, "no command"),
         ("local.sh 2 -- x", {"PORT": "http"}, "PORT=http"),
+        ("local.sh 2 -- x", {"PORT": "0"}, "PORT=0"),
+        ("local.sh 2 -- x", {"PORT": "99999"}, "PORT=99999: a port is a number from 1 to 65535"),
+        ("local.sh 2 -- x", {"GRACE": "08"}, "GRACE=08"),
         ("again.sh -- x", {"PAUSE": "long"}, "PAUSE=long"),
+        ("gke/jobset.sh tpu -- x", JOBSET | {"GRACE": "0120"}, "GRACE=0120"),
+        ("gke/jobset.sh tpu -- x", JOBSET | {"MAX_RESTARTS": "08"}, "MAX_RESTARTS=08"),
+        ("slurm/train.sbatch -- x", {"MAX_REQUEUES": "08"}, "MAX_REQUEUES=08"),
         ("slurm/train.sbatch", {}, "no command"),
     ],
 )

@@ -75,6 +75,8 @@ def test_without_settings_there_is_one_run():
         (["--workdir", "r", "--config.a", "--", "c"], "--config.a: a setting is"),
         (["--workdir", "r", "--a=1", "--", "c"], "--a=1: a setting is"),
         (["--workdir", "r", "--config.a=1", "--config.a=2", "--", "c"], "given twice"),
+        (["--workdir", "r", "--config.seed=0,1,", "--", "c"], "--config.seed=0,1,: a value before or after a comma"),
+        (["--workdir", "r", "--config.seed=,1", "--", "c"], "--config.seed=,1: a value before or after a comma"),
     ],
 )
 def test_wrong_words(words, told):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# On a worker of a TPU: a virtual environment beside the code, with the extra `tpu`.
+# On a worker of a TPU: a virtual environment beside the code, with the extras `tpu` and `gcs`.
 #
 #     bash negjax/launch/tpu_vm/worker/install.sh
 #
@@ -16,4 +16,4 @@ cd "$here/../../.."
 
 run python3 -m pip install --quiet --user uv
 run python3 -m uv venv --quiet --allow-existing --python 3.12 .venv
-run python3 -m uv pip install --quiet --python .venv/bin/python --editable ".[tpu]"
+run python3 -m uv pip install --quiet --python .venv/bin/python --editable ".[tpu,gcs]"

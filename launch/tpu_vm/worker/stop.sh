@@ -11,7 +11,7 @@ source "$here/../../command.sh"
 
 (($# == 1)) || fail "stop.sh RUN"
 PATIENCE=${PATIENCE:-300}
-check_match PATIENCE '[0-9]+' "seconds, a whole number"
+check_number PATIENCE "seconds, a whole number"
 cd "$here/../../.."
 pid=$(cat "logs/$1.pid" 2>/dev/null) || fail "no run called $1 on $(hostname)"
 kill -TERM "$pid" 2>/dev/null || {
