@@ -135,7 +135,8 @@ def build_training_set(
         "source": source_said,
     }
     form = Form(name, source.fields, metadata)
-    plan = {"source": source_said, "fields": source.fields, "shards": len(source.parts), "altered": altered}
+    shards_said = [part.rows for part in source.parts]
+    plan = {"source": source_said, "fields": source.fields, "shards": shards_said, "altered": altered}
     with _claimed(workplace, json.dumps(plan, indent=1)):
         parts = asked(source, workplace / "questions.npy") if source.questions else source.parts
         jobs = [Job(part, number, len(parts), str(workplace), form, short_side) for number, part in enumerate(parts)]

@@ -169,6 +169,16 @@ def test_another_build_in_the_same_place(files):
     assert build(files, skip_missing=True).written == 13
 
 
+def test_a_build_is_not_taken_up_with_shards_of_other_rows(files):
+    """23 rows make three shards of 8, 8 and 7, or of 9, 9 and 5: one of these among those loses or doubles rows."""
+    (files / "media" / "00001.tar").rename(files / "away.tar")
+    with pytest.raises(NegjaxError):
+        build(files, rows=8)
+    with pytest.raises(NegjaxError, match="was begun from other files or with other settings"):
+        build(files, rows=9, skip_missing=True)
+    assert build(files, rows=8, skip_missing=True).written == 13
+
+
 def test_a_build_under_way_is_not_disturbed(files):
     import fcntl
 
