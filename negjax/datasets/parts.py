@@ -31,6 +31,7 @@ MOST_PARTS = 256  # so many parts at most: a reader keeps the file of each open
 INDEX = np.dtype([("key", np.int64), ("row", np.int64), ("byte", np.int64), ("line", np.int64)])
 
 LeaveOut = Callable[[str, int, str], object]  # told of a row: "invalid" or "unasked", its number, and why
+Finder = Callable[[str], Place | None]
 
 
 class Part(Protocol):
@@ -41,6 +42,9 @@ class Part(Protocol):
 
     def read(self, leave_out: LeaveOut) -> Iterator[tuple[Row, Place | None]]:
         """Its rows, and where the image of each is, None when nowhere."""
+
+    def finder(self) -> Finder:
+        """Where the image of a row is now, by the row's file; None when nowhere."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,12 @@ class CsvPart:
     rows: int
 
     def read(self, leave_out: LeaveOut) -> Iterator[tuple[Row, Place | None]]:
-        root = MediaRoot(self.media_root)
+        find = self.finder()
         for row in read_rows(self.csv, self.kind, self.start, self.rows, partial(leave_out, "invalid")):
-            yield row, root.find(row.file)
+            yield row, find(row.file)
+
+    def finder(self) -> Finder:
+        return MediaRoot(self.media_root).find
 
 
 def tar_parts(kind: str, pattern: str, rows: int = 0) -> TrainingSource:
@@ -164,6 +171,9 @@ class TarPart:
                     leave_out("invalid", number, f"{sample.image}: {reason}")
                 number += 1
 
+    def finder(self) -> Finder:
+        return {member.name: member for tar in self.tars for member in members(tar)}.get
+
 
 def with_questions(source: TrainingSource, csv: epath.PathLike) -> TrainingSource:
     """The source with a question for each image from a CSV file of kind "questions"; of several, the first.
@@ -215,6 +225,9 @@ class AskedPart:
                 leave_out("unasked", row.number, f"{row.file}: {self.csv} has no question for it")
             else:
                 yield Row(row.number, row.file, row.record | question), place
+
+    def finder(self) -> Finder:
+        return self.part.finder()
 
 
 class _Questions:

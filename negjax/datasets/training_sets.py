@@ -1,6 +1,7 @@
 """Training sets of any size: made in shards by several processes, each shard kept once it is whole.
 
 A build that was stopped, however, goes on with the same command. It lies in DATA_DIR/NAME.building until it is done.
+A shard that left out images is made again once one of them is found or has changed.
 """
 
 import fcntl
@@ -20,7 +21,7 @@ from etils import epath
 from negjax.datasets.build import NAMED, Built
 from negjax.datasets.parts import Part, TrainingSource, asked
 from negjax.datasets.records import ENCODED, Record
-from negjax.datasets.rows import is_video
+from negjax.datasets.rows import Place, is_video
 from negjax.datasets.store import check_free
 from negjax.datasets.writing import Form, Shard, finish, shard_path, write_shard
 from negjax.errors import NegjaxError
@@ -29,8 +30,9 @@ from negjax.runtime.files import is_local, write_atomic
 from negjax.runtime.metrics import counter
 from negjax.synthesis.negation import is_negated
 
+MISSING = "missing"
 REASONS = {  # why a row is left out
-    "missing": "their files are not below {root}",
+    MISSING: "their files are not below {root}",
     "broken": "their images cannot be decoded",
     "invalid": "they cannot be understood",
     "unasked": "there is no question for their images",
@@ -112,7 +114,8 @@ def build_training_set(
     stored as JPEG, which the metadata say; 0 stores all byte for byte. processes: that make shards at once.
     Rows whose image is missing or broken, or that cannot be understood, end the build once all shards are made; with
     skip_missing they are left out, counted and the first named in the metadata. So are, in any case, rows for whose
-    image there is no question where questions are asked for.
+    image there is no question where questions are asked for. After such an end the build goes on with the images put
+    in place, with skip_missing, or both.
     negated: whether the texts negate; None to tell by the texts.
     Raises NegjaxError for anything wrong with the source, or when another build of this name is under way.
     """
@@ -162,24 +165,17 @@ def build_training_set(
 
 
 def _make_all(jobs: list[Job], processes: int, done: Callable[[int], object]) -> None:
-    """Makes the shards that are not there yet."""
-    waiting = []
-    for job in jobs:
-        if job.said.exists() and job.path.exists():
-            done(job.part.rows)
-        else:
-            waiting.append(job)
-    if processes == 1 or len(waiting) < 2:
-        for job in waiting:
-            _make(job)
-            done(job.part.rows)
+    """Makes the shards that do not stand yet."""
+    if processes == 1 or len(jobs) < 2:
+        for job in jobs:
+            done(_make(job))
         return
     # Not forked: the threads of JAX and ArrayRecord do not survive that.
     with ExitStack() as stack:
         pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_end_with_parent)
         stack.callback(pool.shutdown, cancel_futures=True)
         try:
-            for future in as_completed([pool.submit(_make, job) for job in waiting]):
+            for future in as_completed([pool.submit(_make, job) for job in jobs]):
                 done(future.result())
         except BrokenProcessPool as error:
             raise NegjaxError(
@@ -200,25 +196,50 @@ def _end_with_parent() -> None:
 
 
 def _make(job: Job) -> int:
-    """Makes a shard and then says that it is whole; returns how many rows of the source went into it."""
-    tally = Tally()
+    """Makes a shard, unless it stands, and then says that it is whole; returns how many rows of the source it is of."""
+    if _stands(job):
+        return job.part.rows
+    job.said.unlink(missing_ok=True)
+    tally, lost = Tally(), dict[str, str]()
     half = job.said.with_name(f"half-{job.number:05d}-{os.getpid()}")
     try:
-        shard = write_shard(half, job.form, _examples(job, tally))
+        shard = write_shard(half, job.form, _examples(job, tally, lost))
         job.path.parent.mkdir(parents=True, exist_ok=True)
         half.replace(job.path)
     except (OSError, RuntimeError) as error:  # RuntimeError is what ArrayRecord raises for a full disk
         raise NegjaxError(f"cannot write {job.path}: {error}; the same command goes on from there") from error
     finally:
         half.unlink(missing_ok=True)
-    write_atomic(job.said, json.dumps({"shard": asdict(shard), "tally": asdict(tally)}))
+    write_atomic(job.said, json.dumps({"shard": asdict(shard), "tally": asdict(tally), "lost": lost}))
     return job.part.rows
 
 
-def _examples(job: Job, tally: Tally) -> Iterator[Record]:
+def _stands(job: Job) -> bool:
+    """Whether the shard is made, and no image that it left out is there by now, or broken in another way."""
+    if not (job.said.exists() and job.path.exists()):
+        return False
+    lost = json.loads(job.said.read_text())["lost"]
+    find = job.part.finder() if lost else None
+    return find is None or all(_fault(find(file)) == fault for file, fault in lost.items())
+
+
+def _fault(place: Place | None) -> str:
+    """What is wrong with an image, "" for nothing."""
+    if place is None:
+        return MISSING
+    try:
+        decode(place.read_bytes(), str(place))
+    except (NegjaxError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _examples(job: Job, tally: Tally, lost: dict[str, str]) -> Iterator[Record]:
+    """The records of a shard; notes in `lost` what is wrong with each file that cannot be had."""
     for row, place in job.part.read(tally.leave_out):
         if place is None:
-            tally.leave_out("missing", row.number, row.file)
+            tally.leave_out(MISSING, row.number, row.file)
+            lost[row.file] = MISSING
             continue
         if is_video(row.file):
             raise NegjaxError(f"row {row.number}, {row.file}, is a clip: training sets hold images")
@@ -227,6 +248,7 @@ def _examples(job: Job, tally: Tally) -> Iterator[Record]:
             image = decode(data, str(place))
         except (NegjaxError, OSError) as error:
             tally.leave_out("broken", row.number, str(error))
+            lost[row.file] = str(error)
             continue
         tally.read(row.record)
         yield row.record | {"media": shrunk(image, data, job.short_side) if job.short_side else data}
@@ -247,7 +269,8 @@ def _check(source: TrainingSource, tally: Tally, written: int, skip_missing: boo
         entry = tally.left_out[reason]
         if entry["count"] and not (written and (skip_missing or reason == "unasked")):
             first = entry["first"][0]
-            again = "run it again with --skip-missing to leave such rows out, the shards are made"
+            mend = "mend the file and start anew" if reason == "invalid" else "put whole ones in place"
+            again = f"{mend}, or leave such rows out with --skip-missing; the same command goes on from the shards made"
             remedy = again if written else "mend this"
             raise NegjaxError(
                 f"{source.name}: {entry['count']} of {source.rows} rows cannot be used, for "

@@ -153,6 +153,39 @@ def test_shards_that_are_made_are_not_made_again(files):
     assert (skipped["count"], skipped["first"][0]) == (10, {"row": 10, "why": path(10)})
 
 
+def test_a_build_that_was_refused_sees_what_was_put_in_place(files):
+    """Only shards whose left out images are another matter now are made again, with --skip-missing or without."""
+    (files / "media" / "00001.tar").rename(files / "away.tar")
+    mended = files / "media" / "00001" / "000000012.jpg"
+    mended.parent.mkdir()
+    (files / "media" / "00001" / "000000017.jpg").write_bytes(b"broken")
+    with pytest.raises(
+        NegjaxError, match=r"9 of 23 rows cannot be used, for their files .*; put whole ones in place, or"
+    ):
+        build(files)
+    said = {each.name: each.stat().st_mtime_ns for each in (files / "sets" / "built.building").glob("shard-*.json")}
+
+    def made_again() -> set[str]:
+        now = {each.name: each.stat().st_mtime_ns for each in (files / "sets" / "built.building").glob("shard-*.json")}
+        return {name for name in said if now[name] != said[name]}
+
+    mended.write_bytes(jpeg(12)[:300])
+    with pytest.raises(NegjaxError, match="8 of 23 rows cannot be used, for their files are not below"):
+        build(files)
+    assert made_again() == {"shard-00002.json"}
+    mended.write_bytes(jpeg(12))
+    (files / "media" / "00001" / "000000014.jpg").write_bytes(jpeg(14))
+    built = build(files, skip_missing=True)
+    assert (built.written, built.missing, built.broken) == (15, 7, 1)
+    assert open_set(files / "sets", "built")[10]["media"] == jpeg(12)
+    with pytest.raises(NegjaxError):
+        build(files, name="whole")
+    (files / "away.tar").rename(files / "media" / "00001.tar")
+    (files / "media" / "00001" / "000000017.jpg").unlink()
+    built = build(files, name="whole")
+    assert (built.written, built.missing, built.broken) == (ROWS, 0, 0)
+
+
 def test_another_build_in_the_same_place(files):
     (files / "media" / "00001.tar").rename(files / "away.tar")
     with pytest.raises(NegjaxError):
