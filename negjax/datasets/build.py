@@ -11,10 +11,10 @@ from negjax.datasets.crops import cut
 from negjax.datasets.folders import folder_source
 from negjax.datasets.option_kinds import layout, option_kinds
 from negjax.datasets.records import Record
-from negjax.datasets.rows import Place, Source
+from negjax.datasets.rows import Place, RowFile, Source
 from negjax.datasets.sources import csv_source, json_source
 from negjax.datasets.store import check_free, write_set
-from negjax.datasets.survey import RowFile, Survey, survey
+from negjax.datasets.survey import Survey, survey
 from negjax.errors import NegjaxError
 from negjax.media.images import decode
 from negjax.runtime.metrics import counter
@@ -143,8 +143,7 @@ def build(
 
 def _task(source: Source, found: Survey, negated: bool | None) -> tuple[str, bool, tuple[str, ...]]:
     """Task kind, whether it is negated, and a note where that was told by the texts."""
-    options = max((options for options, _, _ in found.forms), default=0)
-    task_kind = source.task_kind or ("binary_mcq" if options == 2 else "mcq")
+    task_kind = source.task_kind or ("binary_mcq" if 2 in found.options else "mcq")
     if negated is not None:
         return task_kind, negated, ()
     if source.negated is not None:

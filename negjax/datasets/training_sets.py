@@ -21,7 +21,7 @@ from etils import epath
 from negjax.datasets.build import NAMED, Built
 from negjax.datasets.parts import Part, TrainingSource, asked
 from negjax.datasets.records import ENCODED, Record
-from negjax.datasets.rows import Place, is_video
+from negjax.datasets.rows import Place, Row, RowFile, check_one_form, is_video
 from negjax.datasets.store import check_free
 from negjax.datasets.writing import Form, Shard, finish, shard_path, write_shard
 from negjax.errors import NegjaxError
@@ -43,13 +43,14 @@ REASONS = {  # why a row is left out
 class Tally:
     """What a part held. left_out: for each of REASONS how many rows, and the first NAMED of them with why.
 
-    asked, negating, empty: as in `survey.Survey`.
+    asked, negating, empty, options: as in `survey.Survey`.
     """
 
     left_out: dict[str, dict[str, Any]] = field(default_factory=lambda: {r: {"count": 0, "first": []} for r in REASONS})
     asked: int = 0
     negating: int = 0
     empty: int = 0
+    options: dict[int, RowFile] = field(default_factory=dict)
 
     def leave_out(self, reason: str, row: int, why: str) -> None:
         entry = self.left_out[reason]
@@ -57,8 +58,11 @@ class Tally:
         if len(entry["first"]) < NAMED:
             entry["first"].append({"row": row, "why": why})
 
-    def read(self, record: Record) -> None:
-        """Takes note of a record's texts."""
+    def read(self, row: Row) -> None:
+        """Takes note of a row's texts."""
+        record = row.record
+        if "options" in record:
+            self.options.setdefault(len(record["options"]), (row.number, row.file))
         texts = [text for name in ENCODED for text in record.get(name, ())]
         self.empty += sum(not text.strip() for text in texts)
         self.asked += 1
@@ -72,7 +76,8 @@ class Tally:
             }
             for reason, mine, theirs in ((r, self.left_out[r], other.left_out[r]) for r in REASONS)
         }
-        return Tally(both, self.asked + other.asked, self.negating + other.negating, self.empty + other.empty)
+        counts = self.asked + other.asked, self.negating + other.negating, self.empty + other.empty
+        return Tally(both, *counts, self.options | other.options | self.options)
 
 
 @dataclass(frozen=True)
@@ -116,8 +121,10 @@ def build_training_set(
     skip_missing they are left out, counted and the first named in the metadata. So are, in any case, rows for whose
     image there is no question where questions are asked for. After such an end the build goes on with the images put
     in place, with skip_missing, or both.
-    negated: whether the texts negate; None to tell by the texts.
-    Raises NegjaxError for anything wrong with the source, or when another build of this name is under way.
+    negated: whether the texts negate; None to tell by the texts. The metadata's `options` says how many each question
+    has, 0 where none are asked.
+    Raises NegjaxError for anything wrong with the source, for questions with more options than others, or when another
+    build of this name is under way.
     """
     check_free(data_dir, name, overwrite=overwrite)
     workplace = epath.Path(data_dir) / f"{name}.building"
@@ -151,9 +158,11 @@ def build_training_set(
             shards.append(shard)
             tally += each
         written = sum(shard.rows for shard in shards)
+        check_one_form(f"set {name}", tally.options)
         _check(source, tally, written, skip_missing)
         negates = negated if negated is not None else tally.negating > tally.asked / 2
-        whole = Form(name, source.fields, {**metadata, "negated": negates, "skipped": tally.left_out})
+        found = {"negated": negates, "options": max(tally.options, default=0), "skipped": tally.left_out}
+        whole = Form(name, source.fields, metadata | found)
         finish(workplace, whole, shards)
         folder = epath.Path(data_dir) / name
         if folder.exists():
@@ -250,7 +259,8 @@ def _examples(job: Job, tally: Tally, lost: dict[str, str]) -> Iterator[Record]:
             tally.leave_out("broken", row.number, str(error))
             lost[row.file] = str(error)
             continue
-        tally.read(row.record)
+        tally.read(row)
+        check_one_form(f"set {job.form.name}", tally.options)
         yield row.record | {"media": shrunk(image, data, job.short_side) if job.short_side else data}
 
 
@@ -260,7 +270,11 @@ def _made(job: Job) -> tuple[Shard, Tally]:
     shard = Shard(**said["shard"])
     if not job.path.exists() or job.path.stat().length != shard.bytes:
         raise NegjaxError(f"{job.path} is not as it was written: delete {job.said}, and run the same command again")
-    return shard, Tally(**said["tally"])
+    tally = Tally(**said["tally"])
+    tally.options = {
+        int(options): (row, file) for options, (row, file) in tally.options.items()
+    }  # JSON's keys are texts
+    return shard, tally
 
 
 def _check(source: TrainingSource, tally: Tally, written: int, skip_missing: bool) -> None:

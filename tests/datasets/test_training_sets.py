@@ -303,6 +303,23 @@ def test_webdataset(tmp_path):
     assert (built.written, built.invalid, built.broken) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("rows", [1, 10])
+def test_questions_of_one_set_have_as_many_options(tmp_path, rows):
+    """Of other numbers the options would be mixed up in a batch; found within a shard, or in several."""
+    question = {"caption_0": "a", "caption_1": "b", "correct_answer": 1}
+    for number, more in enumerate([{}, {"caption_2": "c", "caption_3": "d"}, {}]):
+        said = json.dumps(question | more).encode()
+        write_tar(tmp_path / f"{number}.tar", {f"{number}.jpg": jpeg(number), f"{number}.json": said})
+    choices = {"skip_missing": True, "progress": False}
+    with pytest.raises(
+        NegjaxError, match=r"row 0 \(0\.jpg\) has 2 options and row 1 \(1\.jpg\) has 4: the questions of"
+    ):
+        build_training_set(tar_parts("questions", f"{tmp_path}/*.tar", rows), "a", tmp_path / "sets", **choices)
+    (tmp_path / "1.tar").unlink()
+    build_training_set(tar_parts("questions", f"{tmp_path}/*.tar", rows), "b", tmp_path / "sets", **choices)
+    assert open_set(tmp_path / "sets", "b").metadata["options"] == 2
+
+
 def test_images_are_made_small_and_the_set_says_so(test_data, tmp_path):
     photographs = sorted((test_data / "coco_val2017").glob("*.jpg"))[:6]
     media = tmp_path / "media"
