@@ -150,7 +150,8 @@ def _build(args: argparse.Namespace, read_from: str, choices: dict[str, Any]) ->
 
 
 def _build_for_training(args: argparse.Namespace, choices: dict[str, Any]) -> "Built":
-    from negjax.datasets.parts import csv_parts, tar_parts, with_questions
+    from negjax.datasets.parts import csv_parts, tar_parts
+    from negjax.datasets.questions import with_questions
     from negjax.datasets.training_sets import build_training_set
 
     for name in ("short_side", "processes", "shard_rows"):

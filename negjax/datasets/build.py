@@ -25,8 +25,8 @@ NAMED = 20  # so many of the rows that are left out are named in the metadata
 @dataclass(frozen=True)
 class Built:
     """What became of a source's `rows`. `written`: records of the set. Left out were those with `missing` or `broken`
-    media, `invalid` ones (which the benchmark does not count, or which cannot be understood), and `unasked` ones (for
-    whose image there is no question). `notes`: for people.
+    media, `invalid` ones (which the benchmark does not count, or which cannot be understood), `unasked` ones (for
+    whose image there is no question), and `unsure` ones (for which none is surely theirs). `notes`: for people.
     """
 
     folder: epath.Path
@@ -37,6 +37,7 @@ class Built:
     invalid: int
     notes: tuple[str, ...]
     unasked: int = 0
+    unsure: int = 0
 
 
 def build_from_csv(

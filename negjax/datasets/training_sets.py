@@ -19,7 +19,8 @@ from typing import Any
 from etils import epath
 
 from negjax.datasets.build import NAMED, Built
-from negjax.datasets.parts import Part, TrainingSource, asked
+from negjax.datasets.parts import Part, TrainingSource
+from negjax.datasets.questions import asked
 from negjax.datasets.records import ENCODED, Record
 from negjax.datasets.rows import Place, Row, RowFile, check_one_form, is_video
 from negjax.datasets.store import check_free
@@ -36,7 +37,9 @@ REASONS = {  # why a row is left out
     "broken": "their images cannot be decoded",
     "invalid": "they cannot be understood",
     "unasked": "there is no question for their images",
+    "unsure": "no question for an image of their name is surely theirs",
 }
+EXPECTED = ("unasked", "unsure")  # where questions are asked for
 
 
 @dataclass
@@ -119,8 +122,8 @@ def build_training_set(
     stored as JPEG, which the metadata say; 0 stores all byte for byte. processes: that make shards at once.
     Rows whose image is missing or broken, or that cannot be understood, end the build once all shards are made; with
     skip_missing they are left out, counted and the first named in the metadata. So are, in any case, rows for whose
-    image there is no question where questions are asked for. After such an end the build goes on with the images put
-    in place, with skip_missing, or both.
+    image there is no question, or none that is surely its own, where questions are asked for. After such an end the
+    build goes on with the images put in place, with skip_missing, or both.
     negated: whether the texts negate; None to tell by the texts. The metadata's `options` says how many each question
     has, 0 where none are asked.
     Raises NegjaxError for anything wrong with the source, for questions with more options than others, or when another
@@ -147,9 +150,11 @@ def build_training_set(
     form = Form(name, source.fields, metadata)
     shards_said = [part.rows for part in source.parts]
     plan = {"source": source_said, "fields": source.fields, "shards": shards_said, "altered": altered}
-    with _claimed(workplace, json.dumps(plan, indent=1)):
-        parts = asked(source, workplace / "questions.npy") if source.questions else source.parts
-        jobs = [Job(part, number, len(parts), str(workplace), form, short_side) for number, part in enumerate(parts)]
+    with _claimed(workplace, name, json.dumps(plan, indent=1)):
+        if source.questions:
+            source = asked(source, workplace / "questions.npy", skip_missing)
+        count = len(source.parts)
+        jobs = [Job(part, number, count, str(workplace), form, short_side) for number, part in enumerate(source.parts)]
         with counter(source.rows, f"building {name}", progress) as done:
             _make_all(jobs, processes, done)
         shards, tally = [], Tally()
@@ -281,7 +286,7 @@ def _check(source: TrainingSource, tally: Tally, written: int, skip_missing: boo
     """Raises NegjaxError where rows must not be left out, and where none is left."""
     for reason, why in REASONS.items():
         entry = tally.left_out[reason]
-        if entry["count"] and not (written and (skip_missing or reason == "unasked")):
+        if entry["count"] and not (written and (skip_missing or reason in EXPECTED)):
             first = entry["first"][0]
             mend = "mend the file and start anew" if reason == "invalid" else "put whole ones in place"
             again = f"{mend}, or leave such rows out with --skip-missing; the same command goes on from the shards made"
@@ -294,7 +299,10 @@ def _check(source: TrainingSource, tally: Tally, written: int, skip_missing: boo
 
 def _notes(source: TrainingSource, tally: Tally, negated: bool | None) -> tuple[str, ...]:
     share = tally.negating / tally.asked
-    notes = [] if negated is not None else [f"{share:.0%} of its rows hold a negation word (--negated tells otherwise)"]
+    notes = [*source.notes]
+    notes += (
+        [] if negated is not None else [f"{share:.0%} of its rows hold a negation word (--negated tells otherwise)"]
+    )
     notes += [
         f"left out {entry['count']:,} of {source.rows:,} rows: {REASONS[reason].format(root=source.media_root)} "
         f"(the first is row {entry['first'][0]['row']}: {entry['first'][0]['why']})"
@@ -307,8 +315,11 @@ def _notes(source: TrainingSource, tally: Tally, negated: bool | None) -> tuple[
 
 
 @contextmanager
-def _claimed(workplace: epath.Path, plan: str) -> Iterator[None]:
-    """The folder of a build, for this process alone. Raises NegjaxError when it is in use, or of another build."""
+def _claimed(workplace: epath.Path, name: str, plan: str) -> Iterator[None]:
+    """The folder of a build, for this process alone.
+
+    Raises NegjaxError when it is in use, or holds shards of another build.
+    """
     stated = workplace / "plan.json"
     workplace.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -318,7 +329,7 @@ def _claimed(workplace: epath.Path, plan: str) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise NegjaxError(f"{workplace} is in use: another build of this set is running") from error
-        if stated.exists() and stated.read_text() != plan:
+        if stated.exists() and stated.read_text() != plan and (workplace / name).exists():
             raise NegjaxError(
                 f"{workplace} was begun from other files or with other settings: go on with those, delete it to start "
                 "anew, or choose another name"

@@ -16,7 +16,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from test_tars import write_tar
 
-from negjax.datasets.parts import csv_parts, tar_parts, with_questions
+from negjax.datasets.parts import csv_parts, tar_parts
+from negjax.datasets.questions import with_questions
 from negjax.datasets.store import list_sets, open_set
 from negjax.datasets.training_sets import build_training_set
 from negjax.errors import NegjaxError
@@ -229,8 +230,8 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(files):
     (files / "negcap.csv").write_text(text + f"""short,row\n,{path(2)},"['no b']"\ncut,cut.jpg,"['no b']"\n""")
     (files / "media" / "cut.jpg").write_bytes(jpeg(1)[:500])
     asked = (files / "negmcq.csv").read_text().splitlines()
-    asked[1] = asked[1].replace(",2,positive", ",9,positive")  # the question of the last row, whose answer is no option
-    (files / "negmcq.csv").write_text("\n".join([*asked, "a,b,c,d,0,positive,cut.jpg"]) + "\n")
+    asked = [*asked[:2], *asked[3:], "a,b,c,d,0,positive,cut.jpg"]  # row 21 has no question
+    (files / "negmcq.csv").write_text("\n".join(asked) + "\n")
     with pytest.raises(
         NegjaxError, match=r"1 of 26 rows cannot be used, for their images cannot be decoded; .*cut\.jpg"
     ):
@@ -238,15 +239,26 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(files):
     built = build(files, skip_missing=True)
     assert (built.rows, built.written, built.broken, built.invalid) == (26, 22, 1, 2)
     data = open_set(files / "sets", "built")
-    assert [row["id"] for row in data.rows()] == [*range(3), *range(4, 22), 24]
+    assert [row["id"] for row in data.rows()] == [*range(3), *range(4, 21), 22, 24]
     why = {entry["row"]: entry["why"] for entry in data.metadata["skipped"]["invalid"]["first"]}
     assert why.keys() == {3, 23}
     assert "row 3 (line 8): column negative_captions is an empty list" in why[3]
     unasked = data.metadata["skipped"]["unasked"]
-    assert (built.unasked, unasked["count"], unasked["first"][0]["row"]) == (1, 1, 22)
+    assert (built.unasked, unasked["count"], unasked["first"][0]["row"]) == (1, 1, 21)
     assert unasked["first"][0]["why"].endswith("negmcq.csv has no question for it")
     assert "row 23 (line 48): 2 cells where the header has 3 columns" in why[23]
     assert built.notes[-1] == "empty texts: 1, kept"
+
+
+def test_questions_that_cannot_be_understood_are_told_before_a_shard_is_made(files):
+    whole = (files / "negmcq.csv").read_text()
+    (files / "negmcq.csv").write_text(whole.replace("a 3,b,", "a 3,b, c,"))
+    with pytest.raises(
+        NegjaxError, match=r"1 of 23 questions cannot be understood, the first is .* row 19 \(line 21\): 8 "
+    ):
+        build(files)
+    (files / "negmcq.csv").write_text(whole)
+    assert build(files).written == ROWS
 
 
 def test_paths_that_end_most_alike_belong_together(files):
