@@ -18,7 +18,7 @@ from negjax.datasets.media_root import MediaRoot
 from negjax.datasets.rows import Place, Row
 from negjax.datasets.sources import sha256_of
 from negjax.datasets.tables import FIELDS, check_columns, read_rows, row_of
-from negjax.datasets.tars import members, samples
+from negjax.datasets.tars import members, samples, unused_images
 from negjax.errors import NegjaxError
 
 KINDS = ("captions", "negcap", "questions", "pairs")
@@ -115,21 +115,31 @@ def tar_parts(kind: str, pattern: str, rows: int = 0) -> TrainingSource:
     """WebDataset shards (see `tars`) in the order of their names, some to a part until it has so many rows.
 
     pattern: "DIR/*.tar", or one file; only the name may have wildcards. The source's sha256 is that of the list of all
-    members and their sizes. Raises NegjaxError when there is no such kind or file.
+    members and their sizes; its notes tell of images that no sample has. Raises NegjaxError when there is no such kind
+    or file.
     """
     _check_kind(kind)
-    path = epath.Path(pattern).expanduser()
+    path = epath.Path(pattern)
     tars = sorted(map(str, path.parent.glob(path.name)))
     if not tars:
         raise NegjaxError(f"--webdataset {pattern}: there are no such files; give 'DIR/*.tar' in quotes")
-    listed, counts = hashlib.sha256(), []
+    listed, counts, unused, first_unused = hashlib.sha256(), [], 0, ""
     for tar in tars:
         held = list(members(tar))
         counts.append(sum(1 for _ in samples(held)))
+        extra = unused_images(held)
+        unused, first_unused = unused + len(extra), first_unused or "".join(map(str, extra[:1]))
         listed.update("".join(f"{PurePosixPath(tar).name}/{each.name} {each.size}\n" for each in held).encode())
     firsts = [0, *accumulate(counts)]
+    told = (
+        f"passed over {unused:,} images in the tar files (the first is {first_unused}): a sample has one image, "
+        "and its key ends at the first dot of a name"
+    )
+    notes = (told,) if unused else ()
     if not firsts[-1]:
-        raise NegjaxError(f"--webdataset {pattern}: the {len(tars)} files hold no images")
+        raise NegjaxError(
+            "; ".join([f"--webdataset {pattern}: the {len(tars)} files hold no samples of images", *notes])
+        )
     least = rows or max(LEAST_ROWS, -(-firsts[-1] // MOST_PARTS))
     parts, begin = [], 0
     for end in range(1, len(tars) + 1):
@@ -144,6 +154,7 @@ def tar_parts(kind: str, pattern: str, rows: int = 0) -> TrainingSource:
         media_root=str(PurePosixPath(pattern).parent),
         fields=FIELDS[kind],
         parts=tuple(parts),
+        notes=notes,
     )
 
 
