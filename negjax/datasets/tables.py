@@ -95,6 +95,8 @@ def check_columns(file: CsvFile, kind: str) -> None:
     if absent:
         fitting = [_flag(name) for name in NEEDED if not _absent(columns, name)]
         hint = f"; it looks like --kind {fitting[0]}" if fitting and fitting[0] != _flag(kind) else ""
+        if len(columns) == 1 and (other := next((each for each in ";\t|" if each in columns[0]), "")):
+            hint = f"; it looks separated by {other!r}: save it with commas"
         raise NegjaxError(
             f"{path} has no column {', '.join(absent)}, needed for --kind {_flag(kind)}; "
             f"it has: {', '.join(columns) or 'nothing'}{hint}"

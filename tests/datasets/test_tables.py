@@ -156,6 +156,9 @@ def test_missing_columns(tmp_path):
     assert "no column width, height, needed for --kind pairs" in complaint(path, "crepe")
     assert "no column filepath or image_path" in complaint(table(tmp_path, "captions\n['x']\n"), "captions")
     assert "it has: nothing" in complaint(table(tmp_path, ""), "captions")
+    for separator in (";", "\t"):
+        message = complaint(table(tmp_path, f"filepath{separator}captions\n"), "captions")
+        assert message.endswith(f"; it looks separated by {separator!r}: save it with commas")
     assert "'captions' twice" in complaint(table(tmp_path, "filepath,captions,captions\n"), "captions")
 
 
