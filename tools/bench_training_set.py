@@ -23,7 +23,8 @@ import numpy as np
 from PIL import Image
 
 from negjax.config import Source
-from negjax.datasets.parts import csv_parts, with_questions
+from negjax.datasets.parts import csv_parts
+from negjax.datasets.questions import with_questions
 from negjax.datasets.store import open_set, write_set
 from negjax.datasets.training_sets import build_training_set
 from negjax.input.pipeline import batches

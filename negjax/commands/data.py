@@ -5,7 +5,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from negjax.commands import derive, suite
-from negjax.commands.parsing import command, show
+from negjax.commands.parsing import command, path, show
 from negjax.errors import NegjaxError
 
 if TYPE_CHECKING:
@@ -81,29 +81,34 @@ def add(commands: Any) -> None:
         of_data, "build", _data_build, "make a set of files: images or clips and what is said of them", BUILD
     )
     each.add_argument("--kind", required=True, choices=tuple(KINDS), help="what the files hold, see below")
-    each.add_argument("--csv", metavar="FILE", help="a CSV file; captions, negcap and questions as NegBench has them")
-    each.add_argument("--json", metavar="FILE", help="a JSON file of pairs as its benchmark published it")
+    each.add_argument(
+        "--csv", type=path, metavar="FILE", help="a CSV file; captions, negcap and questions as NegBench has them"
+    )
+    each.add_argument("--json", type=path, metavar="FILE", help="a JSON file of pairs as its benchmark published it")
     media_root = "images or clips: where the paths in the file, or the longest ends of them that exist, are found"
-    each.add_argument("--media-root", metavar="DIR", help=media_root)
-    each.add_argument("--folder", metavar="DIR", help="holds a folder of images per class")
-    each.add_argument("--tfds", metavar="DIR", help="a data set prepared by TFDS, .../NAME/VERSION; needs --split")
+    each.add_argument("--media-root", type=path, metavar="DIR", help=media_root)
+    each.add_argument("--folder", type=path, metavar="DIR", help="holds a folder of images per class")
+    each.add_argument(
+        "--tfds", type=path, metavar="DIR", help="a data set prepared by TFDS, .../NAME/VERSION; needs --split"
+    )
     each.add_argument("--split", metavar="NAME", help="of the TFDS data set")
     tars = "WebDataset shards, 'DIR/*.tar' in quotes, for training"
-    each.add_argument("--webdataset", metavar="FILES", help=tars)
+    each.add_argument("--webdataset", type=path, metavar="FILES", help=tars)
     names = "names of the classes: imagenet, or a file with one a line; default: the folders' or labels' own"
-    each.add_argument("--classnames", metavar="NAMES", help=names)
+    each.add_argument("--classnames", type=path, metavar="NAMES", help=names)
     prompts = "openai (80 prompts), simple (7), none, or a file with one a line, {} for the name; default: openai"
-    each.add_argument("--templates", metavar="PROMPTS", help=prompts)
+    each.add_argument("--templates", type=path, metavar="PROMPTS", help=prompts)
     each.add_argument("--name", required=True, help="name of the set")
-    each.add_argument("--data-dir", required=True, metavar="DIR", help="where sets are kept")
+    each.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="where sets are kept")
     negated = "whether the texts negate; default: by their words"
     each.add_argument("--negated", choices=("yes", "no"), help=negated)
-    each.add_argument("--skip-missing", action="store_true", help="leave out rows with missing or broken media")
+    skip = "leave out rows with missing or broken media; for training, rows that cannot be understood too"
+    each.add_argument("--skip-missing", action="store_true", help=skip)
     each.add_argument("--overwrite", action="store_true", help="replace a set of this name")
     training = each.add_argument_group("for training")
     training.add_argument("--train", action="store_true", help="make a set for training alone, of any size")
     asked = "a CSV file of kind questions: one for each image, in the same record; images without one are left out"
-    training.add_argument("--questions", metavar="FILE", help=asked)
+    training.add_argument("--questions", type=path, metavar="FILE", help=asked)
     small = "make images so small (224 for most models), as JPEG; by default they are stored as they are"
     training.add_argument("--short-side", type=int, metavar="PIXELS", help=small)
     training.add_argument("--processes", type=int, metavar="N", help="that make shards at once; default: one a core")
@@ -112,7 +117,7 @@ def add(commands: Any) -> None:
     derive.add(of_data)
     suite.add(of_data)
     each = command(of_data, "list", _data_list, "show the sets of a folder", LIST)
-    each.add_argument("--data-dir", required=True, metavar="DIR", help="where sets are kept")
+    each.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="where sets are kept")
 
 
 def _data_build(args: argparse.Namespace) -> int:
@@ -150,7 +155,8 @@ def _build(args: argparse.Namespace, read_from: str, choices: dict[str, Any]) ->
 
 
 def _build_for_training(args: argparse.Namespace, choices: dict[str, Any]) -> "Built":
-    from negjax.datasets.parts import csv_parts, tar_parts, with_questions
+    from negjax.datasets.parts import csv_parts, tar_parts
+    from negjax.datasets.questions import with_questions
     from negjax.datasets.training_sets import build_training_set
 
     for name in ("short_side", "processes", "shard_rows"):

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from negjax.commands.parsing import command
+from negjax.commands.parsing import command, path
 
 KINDS = ("truth_table", "questions", "balanced", "queries", "affirmation")  # of negjax.datasets.derived
 DERIVE = """\
@@ -36,7 +36,7 @@ def add(of_data: Any) -> None:
     each.add_argument("--kind", required=True, choices=KINDS, help="what to make, see below")
     each.add_argument("--source", required=True, metavar="NAME", help="the set whose labels and images are used")
     each.add_argument("--name", required=True, help="name of the new set")
-    each.add_argument("--data-dir", required=True, metavar="DIR", help="where sets are kept")
+    each.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="where sets are kept")
     each.add_argument("--seed", type=int, default=0, help="decides all that is drawn; default: 0")
     groups = (
         "how many groups of four questions (truth_table, balanced), questions, queries or pairs of images "
@@ -52,7 +52,7 @@ def add(of_data: Any) -> None:
     )
     each.add_argument("--least", type=int, metavar="N", help=least)
     objects = "names of all objects, one a line, others are ignored; default: all that are labelled"
-    each.add_argument("--objects", metavar="FILE", help=objects)
+    each.add_argument("--objects", type=path, metavar="FILE", help=objects)
     each.add_argument("--overwrite", action="store_true", help="replace a set of this name")
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from negjax.errors import NegjaxError
@@ -26,6 +27,11 @@ def command(commands: Any, name: str, run: Handler | None, summary: str, example
     )
     parser.set_defaults(run=run, parser=parser)
     return parser
+
+
+def path(given: str) -> str:
+    """A flag's path, in which ~ is the home folder: no shell says so after --flag= or in quotes."""
+    return str(Path(given).expanduser()) if given == "~" or given.startswith("~/") else given
 
 
 def add_model_flags(command: Parser) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from negjax.commands.parsing import command
+from negjax.commands.parsing import command, path
 
 SUITE = """\
 example:
@@ -17,11 +17,15 @@ Run it again to go on: sets that are there stay as they are."""
 def add(of_data: Any) -> None:
     """Adds `suite` to the commands of `negjax data`."""
     each = command(of_data, "suite", _suite, "make all sets of a config file of tasks", SUITE)
-    each.add_argument("--config", required=True, metavar="FILE[:ARG]", help="configs/eval_*.py, or one of yours")
-    each.add_argument("--files", default=".", metavar="DIR", help="the CSV and JSON files, at any depth; default: here")
+    each.add_argument(
+        "--config", type=path, required=True, metavar="FILE[:ARG]", help="configs/eval_*.py, or one of yours"
+    )
+    each.add_argument(
+        "--files", type=path, default=".", metavar="DIR", help="the CSV and JSON files, at any depth; default: here"
+    )
     media_root = "images or clips: where the paths in the files, or the longest ends of them that exist, are found"
-    each.add_argument("--media-root", required=True, metavar="DIR", help=media_root)
-    each.add_argument("--data-dir", required=True, metavar="DIR", help="where sets are kept")
+    each.add_argument("--media-root", type=path, required=True, metavar="DIR", help=media_root)
+    each.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="where sets are kept")
     each.add_argument("--skip-missing", action="store_true", help="leave out rows with missing or broken media")
 
 

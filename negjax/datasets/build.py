@@ -11,10 +11,10 @@ from negjax.datasets.crops import cut
 from negjax.datasets.folders import folder_source
 from negjax.datasets.option_kinds import layout, option_kinds
 from negjax.datasets.records import Record
-from negjax.datasets.rows import Place, Source
+from negjax.datasets.rows import Place, RowFile, Source
 from negjax.datasets.sources import csv_source, json_source
 from negjax.datasets.store import check_free, write_set
-from negjax.datasets.survey import RowFile, Survey, survey
+from negjax.datasets.survey import Survey, survey
 from negjax.errors import NegjaxError
 from negjax.media.images import decode
 from negjax.runtime.metrics import counter
@@ -25,8 +25,8 @@ NAMED = 20  # so many of the rows that are left out are named in the metadata
 @dataclass(frozen=True)
 class Built:
     """What became of a source's `rows`. `written`: records of the set. Left out were those with `missing` or `broken`
-    media, `invalid` ones (which the benchmark does not count, or which cannot be understood), and `unasked` ones (for
-    whose image there is no question). `notes`: for people.
+    media, `invalid` ones (which the benchmark does not count, or which cannot be understood), `unasked` ones (for
+    whose image there is no question), and `unsure` ones (for which none is surely theirs). `notes`: for people.
     """
 
     folder: epath.Path
@@ -37,6 +37,7 @@ class Built:
     invalid: int
     notes: tuple[str, ...]
     unasked: int = 0
+    unsure: int = 0
 
 
 def build_from_csv(
@@ -143,8 +144,7 @@ def build(
 
 def _task(source: Source, found: Survey, negated: bool | None) -> tuple[str, bool, tuple[str, ...]]:
     """Task kind, whether it is negated, and a note where that was told by the texts."""
-    options = max((options for options, _, _ in found.forms), default=0)
-    task_kind = source.task_kind or ("binary_mcq" if options == 2 else "mcq")
+    task_kind = source.task_kind or ("binary_mcq" if 2 in found.options else "mcq")
     if negated is not None:
         return task_kind, negated, ()
     if source.negated is not None:

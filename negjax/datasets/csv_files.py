@@ -62,8 +62,12 @@ class CsvFile:
             try:
                 reader = csv.reader(lines, strict=True)
                 columns = next(reader, [])
-            except (csv.Error, UnicodeDecodeError) as error:
+            except csv.Error as error:
                 raise NegjaxError(f"{self.path}: its first line is not one of a CSV file ({error})") from error
+            except UnicodeDecodeError as error:
+                raise self._not_utf8(error.reason) from error
+            if any("\0" in name for name in columns):
+                raise self._not_utf8("it may be UTF-16")
             return columns, Start(0, lines.byte, reader.line_num + 1)
 
     def _read(self, lines: "_Lines", begin: Start) -> Iterator[tuple[Start, list[str]]]:
@@ -77,9 +81,15 @@ class CsvFile:
                 byte, line = lines.byte, begin.line + reader.line_num
         except csv.Error as error:
             where = f"row {row} (line {begin.line + reader.line_num - 1})"
-            raise NegjaxError(f"{self.path} {where}: {error}") from error
+            raise NegjaxError(
+                f"{self.path} {where}: {error}; mend this row: where it ends cannot be told, "
+                "so --skip-missing cannot leave it out"
+            ) from error
         except UnicodeDecodeError as error:
-            raise NegjaxError(f"{self.path} is not UTF-8 text ({error.reason}): save it as UTF-8") from error
+            raise self._not_utf8(error.reason) from error
+
+    def _not_utf8(self, reason: str) -> NegjaxError:
+        return NegjaxError(f"{self.path} is not UTF-8 text ({reason}): save it as UTF-8")
 
     def _open(self) -> IO[bytes]:
         try:

@@ -1,36 +1,32 @@
 """Sources of training sets, cut into parts: any process can read a part by itself, and be asked for it again.
 
-Nothing here holds more of a source in memory than where its parts begin, or with questions 32 bytes for each.
+Nothing here holds more of a source in memory than where its parts begin.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import Protocol
 
-import numpy as np
 from etils import epath
 
 from negjax.datasets.csv_files import CsvFile, Start
 from negjax.datasets.media_root import MediaRoot
-from negjax.datasets.records import Record
 from negjax.datasets.rows import Place, Row
 from negjax.datasets.sources import sha256_of
-from negjax.datasets.tables import FIELDS, PATHS, check_columns, read_rows, row_of
-from negjax.datasets.tars import members, samples
+from negjax.datasets.tables import FIELDS, check_columns, read_rows, row_of
+from negjax.datasets.tars import members, samples, unused_images
 from negjax.errors import NegjaxError
-from negjax.runtime.files import new_file
 
 KINDS = ("captions", "negcap", "questions", "pairs")
 LEAST_ROWS = 10_000  # of a part, and
 MOST_PARTS = 256  # so many parts at most: a reader keeps the file of each open
 
-INDEX = np.dtype([("key", np.int64), ("row", np.int64), ("byte", np.int64), ("line", np.int64)])
-
-LeaveOut = Callable[[str, int, str], object]  # told of a row: "invalid" or "unasked", its number, and why
+LeaveOut = Callable[[str, int, str], object]  # told of a row: a reason of `training_sets`, its number, and why
+Finder = Callable[[str], Place | None]
 
 
 class Part(Protocol):
@@ -42,12 +38,15 @@ class Part(Protocol):
     def read(self, leave_out: LeaveOut) -> Iterator[tuple[Row, Place | None]]:
         """Its rows, and where the image of each is, None when nowhere."""
 
+    def finder(self) -> Finder:
+        """Where the image of a row is now, by the row's file; None when nowhere."""
+
 
 @dataclass(frozen=True)
 class TrainingSource:
     """What a training set is built from, as `rows.Source` has it; the parts are in the source's order.
 
-    questions: a CSV file that has a question for each image, empty for none.
+    questions: a CSV file that has a question for each image (see `questions`), empty for none. notes: for people.
     """
 
     kind: str
@@ -58,6 +57,7 @@ class TrainingSource:
     fields: tuple[str, ...]
     parts: tuple[Part, ...]
     questions: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -103,30 +103,43 @@ class CsvPart:
     rows: int
 
     def read(self, leave_out: LeaveOut) -> Iterator[tuple[Row, Place | None]]:
-        root = MediaRoot(self.media_root)
+        find = self.finder()
         for row in read_rows(self.csv, self.kind, self.start, self.rows, partial(leave_out, "invalid")):
-            yield row, root.find(row.file)
+            yield row, find(row.file)
+
+    def finder(self) -> Finder:
+        return MediaRoot(self.media_root).find
 
 
 def tar_parts(kind: str, pattern: str, rows: int = 0) -> TrainingSource:
     """WebDataset shards (see `tars`) in the order of their names, some to a part until it has so many rows.
 
     pattern: "DIR/*.tar", or one file; only the name may have wildcards. The source's sha256 is that of the list of all
-    members and their sizes. Raises NegjaxError when there is no such kind or file.
+    members and their sizes; its notes tell of images that no sample has. Raises NegjaxError when there is no such kind
+    or file.
     """
     _check_kind(kind)
-    path = epath.Path(pattern).expanduser()
+    path = epath.Path(pattern)
     tars = sorted(map(str, path.parent.glob(path.name)))
     if not tars:
         raise NegjaxError(f"--webdataset {pattern}: there are no such files; give 'DIR/*.tar' in quotes")
-    listed, counts = hashlib.sha256(), []
+    listed, counts, unused, first_unused = hashlib.sha256(), [], 0, ""
     for tar in tars:
         held = list(members(tar))
         counts.append(sum(1 for _ in samples(held)))
+        extra = unused_images(held)
+        unused, first_unused = unused + len(extra), first_unused or "".join(map(str, extra[:1]))
         listed.update("".join(f"{PurePosixPath(tar).name}/{each.name} {each.size}\n" for each in held).encode())
     firsts = [0, *accumulate(counts)]
+    told = (
+        f"passed over {unused:,} images in the tar files (the first is {first_unused}): a sample has one image, "
+        "and its key ends at the first dot of a name"
+    )
+    notes = (told,) if unused else ()
     if not firsts[-1]:
-        raise NegjaxError(f"--webdataset {pattern}: the {len(tars)} files hold no images")
+        raise NegjaxError(
+            "; ".join([f"--webdataset {pattern}: the {len(tars)} files hold no samples of images", *notes])
+        )
     least = rows or max(LEAST_ROWS, -(-firsts[-1] // MOST_PARTS))
     parts, begin = [], 0
     for end in range(1, len(tars) + 1):
@@ -141,6 +154,7 @@ def tar_parts(kind: str, pattern: str, rows: int = 0) -> TrainingSource:
         media_root=str(PurePosixPath(pattern).parent),
         fields=FIELDS[kind],
         parts=tuple(parts),
+        notes=notes,
     )
 
 
@@ -164,99 +178,8 @@ class TarPart:
                     leave_out("invalid", number, f"{sample.image}: {reason}")
                 number += 1
 
-
-def with_questions(source: TrainingSource, csv: epath.PathLike) -> TrainingSource:
-    """The source with a question for each image from a CSV file of kind "questions"; of several, the first.
-
-    The two name an image by paths that end alike. Raises NegjaxError when the file is none of questions, or the source
-    has them already.
-    """
-    if "question" in source.fields:
-        raise NegjaxError(f"--questions: --kind {source.kind} holds questions already")
-    check_columns(CsvFile(csv), "questions")
-    return replace(
-        source,
-        file=f"{source.file} + {PurePosixPath(str(csv)).name}",
-        sha256=hashlib.sha256(f"{source.sha256} {sha256_of(csv)}".encode()).hexdigest(),
-        fields=(*source.fields, "question"),
-        questions=str(csv),
-    )
-
-
-def asked(source: TrainingSource, index: epath.Path) -> tuple[Part, ...]:
-    """The parts of a source, each row with its question; writes the file `index`, in which they look them up."""
-    file = CsvFile(source.questions)
-    column = next(file.columns.index(name) for name in PATHS if name in file.columns)
-    keys = np.fromiter(
-        ((_key(cells[column] if len(cells) > column else ""), *astuple(place)) for place, cells in file.rows()), INDEX
-    )
-    with new_file(index) as out:
-        np.save(out, keys[np.argsort(keys["key"], kind="stable")])
-    return tuple(AskedPart(part, source.questions, str(index)) for part in source.parts)
-
-
-@dataclass(frozen=True)
-class AskedPart:
-    """A part each of whose rows gets the question that a CSV file has for its image; rows without one are left out."""
-
-    part: Part
-    csv: str
-    index: str
-
-    @property
-    def rows(self) -> int:
-        return self.part.rows
-
-    def read(self, leave_out: LeaveOut) -> Iterator[tuple[Row, Place | None]]:
-        questions = _Questions(self.csv, self.index)
-        for row, place in self.part.read(leave_out):
-            question = questions.find(row.file)
-            if question is None:
-                leave_out("unasked", row.number, f"{row.file}: {self.csv} has no question for it")
-            else:
-                yield Row(row.number, row.file, row.record | question), place
-
-
-class _Questions:
-    """The questions of a CSV file by the names of their images."""
-
-    def __init__(self, csv: str, index: str):
-        self._file = CsvFile(csv)
-        self._index = np.load(index, mmap_mode="r")
-
-    def find(self, file: str) -> Record | None:
-        """The columns of the first question whose path ends most like this; None where not even the name is the same,
-        or the question cannot be understood."""
-        first, last = (int(np.searchsorted(self._index["key"], _key(file), side)) for side in ("left", "right"))
-        best, most = None, 0
-        for _, *start in self._index[first:last].tolist():
-            place = Start(*start)
-            try:
-                row = row_of(dict(zip(self._file.columns, self._file.row_at(place))), place.row, "questions")
-            except ValueError:
-                continue
-            if (alike := _common_end(row.file, file)) > most:
-                best, most = {name: row.record[name] for name in ("options", "answer", "kind")}, alike
-        return best
-
-
-def _key(file: str) -> int:
-    """A number for the name of a file, whatever its folder; few names share one."""
-    return int.from_bytes(hashlib.blake2b(_parts(file)[-1].encode(), digest_size=8).digest(), signed=True)
-
-
-def _common_end(first: str, second: str) -> int:
-    """How many of the last parts of two paths are the same."""
-    alike = 0
-    for one, other in zip(reversed(_parts(first)), reversed(_parts(second))):
-        if one != other:
-            break
-        alike += 1
-    return alike
-
-
-def _parts(file: str) -> tuple[str, ...]:
-    return PurePosixPath(file.strip().replace("\\", "/")).parts or ("",)
+    def finder(self) -> Finder:
+        return {member.name: member for tar in self.tars for member in members(tar)}.get
 
 
 def _check_kind(kind: str) -> None:

@@ -7,8 +7,11 @@ from typing import Any, Protocol
 
 from negjax.datasets.crops import Box
 from negjax.datasets.records import Record
+from negjax.errors import NegjaxError
 
 VIDEOS = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
+
+RowFile = tuple[int, str]
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,16 @@ class Source:
 def is_video(file: str) -> bool:
     """By the file's suffix."""
     return PurePosixPath(file).suffix.lower() in VIDEOS
+
+
+def check_one_form(name: str, first: Mapping[int, RowFile]) -> None:
+    """Raises NegjaxError unless a source's questions have as many options; first: a row with each number of them."""
+    if len(first) > 1:
+        (options, (row, file)), (others, (other, other_file)), *_ = first.items()
+        raise NegjaxError(
+            f"{name}: row {row} ({file}) has {options} options and row {other} ({other_file}) has {others}: "
+            "the questions of a set have as many, make a set of each"
+        )
 
 
 def right_first(options: list[str]) -> Record:

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from negjax.datasets.crops import Box
 from negjax.datasets.option_kinds import Form
 from negjax.datasets.records import ENCODED
-from negjax.datasets.rows import Row, Source, is_video
+from negjax.datasets.rows import Row, RowFile, Source, check_one_form, is_video
 from negjax.errors import NegjaxError
 from negjax.synthesis.negation import is_negated
-
-RowFile = tuple[int, str]
 
 
 @dataclass
@@ -19,9 +17,9 @@ class Survey:
     """What a source holds.
 
     rows: of it. files: the rows that name each file. boxes: of those rows that ask for a part of it. invalid: rows that
-    the benchmark leaves out. forms: how many questions there are of each form. negated: in how many questions the
-    option at each place negates. asked: questions or captions, and negating: those of them that hold a negation word.
-    empty: the file of each empty text.
+    the benchmark leaves out. forms: how many questions there are of each form. options: the first row with each number
+    of options. negated: in how many questions the option at each place negates. asked: questions or captions, and
+    negating: those of them that hold a negation word. empty: the file of each empty text.
     """
 
     rows: int = 0
@@ -29,6 +27,7 @@ class Survey:
     boxes: dict[str, list[tuple[int, Box]]] = field(default_factory=dict)
     invalid: list[RowFile] = field(default_factory=list)
     forms: Counter[Form] = field(default_factory=Counter)
+    options: dict[int, RowFile] = field(default_factory=dict)
     negated: list[int] = field(default_factory=list)
     asked: int = 0
     negating: int = 0
@@ -55,7 +54,7 @@ class Survey:
 
 
 def survey(source: Source) -> Survey:
-    """Reads the whole source. Raises NegjaxError for a bad row, or when there are none."""
+    """Reads the whole source. Raises NegjaxError for a bad row, for questions of several forms, or without rows."""
     found = Survey()
     for row in source.read():
         found.rows = row.number + 1
@@ -66,6 +65,7 @@ def survey(source: Source) -> Survey:
         if row.box:
             found.boxes.setdefault(row.file, []).append((row.number, row.box))
         _read_texts(found, row)
+    check_one_form(source.name, found.options)
     if not found.files:
         raise NegjaxError(f"{source.name} has no {'valid ' if found.invalid else ''}rows to make a set of")
     return found
@@ -75,6 +75,7 @@ def _read_texts(found: Survey, row: Row) -> None:
     record = row.record
     if "options" in record:
         options = record["options"]
+        found.options.setdefault(len(options), (row.number, row.file))
         found.forms[(len(options), record["answer"], record["kind"])] += 1
         found.negated += [0] * (len(options) - len(found.negated))
         negated = [is_negated(text) for text in options]

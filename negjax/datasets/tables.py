@@ -59,16 +59,28 @@ def read_rows(
     check_columns(file, kind)
     for place, cells in islice(file.rows(start), rows):
         try:
-            if len(cells) != len(file.columns):
-                raise ValueError(f"{len(cells)} cells where the header has {len(file.columns)} columns")
-            parsed = row_of(dict(zip(file.columns, cells)), place.row, kind)
+            row = read_row(file, place, cells, kind)
         except ValueError as error:
-            reason = f"{path} row {place.row} (line {place.line}): {error}"
             if on_bad is None:
-                raise NegjaxError(reason) from error
-            on_bad(place.row, reason)
+                raise NegjaxError(str(error)) from error
+            on_bad(place.row, str(error))
             continue
-        yield parsed
+        yield row
+
+
+def read_row(file: CsvFile, place: Start, cells: Sequence[str], kind: str) -> Row:
+    """The row of these cells, which begins there. Raises ValueError that names the file, the row and the column."""
+    try:
+        if len(cells) != len(file.columns):
+            raise ValueError(f"{len(cells)} cells where the header has {len(file.columns)} columns")
+        return row_of(dict(zip(file.columns, cells)), place.row, kind)
+    except ValueError as error:
+        raise ValueError(f"{file.path} row {place.row} (line {place.line}): {error}") from error
+
+
+def path_column(columns: Sequence[str]) -> int:
+    """Which column holds the path of the image or clip."""
+    return next(columns.index(name) for name in PATHS if name in columns)
 
 
 def check_columns(file: CsvFile, kind: str) -> None:
@@ -83,6 +95,8 @@ def check_columns(file: CsvFile, kind: str) -> None:
     if absent:
         fitting = [_flag(name) for name in NEEDED if not _absent(columns, name)]
         hint = f"; it looks like --kind {fitting[0]}" if fitting and fitting[0] != _flag(kind) else ""
+        if len(columns) == 1 and (other := next((each for each in ";\t|" if each in columns[0]), "")):
+            hint = f"; it looks separated by {other!r}: save it with commas"
         raise NegjaxError(
             f"{path} has no column {', '.join(absent)}, needed for --kind {_flag(kind)}; "
             f"it has: {', '.join(columns) or 'nothing'}{hint}"

@@ -1,12 +1,13 @@
 """WebDataset shards: tar files whose members of one key, "000012.jpg" and "000012.json", are a sample.
 
-The text of a sample is its .txt, or its .json, whose keys are the columns of a CSV file (see `tables`); a list may be
-one there. This is how img2dataset writes CC12M.
+The key ends at the first dot of a name, so "000012.0.jpg" is no sample's image. The text of a sample is its .txt, or
+its .json, whose keys are the columns of a CSV file (see `tables`); a list may be one there. This is how img2dataset
+writes CC12M.
 """
 
 import json
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -64,12 +65,14 @@ class Sample:
 
 
 def samples(held: Iterable[Member]) -> Iterator[Sample]:
-    """Those of the samples of a tar file that have an image, in its order."""
+    """Those of the samples of a tar file that have an image, in its order; hidden files, as macOS adds, are of none."""
     key: str | None = None
     image: Member | None = None
     others: dict[str, Member] = {}
     for member in held:
         path = PurePosixPath(member.name)
+        if path.name.startswith("."):
+            continue
         stem, _, suffix = path.name.partition(".")
         suffix = f".{suffix.lower()}"
         if str(path.with_name(stem)) != key:
@@ -82,6 +85,13 @@ def samples(held: Iterable[Member]) -> Iterator[Sample]:
             others[suffix] = member
     if image is not None:
         yield Sample(image, others)
+
+
+def unused_images(held: Sequence[Member]) -> list[Member]:
+    """Those of the images of a tar file that no sample has: "photo.0.jpg", or a second one of a key."""
+    used = {sample.image for sample in samples(held)}
+    named = ((member, PurePosixPath(member.name)) for member in held if member not in used)
+    return [member for member, path in named if path.suffix.lower() in IMAGES and not path.name.startswith(".")]
 
 
 def members(tar: epath.PathLike) -> Iterator[Member]:

@@ -1,6 +1,7 @@
 """Training sets of any size: made in shards by several processes, each shard kept once it is whole.
 
 A build that was stopped, however, goes on with the same command. It lies in DATA_DIR/NAME.building until it is done.
+A shard that left out images is made again once one of them is found or has changed.
 """
 
 import fcntl
@@ -18,9 +19,10 @@ from typing import Any
 from etils import epath
 
 from negjax.datasets.build import NAMED, Built
-from negjax.datasets.parts import Part, TrainingSource, asked
+from negjax.datasets.parts import Part, TrainingSource
+from negjax.datasets.questions import asked
 from negjax.datasets.records import ENCODED, Record
-from negjax.datasets.rows import is_video
+from negjax.datasets.rows import Place, Row, RowFile, check_one_form, is_video
 from negjax.datasets.store import check_free
 from negjax.datasets.writing import Form, Shard, finish, shard_path, write_shard
 from negjax.errors import NegjaxError
@@ -29,25 +31,29 @@ from negjax.runtime.files import is_local, write_atomic
 from negjax.runtime.metrics import counter
 from negjax.synthesis.negation import is_negated
 
+MISSING = "missing"
 REASONS = {  # why a row is left out
-    "missing": "their files are not below {root}",
+    MISSING: "their files are not below {root}",
     "broken": "their images cannot be decoded",
     "invalid": "they cannot be understood",
     "unasked": "there is no question for their images",
+    "unsure": "no question for an image of their name is surely theirs",
 }
+EXPECTED = ("unasked", "unsure")  # where questions are asked for
 
 
 @dataclass
 class Tally:
     """What a part held. left_out: for each of REASONS how many rows, and the first NAMED of them with why.
 
-    asked, negating, empty: as in `survey.Survey`.
+    asked, negating, empty, options: as in `survey.Survey`.
     """
 
     left_out: dict[str, dict[str, Any]] = field(default_factory=lambda: {r: {"count": 0, "first": []} for r in REASONS})
     asked: int = 0
     negating: int = 0
     empty: int = 0
+    options: dict[int, RowFile] = field(default_factory=dict)
 
     def leave_out(self, reason: str, row: int, why: str) -> None:
         entry = self.left_out[reason]
@@ -55,8 +61,11 @@ class Tally:
         if len(entry["first"]) < NAMED:
             entry["first"].append({"row": row, "why": why})
 
-    def read(self, record: Record) -> None:
-        """Takes note of a record's texts."""
+    def read(self, row: Row) -> None:
+        """Takes note of a row's texts."""
+        record = row.record
+        if "options" in record:
+            self.options.setdefault(len(record["options"]), (row.number, row.file))
         texts = [text for name in ENCODED for text in record.get(name, ())]
         self.empty += sum(not text.strip() for text in texts)
         self.asked += 1
@@ -70,7 +79,8 @@ class Tally:
             }
             for reason, mine, theirs in ((r, self.left_out[r], other.left_out[r]) for r in REASONS)
         }
-        return Tally(both, self.asked + other.asked, self.negating + other.negating, self.empty + other.empty)
+        counts = self.asked + other.asked, self.negating + other.negating, self.empty + other.empty
+        return Tally(both, *counts, self.options | other.options | self.options)
 
 
 @dataclass(frozen=True)
@@ -112,9 +122,12 @@ def build_training_set(
     stored as JPEG, which the metadata say; 0 stores all byte for byte. processes: that make shards at once.
     Rows whose image is missing or broken, or that cannot be understood, end the build once all shards are made; with
     skip_missing they are left out, counted and the first named in the metadata. So are, in any case, rows for whose
-    image there is no question where questions are asked for.
-    negated: whether the texts negate; None to tell by the texts.
-    Raises NegjaxError for anything wrong with the source, or when another build of this name is under way.
+    image there is no question, or none that is surely its own, where questions are asked for. After such an end the
+    build goes on with the images put in place, with skip_missing, or both.
+    negated: whether the texts negate; None to tell by the texts. The metadata's `options` says how many each question
+    has, 0 where none are asked.
+    Raises NegjaxError for anything wrong with the source, for questions with more options than others, or when another
+    build of this name is under way.
     """
     check_free(data_dir, name, overwrite=overwrite)
     workplace = epath.Path(data_dir) / f"{name}.building"
@@ -135,10 +148,13 @@ def build_training_set(
         "source": source_said,
     }
     form = Form(name, source.fields, metadata)
-    plan = {"source": source_said, "fields": source.fields, "shards": len(source.parts), "altered": altered}
-    with _claimed(workplace, json.dumps(plan, indent=1)):
-        parts = asked(source, workplace / "questions.npy") if source.questions else source.parts
-        jobs = [Job(part, number, len(parts), str(workplace), form, short_side) for number, part in enumerate(parts)]
+    shards_said = [part.rows for part in source.parts]
+    plan = {"source": source_said, "fields": source.fields, "shards": shards_said, "altered": altered}
+    with _claimed(workplace, name, json.dumps(plan, indent=1)):
+        if source.questions:
+            source = asked(source, workplace / "questions.npy", skip_missing)
+        count = len(source.parts)
+        jobs = [Job(part, number, count, str(workplace), form, short_side) for number, part in enumerate(source.parts)]
         with counter(source.rows, f"building {name}", progress) as done:
             _make_all(jobs, processes, done)
         shards, tally = [], Tally()
@@ -147,9 +163,11 @@ def build_training_set(
             shards.append(shard)
             tally += each
         written = sum(shard.rows for shard in shards)
+        check_one_form(f"set {name}", tally.options)
         _check(source, tally, written, skip_missing)
         negates = negated if negated is not None else tally.negating > tally.asked / 2
-        whole = Form(name, source.fields, {**metadata, "negated": negates, "skipped": tally.left_out})
+        found = {"negated": negates, "options": max(tally.options, default=0), "skipped": tally.left_out}
+        whole = Form(name, source.fields, metadata | found)
         finish(workplace, whole, shards)
         folder = epath.Path(data_dir) / name
         if folder.exists():
@@ -161,24 +179,17 @@ def build_training_set(
 
 
 def _make_all(jobs: list[Job], processes: int, done: Callable[[int], object]) -> None:
-    """Makes the shards that are not there yet."""
-    waiting = []
-    for job in jobs:
-        if job.said.exists() and job.path.exists():
-            done(job.part.rows)
-        else:
-            waiting.append(job)
-    if processes == 1 or len(waiting) < 2:
-        for job in waiting:
-            _make(job)
-            done(job.part.rows)
+    """Makes the shards that do not stand yet."""
+    if processes == 1 or len(jobs) < 2:
+        for job in jobs:
+            done(_make(job))
         return
     # Not forked: the threads of JAX and ArrayRecord do not survive that.
     with ExitStack() as stack:
         pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_end_with_parent)
         stack.callback(pool.shutdown, cancel_futures=True)
         try:
-            for future in as_completed([pool.submit(_make, job) for job in waiting]):
+            for future in as_completed([pool.submit(_make, job) for job in jobs]):
                 done(future.result())
         except BrokenProcessPool as error:
             raise NegjaxError(
@@ -199,25 +210,50 @@ def _end_with_parent() -> None:
 
 
 def _make(job: Job) -> int:
-    """Makes a shard and then says that it is whole; returns how many rows of the source went into it."""
-    tally = Tally()
+    """Makes a shard, unless it stands, and then says that it is whole; returns how many rows of the source it is of."""
+    if _stands(job):
+        return job.part.rows
+    job.said.unlink(missing_ok=True)
+    tally, lost = Tally(), dict[str, str]()
     half = job.said.with_name(f"half-{job.number:05d}-{os.getpid()}")
     try:
-        shard = write_shard(half, job.form, _examples(job, tally))
+        shard = write_shard(half, job.form, _examples(job, tally, lost))
         job.path.parent.mkdir(parents=True, exist_ok=True)
         half.replace(job.path)
     except (OSError, RuntimeError) as error:  # RuntimeError is what ArrayRecord raises for a full disk
         raise NegjaxError(f"cannot write {job.path}: {error}; the same command goes on from there") from error
     finally:
         half.unlink(missing_ok=True)
-    write_atomic(job.said, json.dumps({"shard": asdict(shard), "tally": asdict(tally)}))
+    write_atomic(job.said, json.dumps({"shard": asdict(shard), "tally": asdict(tally), "lost": lost}))
     return job.part.rows
 
 
-def _examples(job: Job, tally: Tally) -> Iterator[Record]:
+def _stands(job: Job) -> bool:
+    """Whether the shard is made, and no image that it left out is there by now, or broken in another way."""
+    if not (job.said.exists() and job.path.exists()):
+        return False
+    lost = json.loads(job.said.read_text())["lost"]
+    find = job.part.finder() if lost else None
+    return find is None or all(_fault(find(file)) == fault for file, fault in lost.items())
+
+
+def _fault(place: Place | None) -> str:
+    """What is wrong with an image, "" for nothing."""
+    if place is None:
+        return MISSING
+    try:
+        decode(place.read_bytes(), str(place))
+    except (NegjaxError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _examples(job: Job, tally: Tally, lost: dict[str, str]) -> Iterator[Record]:
+    """The records of a shard; notes in `lost` what is wrong with each file that cannot be had."""
     for row, place in job.part.read(tally.leave_out):
         if place is None:
-            tally.leave_out("missing", row.number, row.file)
+            tally.leave_out(MISSING, row.number, row.file)
+            lost[row.file] = MISSING
             continue
         if is_video(row.file):
             raise NegjaxError(f"row {row.number}, {row.file}, is a clip: training sets hold images")
@@ -226,8 +262,10 @@ def _examples(job: Job, tally: Tally) -> Iterator[Record]:
             image = decode(data, str(place))
         except (NegjaxError, OSError) as error:
             tally.leave_out("broken", row.number, str(error))
+            lost[row.file] = str(error)
             continue
-        tally.read(row.record)
+        tally.read(row)
+        check_one_form(f"set {job.form.name}", tally.options)
         yield row.record | {"media": shrunk(image, data, job.short_side) if job.short_side else data}
 
 
@@ -237,16 +275,21 @@ def _made(job: Job) -> tuple[Shard, Tally]:
     shard = Shard(**said["shard"])
     if not job.path.exists() or job.path.stat().length != shard.bytes:
         raise NegjaxError(f"{job.path} is not as it was written: delete {job.said}, and run the same command again")
-    return shard, Tally(**said["tally"])
+    tally = Tally(**said["tally"])
+    tally.options = {
+        int(options): (row, file) for options, (row, file) in tally.options.items()
+    }  # JSON's keys are texts
+    return shard, tally
 
 
 def _check(source: TrainingSource, tally: Tally, written: int, skip_missing: bool) -> None:
     """Raises NegjaxError where rows must not be left out, and where none is left."""
     for reason, why in REASONS.items():
         entry = tally.left_out[reason]
-        if entry["count"] and not (written and (skip_missing or reason == "unasked")):
+        if entry["count"] and not (written and (skip_missing or reason in EXPECTED)):
             first = entry["first"][0]
-            again = "run it again with --skip-missing to leave such rows out, the shards are made"
+            mend = "mend the file and start anew" if reason == "invalid" else "put whole ones in place"
+            again = f"{mend}, or leave such rows out with --skip-missing; the same command goes on from the shards made"
             remedy = again if written else "mend this"
             raise NegjaxError(
                 f"{source.name}: {entry['count']} of {source.rows} rows cannot be used, for "
@@ -256,7 +299,10 @@ def _check(source: TrainingSource, tally: Tally, written: int, skip_missing: boo
 
 def _notes(source: TrainingSource, tally: Tally, negated: bool | None) -> tuple[str, ...]:
     share = tally.negating / tally.asked
-    notes = [] if negated is not None else [f"{share:.0%} of its rows hold a negation word (--negated tells otherwise)"]
+    notes = [*source.notes]
+    notes += (
+        [] if negated is not None else [f"{share:.0%} of its rows hold a negation word (--negated tells otherwise)"]
+    )
     notes += [
         f"left out {entry['count']:,} of {source.rows:,} rows: {REASONS[reason].format(root=source.media_root)} "
         f"(the first is row {entry['first'][0]['row']}: {entry['first'][0]['why']})"
@@ -269,8 +315,11 @@ def _notes(source: TrainingSource, tally: Tally, negated: bool | None) -> tuple[
 
 
 @contextmanager
-def _claimed(workplace: epath.Path, plan: str) -> Iterator[None]:
-    """The folder of a build, for this process alone. Raises NegjaxError when it is in use, or of another build."""
+def _claimed(workplace: epath.Path, name: str, plan: str) -> Iterator[None]:
+    """The folder of a build, for this process alone.
+
+    Raises NegjaxError when it is in use, or holds shards of another build.
+    """
     stated = workplace / "plan.json"
     workplace.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -280,7 +329,7 @@ def _claimed(workplace: epath.Path, plan: str) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise NegjaxError(f"{workplace} is in use: another build of this set is running") from error
-        if stated.exists() and stated.read_text() != plan:
+        if stated.exists() and stated.read_text() != plan and (workplace / name).exists():
             raise NegjaxError(
                 f"{workplace} was begun from other files or with other settings: go on with those, delete it to start "
                 "anew, or choose another name"

@@ -48,10 +48,21 @@ def test_errors_from_the_middle_name_the_row_of_the_file(tmp_path):
     with pytest.raises(NegjaxError, match=r"x\.csv is not UTF-8 text"):
         list(file.rows())
     path.write_text('a,b\n1,2\n\n3,4\n5,"6\n')
-    with pytest.raises(NegjaxError, match=r"x\.csv row 2 \(line 5\): unexpected end of data"):
+    with pytest.raises(
+        NegjaxError, match=r"x\.csv row 2 \(line 5\): unexpected end of data; mend this row: .*--skip-miss"
+    ):
         list(CsvFile(path).rows(Start(row=1, byte=9, line=4)))
+    path.write_text(f"a,b\n1,2\n3,{'x' * 131_073}\n")
+    with pytest.raises(
+        NegjaxError, match=r"x\.csv row 1 \(line 3\): field larger .*; mend this row: .* cannot leave it out"
+    ):
+        list(CsvFile(path).rows())
     with pytest.raises(NegjaxError, match="cannot read"):
         _ = CsvFile(tmp_path / "absent.csv").columns
+    for encoding in ("utf-16", "utf-16-le"):
+        path.write_text("a,b\n1,2\n", encoding=encoding)
+        with pytest.raises(NegjaxError, match=r"x\.csv is not UTF-8 text \(.*\): save it as UTF-8"):
+            _ = CsvFile(path).columns
     path.write_text("")
     assert CsvFile(path).columns == []
     assert list(CsvFile(path).rows()) == []

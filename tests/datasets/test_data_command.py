@@ -106,6 +106,19 @@ def test_a_missing_file_is_told_with_what_to_do(capsys, tmp_path):
     assert "leave such rows out with --skip-missing" in err
 
 
+def test_the_home_folder_in_any_path(capsys, monkeypatch, tmp_path):
+    """A shell leaves ~ as it is after --flag= and in quotes."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
+    (tmp_path / "a.csv").write_text("filepath,captions\n1.png,['a']\n")
+    words = ["--kind", "captions", "--csv=~/a.csv", "--media-root=~", "--name", "a", "--data-dir=~/data"]
+    code, out, err = run(capsys, *words)
+    assert (code, out.splitlines()[0]) == (0, f"a: 1 rows in {tmp_path / 'data' / 'a'}"), err
+    assert main(["data", "list", "--data-dir=~/data"]) == 0
+    code, _, err = run(capsys, "--kind", "captions", "--webdataset", "~/*.tar", "--name", "b", "--data-dir", tmp_path)
+    assert (code, f"--webdataset {tmp_path}/*.tar: there are no such files" in err) == (2, True)
+
+
 def test_odd_pictures_are_stored_as_they_are(capsys, tmp_path):
     """What is made of them when they are looked at: tests/media/test_images.py."""
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8))

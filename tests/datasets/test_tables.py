@@ -134,6 +134,15 @@ def test_bad_answers(tmp_path, answer, expected):
     assert expected in message
 
 
+def test_hard_negatives_that_are_more_for_one_row_than_for_another(tmp_path):
+    """A set whose questions have other numbers of options would be refused when it is evaluated."""
+    path = table(
+        tmp_path, "image_id,caption,hard_negs,x,y,width,height\n7,c,['n'],0,0,9,9\n8,c,\"['n', 'm']\",0,0,9,9\n"
+    )
+    with pytest.raises(NegjaxError, match=r"row 0 \(VG_100K/7\.jpg\) has 2 options and row 1 \(VG_100K/8\.jpg\) has 3"):
+        survey(csv_source("pairs", path, tmp_path))
+
+
 def test_missing_columns(tmp_path):
     path = table(tmp_path, "image_path,correct_answer,caption_0,caption_1,caption_3\n")
     message = complaint(path, "questions")
@@ -147,6 +156,9 @@ def test_missing_columns(tmp_path):
     assert "no column width, height, needed for --kind pairs" in complaint(path, "crepe")
     assert "no column filepath or image_path" in complaint(table(tmp_path, "captions\n['x']\n"), "captions")
     assert "it has: nothing" in complaint(table(tmp_path, ""), "captions")
+    for separator in (";", "\t"):
+        message = complaint(table(tmp_path, f"filepath{separator}captions\n"), "captions")
+        assert message.endswith(f"; it looks separated by {separator!r}: save it with commas")
     assert "'captions' twice" in complaint(table(tmp_path, "filepath,captions,captions\n"), "captions")
 
 

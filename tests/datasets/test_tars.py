@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from negjax.datasets.media_root import MediaRoot
-from negjax.datasets.tars import members, samples
+from negjax.datasets.parts import tar_parts
+from negjax.datasets.tars import members, samples, unused_images
 from negjax.errors import NegjaxError
 
 
@@ -52,6 +53,29 @@ def test_members_and_samples(tmp_path, form):
     assert found[1].cells()["captions"] == ["text before its image"]
     assert found[2].cells() == {"filepath": "folder/003.jpeg"}
     assert str(found[0].image) == f"{path}/000.jpg"
+
+
+def test_images_that_no_sample_has(tmp_path):
+    """Photographs with a dot in their names are told, not dropped in silence."""
+    names = [
+        "0.jpg",
+        "photo.0.jpg",
+        "photo.1.jpg",
+        "photo.txt",
+        "x/1.jpg",
+        "x/1.png",
+        "x/1.seg.png",
+        "._0.jpg",
+        "2.cls",
+    ]
+    path = write_tar(tmp_path / "a.tar", dict.fromkeys(names, b"x"))
+    unused = ["photo.0.jpg", "photo.1.jpg", "x/1.jpg", "x/1.seg.png"]
+    assert [member.name for member in unused_images(list(members(path)))] == unused
+    (note,) = tar_parts("captions", f"{tmp_path}/*.tar").notes
+    assert note.startswith(f"passed over 4 images in the tar files (the first is {path}/photo.0.jpg): a sample has one")
+    write_tar(path, dict.fromkeys(names[1:4], b"x"))
+    with pytest.raises(NegjaxError, match="the 1 files hold no samples of images; passed over 2 images"):
+        tar_parts("captions", f"{tmp_path}/*.tar")
 
 
 @pytest.mark.parametrize("data", [b"{", b"[1]", b'{"caption": 3}', b"\xff"])

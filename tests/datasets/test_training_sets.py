@@ -16,7 +16,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from test_tars import write_tar
 
-from negjax.datasets.parts import csv_parts, tar_parts, with_questions
+from negjax.datasets.parts import csv_parts, tar_parts
+from negjax.datasets.questions import with_questions
 from negjax.datasets.store import list_sets, open_set
 from negjax.datasets.training_sets import build_training_set
 from negjax.errors import NegjaxError
@@ -153,6 +154,39 @@ def test_shards_that_are_made_are_not_made_again(files):
     assert (skipped["count"], skipped["first"][0]) == (10, {"row": 10, "why": path(10)})
 
 
+def test_a_build_that_was_refused_sees_what_was_put_in_place(files):
+    """Only shards whose left out images are another matter now are made again, with --skip-missing or without."""
+    (files / "media" / "00001.tar").rename(files / "away.tar")
+    mended = files / "media" / "00001" / "000000012.jpg"
+    mended.parent.mkdir()
+    (files / "media" / "00001" / "000000017.jpg").write_bytes(b"broken")
+    with pytest.raises(
+        NegjaxError, match=r"9 of 23 rows cannot be used, for their files .*; put whole ones in place, or"
+    ):
+        build(files)
+    said = {each.name: each.stat().st_mtime_ns for each in (files / "sets" / "built.building").glob("shard-*.json")}
+
+    def made_again() -> set[str]:
+        now = {each.name: each.stat().st_mtime_ns for each in (files / "sets" / "built.building").glob("shard-*.json")}
+        return {name for name in said if now[name] != said[name]}
+
+    mended.write_bytes(jpeg(12)[:300])
+    with pytest.raises(NegjaxError, match="8 of 23 rows cannot be used, for their files are not below"):
+        build(files)
+    assert made_again() == {"shard-00002.json"}
+    mended.write_bytes(jpeg(12))
+    (files / "media" / "00001" / "000000014.jpg").write_bytes(jpeg(14))
+    built = build(files, skip_missing=True)
+    assert (built.written, built.missing, built.broken) == (15, 7, 1)
+    assert open_set(files / "sets", "built")[10]["media"] == jpeg(12)
+    with pytest.raises(NegjaxError):
+        build(files, name="whole")
+    (files / "away.tar").rename(files / "media" / "00001.tar")
+    (files / "media" / "00001" / "000000017.jpg").unlink()
+    built = build(files, name="whole")
+    assert (built.written, built.missing, built.broken) == (ROWS, 0, 0)
+
+
 def test_another_build_in_the_same_place(files):
     (files / "media" / "00001.tar").rename(files / "away.tar")
     with pytest.raises(NegjaxError):
@@ -167,6 +201,16 @@ def test_another_build_in_the_same_place(files):
         build(files, skip_missing=True)
     shard.unlink()
     assert build(files, skip_missing=True).written == 13
+
+
+def test_a_build_is_not_taken_up_with_shards_of_other_rows(files):
+    """23 rows make three shards of 8, 8 and 7, or of 9, 9 and 5: one of these among those loses or doubles rows."""
+    (files / "media" / "00001.tar").rename(files / "away.tar")
+    with pytest.raises(NegjaxError):
+        build(files, rows=8)
+    with pytest.raises(NegjaxError, match="was begun from other files or with other settings"):
+        build(files, rows=9, skip_missing=True)
+    assert build(files, rows=8, skip_missing=True).written == 13
 
 
 def test_a_build_under_way_is_not_disturbed(files):
@@ -186,8 +230,8 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(files):
     (files / "negcap.csv").write_text(text + f"""short,row\n,{path(2)},"['no b']"\ncut,cut.jpg,"['no b']"\n""")
     (files / "media" / "cut.jpg").write_bytes(jpeg(1)[:500])
     asked = (files / "negmcq.csv").read_text().splitlines()
-    asked[1] = asked[1].replace(",2,positive", ",9,positive")  # the question of the last row, whose answer is no option
-    (files / "negmcq.csv").write_text("\n".join([*asked, "a,b,c,d,0,positive,cut.jpg"]) + "\n")
+    asked = [*asked[:2], *asked[3:], "a,b,c,d,0,positive,cut.jpg"]  # row 21 has no question
+    (files / "negmcq.csv").write_text("\n".join(asked) + "\n")
     with pytest.raises(
         NegjaxError, match=r"1 of 26 rows cannot be used, for their images cannot be decoded; .*cut\.jpg"
     ):
@@ -195,15 +239,26 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(files):
     built = build(files, skip_missing=True)
     assert (built.rows, built.written, built.broken, built.invalid) == (26, 22, 1, 2)
     data = open_set(files / "sets", "built")
-    assert [row["id"] for row in data.rows()] == [*range(3), *range(4, 22), 24]
+    assert [row["id"] for row in data.rows()] == [*range(3), *range(4, 21), 22, 24]
     why = {entry["row"]: entry["why"] for entry in data.metadata["skipped"]["invalid"]["first"]}
     assert why.keys() == {3, 23}
     assert "row 3 (line 8): column negative_captions is an empty list" in why[3]
     unasked = data.metadata["skipped"]["unasked"]
-    assert (built.unasked, unasked["count"], unasked["first"][0]["row"]) == (1, 1, 22)
+    assert (built.unasked, unasked["count"], unasked["first"][0]["row"]) == (1, 1, 21)
     assert unasked["first"][0]["why"].endswith("negmcq.csv has no question for it")
     assert "row 23 (line 48): 2 cells where the header has 3 columns" in why[23]
     assert built.notes[-1] == "empty texts: 1, kept"
+
+
+def test_questions_that_cannot_be_understood_are_told_before_a_shard_is_made(files):
+    whole = (files / "negmcq.csv").read_text()
+    (files / "negmcq.csv").write_text(whole.replace("a 3,b,", "a 3,b, c,"))
+    with pytest.raises(
+        NegjaxError, match=r"1 of 23 questions cannot be understood, the first is .* row 19 \(line 21\): 8 "
+    ):
+        build(files)
+    (files / "negmcq.csv").write_text(whole)
+    assert build(files).written == ROWS
 
 
 def test_paths_that_end_most_alike_belong_together(files):
@@ -258,6 +313,23 @@ def test_webdataset(tmp_path):
         tar_parts("captions", f"{tmp_path}/bad/*.tar"), "bad", tmp_path / "sets", skip_missing=True, progress=False
     )
     assert (built.written, built.invalid, built.broken) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("rows", [1, 10])
+def test_questions_of_one_set_have_as_many_options(tmp_path, rows):
+    """Of other numbers the options would be mixed up in a batch; found within a shard, or in several."""
+    question = {"caption_0": "a", "caption_1": "b", "correct_answer": 1}
+    for number, more in enumerate([{}, {"caption_2": "c", "caption_3": "d"}, {}]):
+        said = json.dumps(question | more).encode()
+        write_tar(tmp_path / f"{number}.tar", {f"{number}.jpg": jpeg(number), f"{number}.json": said})
+    choices = {"skip_missing": True, "progress": False}
+    with pytest.raises(
+        NegjaxError, match=r"row 0 \(0\.jpg\) has 2 options and row 1 \(1\.jpg\) has 4: the questions of"
+    ):
+        build_training_set(tar_parts("questions", f"{tmp_path}/*.tar", rows), "a", tmp_path / "sets", **choices)
+    (tmp_path / "1.tar").unlink()
+    build_training_set(tar_parts("questions", f"{tmp_path}/*.tar", rows), "b", tmp_path / "sets", **choices)
+    assert open_set(tmp_path / "sets", "b").metadata["options"] == 2
 
 
 def test_images_are_made_small_and_the_set_says_so(test_data, tmp_path):
