@@ -115,7 +115,8 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
 def _devices(topology: str) -> list[jax.Device]:
     try:
         with _silent():
-            return topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
+            how = {"chip_config_name": "megacore"} if topology.startswith("v4") else {}  # one device a chip
+            return topologies.get_topology_desc(platform="tpu", topology_name=topology, **how).devices
     except Exception as error:  # libtpu is not there, or it does not know the topology: it raises of many kinds
         reason = " ".join(str(error).split())[:160]
         raise NegjaxError(

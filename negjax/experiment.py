@@ -1,6 +1,7 @@
 """An experiment from its description to trained weights: where models, data, training and evaluation meet."""
 
 import dataclasses
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from negjax.training.loop import Evaluate, train
 from negjax.training.optimizer import make_optimizer
 from negjax.training.workdir import check as check_workdir
 from negjax.weights.read import read_model
+
+logger = logging.getLogger(__name__)
 
 
 def run_experiment(experiment: Experiment, workdir: Path, window: Window | None = None) -> LoadedModel:
@@ -73,6 +76,13 @@ def _checked_model(experiment: Experiment, workdir: Path) -> LoadedModel:
         where, parts = f"config.sources.{name}.batch_size", experiment.loss.micro_batches
         local_rows(mesh, source.batch_size, where, group_size(data), parts)
     model = initial_model(experiment)
+    for name, source in experiment.sources.items():
+        short_side = open_set(experiment.data_dir, source.dataset).metadata.get("short_side", 0)
+        if 0 < short_side < model.preprocess.size:
+            logger.warning(
+                "config.sources.%s: %s was built with --short-side %d, and is enlarged to the model's %d pixels",
+                *(name, source.dataset, short_side, model.preprocess.size),
+            )
     make_optimizer(experiment.optim, experiment.steps, model.params)
     return model
 

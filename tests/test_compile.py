@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import pytest
 
+from negjax.commands.compile import COMPILER
 from negjax.config import Experiment
 from negjax.config_file import load_config
 from negjax.models.clip import abstract_params
@@ -109,6 +110,35 @@ def test_gradients_are_summed_over_devices_in_float32(tmp_path):
     parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(abstract_params(ARCH)))
     assert min(reduced) >= 2 * 4 * parameters * 3 // 4  # there and back along a ring of four
     assert reduced[1] == pytest.approx(reduced[0], rel=0.01)
+
+
+FLOAT32 = """
+import jax, jax.numpy as jnp
+from jax.experimental import topologies
+from jax.sharding import SingleDeviceSharding
+from negjax.models import clip
+from negjax.models.layers import Compute
+from negjax.models.presets import preset
+config = preset("tiny")
+chip = topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2").devices[0]
+def on_chip(*leaf):
+    return jax.ShapeDtypeStruct(*leaf, sharding=SingleDeviceSharding(chip))
+params = jax.tree.map(lambda leaf: on_chip(leaf.shape, leaf.dtype), clip.abstract_params(config))
+pixels = on_chip((16, 32, 32, 3), jnp.float32)
+for dtype in ("float32", "bfloat16"):
+    def loss(params, pixels):
+        return clip.encode_image(config, params, pixels, Compute(dtype)).sum()
+    print(jax.jit(jax.grad(loss)).lower(params, pixels).compile().as_text().count("bf16["))
+"""
+
+
+@pytest.mark.tpu_aot
+@needs_libtpu
+def test_float32_is_not_rounded_forward_or_backward():
+    done = subprocess.run([sys.executable, "-c", FLOAT32], capture_output=True, text=True, env=COMPILER)
+    assert done.returncode == 0, done.stderr
+    float32, bfloat16 = map(int, done.stdout.split())
+    assert float32 == 0 < bfloat16
 
 
 @pytest.mark.tpu_aot

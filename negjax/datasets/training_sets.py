@@ -4,7 +4,6 @@ A build that was stopped, however, goes on with the same command. It lies in DAT
 A shard that left out images is made again once one of them is found or has changed.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ from negjax.datasets.store import check_free
 from negjax.datasets.writing import Form, Shard, finish, shard_path, write_shard
 from negjax.errors import NegjaxError
 from negjax.media.images import SHRUNK_QUALITY, decode, shrunk
-from negjax.runtime.files import is_local, write_atomic
+from negjax.runtime.files import alone, write_atomic
 from negjax.runtime.metrics import counter
 from negjax.synthesis.negation import is_negated
 
@@ -144,6 +143,7 @@ def build_training_set(
         "media_type": "image",
         "tokenizer": "clip",
         "altered": altered,
+        "short_side": short_side,
         "fields": list(source.fields),
         "source": source_said,
     }
@@ -322,13 +322,7 @@ def _claimed(workplace: epath.Path, name: str, plan: str) -> Iterator[None]:
     """
     stated = workplace / "plan.json"
     workplace.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        if is_local(workplace):
-            lock = stack.enter_context((workplace / "lock").open("wb"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise NegjaxError(f"{workplace} is in use: another build of this set is running") from error
+    with alone(workplace, f"{workplace} is in use: another build of this set is running"):
         if stated.exists() and stated.read_text() != plan and (workplace / name).exists():
             raise NegjaxError(
                 f"{workplace} was begun from other files or with other settings: go on with those, delete it to start "

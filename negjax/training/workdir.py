@@ -12,7 +12,7 @@ from etils import epath
 from negjax.config import Experiment
 from negjax.errors import NegjaxError
 from negjax.runtime.distributed import agree, is_first
-from negjax.runtime.files import alone, check_writable, write_atomic
+from negjax.runtime.files import alone, check_writable, is_local, write_atomic
 
 SECONDS_TO_LEAVE = 120  # of a run that is there still: it may be saving, or its machine be lost and its lock run out
 SECONDS_TO_APPEAR = 60  # of a file that another machine wrote: network file systems take their time
@@ -51,6 +51,8 @@ def check(workdir: epath.PathLike, experiment: Experiment) -> None:
     """Raises NegjaxError, naming a setting, where another experiment's config.json stands. Writes nothing."""
     workdir = epath.Path(workdir)
     path = workdir / "config.json"
+    if not is_local(workdir) and not str(workdir).startswith("gs://"):
+        raise NegjaxError(f"--workdir {workdir}: the only store that checkpoints can be written to is gs://")
     if workdir.exists() and not workdir.is_dir():
         raise NegjaxError(f"--workdir {workdir} is not a folder: use another one")
     if path.exists():

@@ -234,6 +234,17 @@ def damaged(tmp_path) -> Callable[..., Set]:
     return make
 
 
+def test_what_is_no_training_set_of_questions(damaged, tmp_path):
+    rows = [{"media": png(i), "options": ["a", "b", "c", "d"][: 2 + i % 3], "answer": 0} for i in range(16)]
+    write_set(tmp_path, "mixed", lambda: iter(rows), ["question"], TRAIN)
+    with pytest.raises(NegjaxError, match="set mixed has questions with 2 and with 4 options, which do not go into"):
+        read(open_set(tmp_path, "mixed"), Source("mixed", 16, mcq=1.0), 1)
+    clips = damaged(set())
+    clips.metadata["media_type"] = "video"
+    with pytest.raises(NegjaxError, match="set damaged holds videos: training takes images"):
+        check(clips, Source("damaged", 16, contrastive=1.0))
+
+
 def numbers(batch: Batch) -> list[int]:
     return (batch["image"][:, 0, 0, 0] // 10).tolist()
 

@@ -20,6 +20,7 @@ from negjax.errors import NegjaxError
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.pace import TIMINGS
+from negjax.training import workdir as workdir_module
 from negjax.training.loop import train
 
 # The run of the tests below in a process of its own, killed as step 5 is evaluated. Both processes have the flags that
@@ -215,6 +216,42 @@ def test_the_workdir_of_another_experiment_is_refused(experiment, mini, unbroken
         train(other, mini, unbroken)
     assert {path: path.read_bytes() for path in unbroken.rglob("*") if path.is_file()} == before
     train(dataclasses.replace(experiment, log_every=3, keep=5), mini, unbroken)  # these decide nothing
+
+
+def test_other_rows_under_the_name_of_a_set_are_refused(experiment, mini, unbroken, tmp_path):
+    data, workdir = shutil.copytree(experiment.data_dir, tmp_path / "data"), shutil.copytree(unbroken, tmp_path / "run")
+    (workdir / "checkpoints" / "6").rename(tmp_path / "last")
+    moved = dataclasses.replace(experiment, data_dir=str(data))
+    stated = next((data / "scenes_negcap").rglob("metadata.json"))
+    content = json.loads(stated.read_text())
+    before = (workdir / "metrics.jsonl").read_bytes()
+    stated.write_text(json.dumps(content | {"content": "of other rows"}))
+    with pytest.raises(NegjaxError, match=r"config\.sources\.captions\.dataset: scenes_negcap in .* holds other rows"):
+        train(moved, mini, workdir)
+    assert (workdir / "metrics.jsonl").read_bytes() == before
+    stated.write_text(json.dumps(content))
+    train(moved, mini, workdir)  # the same rows in another place
+    assert_same_run(workdir, unbroken)
+
+
+def test_a_store_that_checkpoints_cannot_be_written_to(experiment, mini):
+    with pytest.raises(NegjaxError, match=r"--workdir memory://b/run: the only store .* is gs://"):
+        train(experiment, mini, "memory://b/run")
+
+
+def test_two_runs_in_one_workdir(experiment, mini, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(workdir_module, "SECONDS_TO_LEAVE", 0.2)
+    watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5))
+
+    def again(model: LoadedModel) -> dict[str, float]:
+        train(experiment, mini, tmp_path)  # while the first one trains
+        return {}
+
+    with pytest.raises(NegjaxError, match=f"--workdir {tmp_path} is in use by another run"):
+        train(watched, mini, tmp_path, again)
+    assert "is in use by another run: waiting" in caplog.text
+    train(experiment, mini, tmp_path)
+    assert Checkpoints(tmp_path / "checkpoints").latest() == 6
 
 
 def test_a_batch_that_does_not_fit_the_devices_is_named(experiment, mini, tmp_path):

@@ -242,13 +242,17 @@ def test_frozen_parameters_stay_and_have_no_optimizer_state(config, params, batc
 
 
 @pytest.mark.parametrize("start", [math.log(100) + 1, -1.0])
-def test_the_logit_scale_is_clipped_for_softmax_alone(config, params, batch, start):
+def test_the_logit_scale_is_clipped_of_clip_alone_and_where_it_learns(config, mini, params, batch, start):
     changed = params | {"logit_scale": np.float32(start)}
-    state, log = run(config, changed, batch, GENTLE, SOFTMAX)
+    clips = {name: leaf for name, leaf in changed.items() if name != "logit_bias"}
+    state, log = run(mini.config, clips, batch, GENTLE, SOFTMAX)
     assert state["params"]["logit_scale"] == pytest.approx(math.log(100) if start > 0 else 0.0)
     assert log[0]["logit_scale"] == pytest.approx(100 if start > 0 else 1.0, rel=1e-5)
-    state, _ = run(config, changed, batch, GENTLE, SIGMOID)
-    assert state["params"]["logit_scale"] == pytest.approx(start, abs=2 * GENTLE.learning_rate)
+    frozen = dataclasses.replace(GENTLE, freeze=("logit_scale",))
+    assert run(mini.config, clips, batch, frozen, SOFTMAX)[0]["params"]["logit_scale"] == np.float32(start)
+    for sources in (SIGMOID, SOFTMAX):
+        state, _ = run(config, changed, batch, GENTLE, sources)
+        assert state["params"]["logit_scale"] == pytest.approx(start, abs=2 * GENTLE.learning_rate)
 
 
 def test_steps_in_bfloat16_learn_as_those_in_float32(config, params, batch):
@@ -264,5 +268,7 @@ def test_steps_in_bfloat16_learn_as_those_in_float32(config, params, batch):
 def test_patterns_that_fit_nothing_and_too_long_a_warm_up(params):
     with pytest.raises(NegjaxError, match=r"config\.optim\.freeze: 'vision/\.\*' fits no parameter"):
         trainable(params, ("vision/.*",))
+    with pytest.raises(NegjaxError, match=r"config\.optim\.freeze leaves no parameter that learns"):
+        trainable(params, ("visual/.*", "text/.*", "logit_.*"))
     with pytest.raises(NegjaxError, match=r"warmup_steps is 10: it must be less than the 10 steps"):
         make_optimizer(Optim(warmup_steps=10), 10, params)
