@@ -124,7 +124,7 @@ chip = topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2").dev
 def on_chip(*leaf):
     return jax.ShapeDtypeStruct(*leaf, sharding=SingleDeviceSharding(chip))
 params = jax.tree.map(lambda leaf: on_chip(leaf.shape, leaf.dtype), clip.abstract_params(config))
-pixels = on_chip((16, 32, 32, 3), jnp.float32)
+pixels = on_chip((16, 40, 40, 3), jnp.float32)
 for dtype in ("float32", "bfloat16"):
     def loss(params, pixels):
         return clip.encode_image(config, params, pixels, Compute(dtype)).sum()

@@ -45,12 +45,12 @@ def test_a_misspelt_figure_is_named_before_training(scenes, tmp_path):
 
 def test_images_that_were_made_smaller_than_the_model_takes_them(tmp_path, caplog):
     buffer = io.BytesIO()
-    Image.new("RGB", (40, 40)).save(buffer, "PNG")
+    Image.new("RGB", (60, 60)).save(buffer, "PNG")
     rows = [{"media": buffer.getvalue(), "captions": [f"number {i}"]} for i in range(8)]
     small = {"task_kind": "train", "negated": False, "short_side": 24}
     write_set(tmp_path, "small", lambda: iter(rows), ["captions"], small)
     sources = {"captions": Source("small", 8, contrastive=1.0)}
     describe(Experiment(ModelSpec(arch="tiny"), sources, str(tmp_path), steps=2), tmp_path / "run")
     assert caplog.messages == [
-        "config.sources.captions: small was built with --short-side 24, and is enlarged to the model's 32 pixels"
+        "config.sources.captions: small was built with --short-side 24, and is enlarged to the model's 40 pixels"
     ]
