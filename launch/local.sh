@@ -40,7 +40,7 @@ if [[ -n ${given[gpus]:-} ]]; then
         ((${#gpus[@]} >= processes)) ||
             fail "$(quoted "CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES"): not one for each of $processes processes"
     fi
-elif [[ -z ${PLATFORM:-}${JAX_PLATFORMS:-} ]] && nvidia-smi --list-gpus >/dev/null 2>&1; then
+elif [[ -z ${PLATFORM:-}${JAX_PLATFORMS:-} && -n ${CUDA_VISIBLE_DEVICES-all} ]] && nvidia-smi --list-gpus >/dev/null 2>&1; then
     fail "this machine has GPUs: add --gpus, for one to each process, or set PLATFORM=cpu to leave them alone"
 fi
 # shellcheck source=launch/env.sh

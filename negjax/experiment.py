@@ -70,14 +70,14 @@ def _checked_model(experiment: Experiment, workdir: Path) -> LoadedModel:
     for name in experiment.evaluation.tasks:
         check_task(open_set(experiment.data_dir, name))
     mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
+    data = {name: open_set(experiment.data_dir, source.dataset) for name, source in experiment.sources.items()}
     for name, source in experiment.sources.items():
-        data = open_set(experiment.data_dir, source.dataset)
-        check_source(data, source)
+        check_source(data[name], source)
         where, parts = f"config.sources.{name}.batch_size", experiment.loss.micro_batches
-        local_rows(mesh, source.batch_size, where, group_size(data), parts)
+        local_rows(mesh, source.batch_size, where, group_size(data[name]), parts)
     model = initial_model(experiment)
     for name, source in experiment.sources.items():
-        short_side = open_set(experiment.data_dir, source.dataset).metadata.get("short_side", 0)
+        short_side = data[name].metadata.get("short_side", 0)
         if 0 < short_side < model.preprocess.size:
             logger.warning(
                 "config.sources.%s: %s was built with --short-side %d, and is enlarged to the model's %d pixels",

@@ -5,7 +5,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from negjax.commands.parsing import command, show
+from negjax.commands.parsing import command, path, show
 
 if TYPE_CHECKING:
     from negjax.compile import Compiled
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     each.add_argument("--topology", required=True, metavar="CHIP:SHAPE", help="v5e:4x4, v6e:8x8, v5p:4x4x4, ...")
     tokens = "of the longest caption of a batch; default: the whole context, the most it can be"
     each.add_argument("--tokens", type=int, default=0, metavar="N", help=tokens)
-    each.add_argument("--json", metavar="FILE", help="also write everything there, for programs")
+    each.add_argument("--json", type=path, metavar="FILE", help="also write everything there, for programs")
     each.set_defaults(overridable=True)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from negjax.commands.parsing import add_model_flags, add_process_flags, command, join_processes, show
+from negjax.commands.parsing import add_model_flags, add_process_flags, command, join_processes, path, show
 from negjax.errors import NegjaxError
 
 EVAL = """\
@@ -23,18 +23,18 @@ On several hosts start it on each, with --coordinator, --num-processes and --pro
 def add(commands: Any) -> None:
     """Adds what this file holds to the commands of the parser."""
     each = command(commands, "eval", _eval, "score a model on tasks", EVAL)
-    each.add_argument("--model", required=True, help="a training workdir, a checkpoint or PyTorch weights")
+    each.add_argument("--model", type=path, required=True, help="a training workdir, a checkpoint or PyTorch weights")
     add_model_flags(each)
     what = each.add_mutually_exclusive_group(required=True)
     what.add_argument("--tasks", metavar="NAME[,NAME]", help="sets to evaluate")
     what.add_argument("--config", metavar="FILE[:ARG]", help="a suite of tasks: configs/eval_*.py, or one of yours")
-    each.add_argument("--data-dir", required=True, metavar="DIR", help="where sets are kept")
-    each.add_argument("--out", required=True, metavar="DIR", help="gets results.json and predictions/")
+    each.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="where sets are kept")
+    each.add_argument("--out", type=path, required=True, metavar="DIR", help="gets results.json and predictions/")
     each.add_argument("--batch-size", type=int, default=256, metavar="N", help="default: 256")
     each.add_argument("--frames", type=int, metavar="N", help="of each clip, at the midpoints of N parts; default: 4")
     video = "frames squashed and not rounded, as the published figures (negbench), or as images are (clip)"
     each.add_argument("--video-preprocess", choices=("negbench", "clip"), help=f"{video}; default: negbench")
-    each.add_argument("--cache-dir", metavar="DIR", help="where embeddings are kept; default: OUT/cache")
+    each.add_argument("--cache-dir", type=path, metavar="DIR", help="where embeddings are kept; default: OUT/cache")
     add_process_flags(each)
     each.set_defaults(heavy=True)
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from negjax.commands.parsing import command
+from negjax.commands.parsing import command, path
 from negjax.errors import NegjaxError
 
 QUICKSTART = """\
@@ -18,7 +18,9 @@ WORKDIR/report.html and WORKDIR/results.json. Run it again to go on where it sto
 def add(commands: Any) -> None:
     """Adds what this file holds to the commands of the parser."""
     each = command(commands, "quickstart", _quickstart, "the whole story, on drawn scenes", QUICKSTART)
-    each.add_argument("--workdir", type=Path, default=Path("runs/quickstart"), help="default: %(default)s")
+    each.add_argument(
+        "--workdir", type=lambda given: Path(path(given)), default=Path("runs/quickstart"), help="default: %(default)s"
+    )
     each.add_argument("--seed", type=int, default=0, help="decides drawings, weights and order; default: 0")
     each.add_argument("--short", action="store_true", help="a trial run of a minute; its figures mean nothing")
     each.set_defaults(heavy=True)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from negjax.commands.parsing import command
+from negjax.commands.parsing import command, path
 
 REPORT = """\
 example:
@@ -18,12 +18,13 @@ def add(commands: Any) -> None:
     each = command(commands, "report", _report, "a page that compares runs: tables, charts, every question", REPORT)
     each.add_argument(
         "results",
+        type=path,
         nargs="+",
         metavar="RESULTS_DIR",
         help="folders written by negjax eval; changes are against the first",
     )
-    each.add_argument("--out", required=True, metavar="FILE.html", help="the page, one file")
-    each.add_argument("--data-dir", metavar="DIR", help="where the sets are, for the browser of questions")
+    each.add_argument("--out", type=path, required=True, metavar="FILE.html", help="the page, one file")
+    each.add_argument("--data-dir", type=path, metavar="DIR", help="where the sets are, for the browser of questions")
     each.add_argument("--title", default="negjax: evaluation", help="default: %(default)s")
 
 

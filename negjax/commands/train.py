@@ -6,7 +6,7 @@ from typing import Any
 
 from etils import epath
 
-from negjax.commands.parsing import add_process_flags, command, join_processes
+from negjax.commands.parsing import add_process_flags, command, join_processes, path
 
 TRAIN = """\
 examples:
@@ -28,7 +28,9 @@ def add(commands: Any) -> None:
     """Adds what this file holds to the commands of the parser."""
     each = command(commands, "train", _train, "train a model as a config file says", TRAIN)
     each.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config()")
-    each.add_argument("--workdir", required=True, type=epath.Path, metavar="DIR", help="of this run alone")
+    each.add_argument(
+        "--workdir", required=True, type=lambda given: epath.Path(path(given)), metavar="DIR", help="of this run alone"
+    )
     each.add_argument("--dry-run", action="store_true", help="check everything, show what would run, write nothing")
     each.add_argument("--profile", metavar="FIRST:LAST", help="trace these steps, as this process counts them from 1")
     add_process_flags(each)

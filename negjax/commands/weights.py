@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from negjax.commands.parsing import add_model_flags, command
+from negjax.commands.parsing import add_model_flags, command, path
 
 CONVERT = """\
 examples:
@@ -22,11 +22,13 @@ workdir or checkpoint of negjax, or a name to download: hf-hub:ORG/NAME, open_cl
 def add(commands: Any) -> None:
     """Adds what this file holds to the commands of the parser."""
     each = command(commands, "convert", _convert, "weights from PyTorch and back", CONVERT)
-    each.add_argument("src", metavar="SRC", help="the weights to read")
-    each.add_argument("dst", metavar="DST", help="a new folder, or with --to open_clip a .safetensors or .pt file")
+    each.add_argument("src", type=path, metavar="SRC", help="the weights to read")
+    each.add_argument(
+        "dst", type=path, metavar="DST", help="a new folder, or with --to open_clip a .safetensors or .pt file"
+    )
     each.add_argument("--to", default="negjax", choices=("negjax", "open_clip", "hf"), help="default: negjax")
     each.add_argument(
-        "--mix", default="", metavar="START", help="weights to mix SRC with, usually what it started from"
+        "--mix", type=path, default="", metavar="START", help="weights to mix SRC with, usually what it started from"
     )
     each.add_argument("--share", type=float, metavar="A", help="of SRC, WiSE-FT's alpha: 1 is SRC, 0 is START")
     add_model_flags(each)

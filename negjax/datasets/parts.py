@@ -38,8 +38,8 @@ class Part(Protocol):
     def read(self, leave_out: LeaveOut) -> Iterator[tuple[Row, Place | None]]:
         """Its rows, and where the image of each is, None when nowhere."""
 
-    def finder(self) -> Finder:
-        """Where the image of a row is now, by the row's file; None when nowhere."""
+    def finder(self) -> Finder | None:
+        """Where the image of a row is now, by the row's file; None for a part whose images are in its own files."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,9 @@ def tar_parts(kind: str, pattern: str, rows: int = 0) -> TrainingSource:
         held = list(members(tar))
         counts.append(sum(1 for _ in samples(held)))
         extra = unused_images(held)
-        unused, first_unused = unused + len(extra), first_unused or "".join(map(str, extra[:1]))
+        unused += len(extra)
+        if extra and not first_unused:
+            first_unused = str(extra[0])
         listed.update("".join(f"{PurePosixPath(tar).name}/{each.name} {each.size}\n" for each in held).encode())
     firsts = [0, *accumulate(counts)]
     told = (
@@ -178,8 +180,8 @@ class TarPart:
                     leave_out("invalid", number, f"{sample.image}: {reason}")
                 number += 1
 
-    def finder(self) -> Finder:
-        return {member.name: member for tar in self.tars for member in members(tar)}.get
+    def finder(self) -> None:
+        return None
 
 
 def _check_kind(kind: str) -> None:

@@ -98,7 +98,7 @@ class AskedPart:
                 question = {name: found.record[name] for name in ("options", "answer", "kind")}
                 yield Row(row.number, row.file, row.record | question), place
 
-    def finder(self) -> Finder:
+    def finder(self) -> Finder | None:
         return self.part.finder()
 
 
@@ -129,12 +129,12 @@ class _Questions:
             path, place, _ = named[0]
             return _NoQuestion("unsure", f"{csv} row {place.row} is of {'/'.join(path)}")
         most = max(_common_end(path, image) for path, *_ in fitting)
-        (path, place, cells), *others = [each for each in fitting if _common_end(each[0], image) == most]
-        for other, second, _ in others:
-            if _common_end(other, path) < min(len(other), len(path)):
-                return _NoQuestion(
-                    "unsure", f"{csv} rows {place.row} and {second.row} are of images of several folders"
-                )
+        best = [each for each in fitting if _common_end(each[0], image) == most]
+        longest, one, _ = max(best, key=lambda each: len(each[0]))
+        for path, other, _ in best:
+            if _common_end(path, longest) < len(path):
+                return _NoQuestion("unsure", f"{csv} rows {one.row} and {other.row} are of images of several folders")
+        _, place, cells = best[0]
         try:
             return read_row(self._file, place, cells, "questions")
         except ValueError as error:

@@ -84,7 +84,8 @@ def write_set(
 
 
 def open_set(data_dir: epath.PathLike, name: str) -> Set:
-    """Raises NegjaxError when there is no set of that name, or it is not whole."""
+    """Raises NegjaxError when there is no set of that name, or it is not whole. In data_dir ~ is the home folder."""
+    data_dir = epath.Path(data_dir).expanduser()
     names = set_names(data_dir)
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)

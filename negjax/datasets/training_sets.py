@@ -1,7 +1,7 @@
 """Training sets of any size: made in shards by several processes, each shard kept once it is whole.
 
 A build that was stopped, however, goes on with the same command. It lies in DATA_DIR/NAME.building until it is done.
-A shard that left out images is made again once one of them is found or has changed.
+A shard that left out images of a media root is made again once one of them is found or has changed.
 """
 
 import json
@@ -79,7 +79,7 @@ class Tally:
             for reason, mine, theirs in ((r, self.left_out[r], other.left_out[r]) for r in REASONS)
         }
         counts = self.asked + other.asked, self.negating + other.negating, self.empty + other.empty
-        return Tally(both, *counts, self.options | other.options | self.options)
+        return Tally(both, *counts, other.options | self.options)
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,8 @@ def build_training_set(
     Rows whose image is missing or broken, or that cannot be understood, end the build once all shards are made; with
     skip_missing they are left out, counted and the first named in the metadata. So are, in any case, rows for whose
     image there is no question, or none that is surely its own, where questions are asked for. After such an end the
-    build goes on with the images put in place, with skip_missing, or both.
-    negated: whether the texts negate; None to tell by the texts. The metadata's `options` says how many each question
-    has, 0 where none are asked.
+    build goes on with images put in place below the media root, with skip_missing, or both.
+    negated: whether the texts negate; None to tell by the texts.
     Raises NegjaxError for anything wrong with the source, for questions with more options than others, or when another
     build of this name is under way.
     """
@@ -166,7 +165,7 @@ def build_training_set(
         check_one_form(f"set {name}", tally.options)
         _check(source, tally, written, skip_missing)
         negates = negated if negated is not None else tally.negating > tally.asked / 2
-        found = {"negated": negates, "options": max(tally.options, default=0), "skipped": tally.left_out}
+        found = {"negated": negates, "skipped": tally.left_out}
         whole = Form(name, source.fields, metadata | found)
         finish(workplace, whole, shards)
         folder = epath.Path(data_dir) / name
@@ -276,9 +275,7 @@ def _made(job: Job) -> tuple[Shard, Tally]:
     if not job.path.exists() or job.path.stat().length != shard.bytes:
         raise NegjaxError(f"{job.path} is not as it was written: delete {job.said}, and run the same command again")
     tally = Tally(**said["tally"])
-    tally.options = {
-        int(options): (row, file) for options, (row, file) in tally.options.items()
-    }  # JSON's keys are texts
+    tally.options = {int(count): (row, file) for count, (row, file) in tally.options.items()}  # JSON's keys are texts
     return shard, tally
 
 
@@ -288,7 +285,8 @@ def _check(source: TrainingSource, tally: Tally, written: int, skip_missing: boo
         entry = tally.left_out[reason]
         if entry["count"] and not (written and (skip_missing or reason in EXPECTED)):
             first = entry["first"][0]
-            mend = "mend the file and start anew" if reason == "invalid" else "put whole ones in place"
+            elsewhere = reason != "invalid" and source.parts[0].finder() is not None
+            mend = "put whole ones in place" if elsewhere else "mend the file and start anew"
             again = f"{mend}, or leave such rows out with --skip-missing; the same command goes on from the shards made"
             remedy = again if written else "mend this"
             raise NegjaxError(
@@ -300,9 +298,8 @@ def _check(source: TrainingSource, tally: Tally, written: int, skip_missing: boo
 def _notes(source: TrainingSource, tally: Tally, negated: bool | None) -> tuple[str, ...]:
     share = tally.negating / tally.asked
     notes = [*source.notes]
-    notes += (
-        [] if negated is not None else [f"{share:.0%} of its rows hold a negation word (--negated tells otherwise)"]
-    )
+    if negated is None:
+        notes.append(f"{share:.0%} of its rows hold a negation word (--negated tells otherwise)")
     notes += [
         f"left out {entry['count']:,} of {source.rows:,} rows: {REASONS[reason].format(root=source.media_root)} "
         f"(the first is row {entry['first'][0]['row']}: {entry['first'][0]['why']})"

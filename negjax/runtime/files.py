@@ -16,7 +16,7 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 
-SECONDS_BETWEEN_TRIES = 5.0
+SECONDS_BETWEEN_TRIES = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -72,13 +72,14 @@ def alone(folder: epath.PathLike, otherwise: str, seconds: float = 0) -> Iterato
     except OSError as error:
         raise NegjaxError(f"cannot write {folder}/lock: {error.strerror}") from error
     with lock:
-        until = time.monotonic() + seconds
-        while not _locked(lock):
-            if time.monotonic() >= until:
-                raise NegjaxError(otherwise)
-            if seconds:
-                logger.warning("%s: waiting %d seconds at most", otherwise, until - time.monotonic())
-            time.sleep(min(seconds, SECONDS_BETWEEN_TRIES))
+        until, free = time.monotonic() + seconds, _locked(lock)
+        if seconds and not free:
+            logger.warning("%s: waiting %d seconds at most", otherwise, seconds)
+        while not free and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, SECONDS_BETWEEN_TRIES))
+            free = _locked(lock)
+        if not free:
+            raise NegjaxError(otherwise)
         yield
 
 

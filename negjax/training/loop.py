@@ -72,7 +72,15 @@ def train(
 
     with ExitStack() as stack:
         stack.enter_context(claimed(workdir, experiment))
-        agree(model.info.get("sha256", ""), "weights (config.model.init_from)")
+        data = {name: open_set(experiment.data_dir, source.dataset) for name, source in experiment.sources.items()}
+        meta = to_meta(model) | {
+            "config": experiment.to_dict(),
+            "start": model.info.get("sha256", ""),
+            "data": {name: each.fingerprint for name, each in data.items()},
+        }
+        agree(meta["start"], "weights (config.model.init_from)")
+        for name, fingerprint in meta["data"].items():
+            agree(fingerprint, f"rows in config.sources.{name}.dataset")
         checkpoints = stack.enter_context(
             Checkpoints(workdir / "checkpoints", keep=experiment.keep, best_metric=experiment.evaluation.best or None)
         )
@@ -82,12 +90,6 @@ def train(
         first = int(state["step"])
         if first:
             logger.info("going on from step %d of %s", first, workdir)
-        data = {name: open_set(experiment.data_dir, source.dataset) for name, source in experiment.sources.items()}
-        meta = to_meta(model) | {
-            "config": experiment.to_dict(),
-            "start": model.info.get("sha256", ""),
-            "data": {name: each.fingerprint for name, each in data.items()},
-        }
         if first:
             _check_resumed(experiment, meta, checkpoints.read_meta(first))
         teacher = None if program.teacher is None else initial()
@@ -153,7 +155,7 @@ def _check_resumed(experiment: Experiment, meta: Mapping[str, Any], before: Mapp
     meta, before: what a checkpoint holds beside its arrays, now and then.
     """
     for name, fingerprint in meta["data"].items():
-        if before.get("data", meta["data"]).get(name) != fingerprint:
+        if before["data"][name] != fingerprint:
             dataset = experiment.sources[name].dataset
             raise NegjaxError(
                 f"config.sources.{name}.dataset: {dataset} in {experiment.data_dir} holds other rows than when this "

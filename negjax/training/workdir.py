@@ -29,16 +29,18 @@ def claimed(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
     where processes do not share it or have other settings.
     """
     check(workdir, experiment)
-    folder = epath.Path(workdir)
-    path, said = folder / "config.json", json.dumps(experiment.to_dict(), indent=2) + "\n"
+    folder, settings = epath.Path(workdir), experiment.to_dict()
+    path = folder / "config.json"
+    alike = json.dumps(settings | {"data_dir": ""})  # hosts may have data of their own
+    agree(hashlib.sha256(alike.encode()).hexdigest(), "settings")  # and connects: the others can wait then
     with ExitStack() as stack:
         if is_first():
             check_writable(folder)
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone(folder, f"--workdir {workdir} is in use by another run", SECONDS_TO_LEAVE))
             check(workdir, experiment)
-            write_atomic(path, said)
-        agree(hashlib.sha256(said.encode()).hexdigest(), "settings")
+            write_atomic(path, json.dumps(settings, indent=2) + "\n")
+        agree("", "no workdir")
         until = time.monotonic() + SECONDS_TO_APPEAR
         while not path.exists():
             if time.monotonic() > until:

@@ -33,13 +33,13 @@ def read_model(
         _refuse(ema, named)
         file, known_arch = download(named)
         return _called(read_pytorch(file, arch or known_arch, activation), named)
-    place = epath.Path(path)
+    place = epath.Path(path).expanduser()
     if not place.exists():
         raise NegjaxError(f"there is no {path}: give a workdir of `negjax train`, a checkpoint, or PyTorch weights")
     found = _checkpoint(place, step)
     if found is None:
         _refuse(ema, named)
-        return read_pytorch(path, arch, activation)
+        return read_pytorch(place, arch, activation)
     return _read(*found, named, arch, activation, ema)
 
 

@@ -166,6 +166,13 @@ def test_every_row_is_reported(tmp_path):
     assert len(seen) == 5
 
 
+def test_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    row = {"media": png(1), "captions": ["x"]}
+    write_set(tmp_path / "sets", "a", lambda: iter([row]), ["captions"], {"task_kind": "train", "negated": False})
+    assert len(open_set("~/sets", "a")) == 1
+
+
 def test_a_taken_name_is_only_overwritten_when_asked_and_by_a_whole_set(tmp_path):
     write(tmp_path, captioned(5))
     with pytest.raises(NegjaxError, match="exists already: choose another name, or --overwrite it"):

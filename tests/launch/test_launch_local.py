@@ -135,7 +135,7 @@ def test_gpus_are_not_passed_over_silently(tmp_path):
     done = dry_run("2", "--", "x", PATH=path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "add --gpus" in done.stderr
-    for said in ({"PLATFORM": "cpu"}, {"PLATFORM": "gpu"}, {"JAX_PLATFORMS": "cpu"}):
+    for said in ({"PLATFORM": "cpu"}, {"PLATFORM": "gpu"}, {"JAX_PLATFORMS": "cpu"}, {"CUDA_VISIBLE_DEVICES": ""}):
         assert dry_run("2", "--", "x", PATH=path, **said).returncode == 0
     (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")  # there is no driver
     assert dry_run("2", "--", "x", PATH=path).returncode == 0

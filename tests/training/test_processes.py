@@ -1,8 +1,10 @@
 """`negjax train` in several processes: stopped and taken down together, and taken up again bit for bit."""
 
+import fcntl
 import gzip
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -68,8 +70,12 @@ def start(
     devices: int = 1,
     more: tuple[str, ...] = (),
     program: tuple[str, ...] = ("-m", "negjax.cli"),
+    own: tuple[tuple[str, ...], ...] = ((), (), (), ()),
 ) -> list[subprocess.Popen]:
-    """The run, each process with its own devices; process i says what it says to WORKDIR.i. more: flags of all."""
+    """The run, each process with its own devices; process i says what it says to WORKDIR.i. more: flags of all.
+
+    own: flags of each.
+    """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -81,7 +87,7 @@ def start(
     for process in range(processes):
         with Path(f"{workdir}.{process}").open("w") as log:
             flags = [*several, str(process)] if processes > 1 else []
-            running.append(subprocess.Popen([*command, *more, *flags], env=env, stdout=log, stderr=log))
+            running.append(subprocess.Popen([*command, *more, *own[process], *flags], env=env, stdout=log, stderr=log))
     return running
 
 
@@ -186,6 +192,36 @@ def stop(config: Path, workdir: Path, processes: int, asked: int) -> int:
         )
         assert told[-1] == f"negjax: stopped at step {step} and saved: run the same command to go on"
     return step
+
+
+@pytest.mark.slow
+def test_all_processes_wait_for_a_workdir_that_is_in_use(config, unbroken, tmp_path):
+    """Longer than the 30 seconds in which processes must find each other."""
+    (tmp_path / "run").mkdir()
+    with (tmp_path / "run" / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        running = start(config, tmp_path / "run", 2)
+        wait_for(lambda: "is in use by another run: waiting" in said(tmp_path / "run", 0), running, "waiting")
+        time.sleep(40)
+        assert all(each.poll() is None for each in running)
+    assert codes(running) == [0, 0], said(tmp_path / "run", 1)
+    assert logged(tmp_path / "run") == logged(unbroken)
+
+
+@pytest.mark.slow
+def test_processes_with_other_settings_or_rows_are_told_so(config, scenes, tmp_path):
+    other = shutil.copytree(scenes, tmp_path / "other")
+    said_of_set = next((other / "scenes_negcap").rglob("metadata.json"))
+    said_of_set.write_text(json.dumps(json.loads(said_of_set.read_text()) | {"content": "of other rows"}))
+    for more, what in (
+        ("--config.seed=5", "settings"),
+        (f"--config.data_dir={other}", "rows in config.sources.captions"),
+    ):
+        workdir = tmp_path / what.split()[0]
+        running = start(config, workdir, 2, own=((), (more,)))
+        assert codes(running) == [2, 2]
+        for process in range(2):
+            assert f"process 1 has {what}" in said(workdir, process)
 
 
 @pytest.mark.slow

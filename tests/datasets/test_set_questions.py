@@ -32,6 +32,8 @@ def find(folder: Path, images: list[str], questions: str) -> tuple[dict[str, str
         ("/mnt/sub/0.jpg", ["0.jpg", "sub\\0.jpg", "a/sub/0.jpg"], 1),  # of several, the first
         ("/mnt/sub/0.jpg", ["a/sub/0.jpg", "mnt/sub/0.jpg"], 1),
         ("/mnt/sub/0.jpg", ["a/sub/0.jpg", "b/sub/0.jpg"], "rows 0 and 1 are of images of several folders"),
+        ("/m/sub/0.jpg", ["sub/0.jpg", "a/sub/0.jpg", "b/sub/0.jpg"], "rows 1 and 2 are of images of several folders"),
+        ("/m/sub/0.jpg", ["a/sub/0.jpg", "b/sub/0.jpg", "sub/0.jpg"], "rows 0 and 1 are of images of several folders"),
         ("0.jpg", ["a/0.jpg"], 0),  # a sample of a tar file has no folder
         ("0.jpg", ["a/0.jpg", "b/0.jpg"], "rows 0 and 1 are of images of several folders"),
         ("0.jpg", ["a/0.jpg", "a/0.jpg"], 0),
