@@ -55,7 +55,7 @@ def check(workdir: epath.PathLike, experiment: Experiment) -> None:
     path = workdir / "config.json"
     if not is_local(workdir) and not str(workdir).startswith("gs://"):
         raise NegjaxError(
-            f"--workdir {workdir}: gs:// is the only store that checkpoints can be written to: mount the bucket as a folder"
+            f"--workdir {workdir}: gs:// is the only store that checkpoints can be written to; mount it as a folder"
         )
     if workdir.exists() and not workdir.is_dir():
         raise NegjaxError(f"--workdir {workdir} is not a folder: use another one")
