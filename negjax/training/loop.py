@@ -90,7 +90,6 @@ def train(
         first = int(state["step"])
         if first:
             logger.info("going on from step %d of %s", first, workdir)
-        if first:
             _check_resumed(experiment, meta, checkpoints.read_meta(first))
         teacher = None if program.teacher is None else initial()
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import jax
 from etils import epath
+from jax.experimental import multihost_utils
 
 from negjax.config import Experiment
 from negjax.errors import NegjaxError
@@ -40,7 +42,8 @@ def claimed(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
             stack.enter_context(alone(folder, f"--workdir {workdir} is in use by another run", SECONDS_TO_LEAVE))
             check(workdir, experiment)
             write_atomic(path, json.dumps(settings, indent=2) + "\n")
-        agree("", "no workdir")
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("the workdir is claimed")
         until = time.monotonic() + SECONDS_TO_APPEAR
         while not path.exists():
             if time.monotonic() > until:
