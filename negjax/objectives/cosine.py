@@ -11,5 +11,8 @@ def unit(x: jax.Array) -> jax.Array:
 
 
 def products(x_E: jax.Array, y_NE: jax.Array) -> jax.Array:
-    """x . y for every row of y, [..., N] for x [..., E]; in float32 on machines that would round its factors, too."""
+    """x . y for every row of y, [..., N] for x [..., E]; in float32 on machines that would round its factors, too.
+
+    As in a matrix product y may be a batch, [B, N, E] for x [B, M, E].
+    """
     return jnp.matmul(x_E, y_NE.mT, precision=jax.lax.Precision.HIGHEST)

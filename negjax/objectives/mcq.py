@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from negjax.objectives.cosine import unit
+from negjax.objectives.cosine import products, unit
 
 
 def mcq_loss(
@@ -15,8 +15,7 @@ def mcq_loss(
     logit_scale: the factor on the cosines (not its logarithm). Returns the loss (natural logarithm) and
     {"accuracy": share answered rightly}. Source: NegBench (Alhamoud et al. 2025), section 4, L_MCQ; on cosines.
     """
-    precision = jax.lax.Precision.HIGHEST  # as the other cosines: accelerators round float32 otherwise
-    logits_BO = logit_scale * jnp.einsum("be,boe->bo", unit(image_BE), unit(option_BOE), precision=precision)
+    logits_BO = logit_scale * products(unit(image_BE)[:, None], unit(option_BOE))[:, 0]
     right_B = jnp.take_along_axis(logits_BO, answer_B[:, None], axis=1)[:, 0]
     loss = jnp.mean(jax.nn.logsumexp(logits_BO, axis=1) - right_B)
     return loss, {"accuracy": jnp.mean(right_B >= logits_BO.max(axis=1))}
