@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from negjax import __version__
-from negjax.commands import compile, data, doctor, evaluate, quickstart, report, train, weights
+from negjax.commands import compile, data, doctor, evaluate, quickstart, report, train
+from negjax.commands import convert as weights
 from negjax.commands.parsing import Parser
 from negjax.errors import NegjaxError
 from negjax.runtime.pages import start_with_large_pages

@@ -8,14 +8,12 @@ from typing import Any
 import jax
 
 from negjax.config import Experiment
-from negjax.datasets.store import open_set
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
-from negjax.evaluation.prepare import check as check_task
-from negjax.evaluation.prepare import prepare
+from negjax.evaluation.prepare import check_evaluable, prepare
 from negjax.evaluation.score import metric_names
-from negjax.input.pipeline import check as check_source
-from negjax.input.pipeline import group_size
+from negjax.input.pipeline import check_trainable, group_size
 from negjax.models.architecture import for_sigmoid_loss
 from negjax.models.init import init_params
 from negjax.models.layers import Compute
@@ -23,11 +21,11 @@ from negjax.models.loaded import LoadedModel, usual_preprocess
 from negjax.models.presets import preset
 from negjax.runtime.mesh import batch_shards, local_rows, make_mesh
 from negjax.runtime.profile import Window
-from negjax.runtime.sinks import check as check_sinks
-from negjax.tokenizer import VOCAB_SIZE, Tokenizer
+from negjax.runtime.sinks import check_sinks
+from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.training.loop import Evaluate, train
 from negjax.training.optimizer import make_optimizer
-from negjax.training.workdir import check as check_workdir
+from negjax.training.workdir import check_workdir
 from negjax.weights.read import read_model
 
 logger = logging.getLogger(__name__)
@@ -42,7 +40,7 @@ def run_experiment(experiment: Experiment, workdir: Path, window: Window | None 
     return train(experiment, model, workdir, _evaluator(experiment, model), window)
 
 
-def describe(experiment: Experiment, workdir: Path) -> dict[str, Any]:
+def describe_run(experiment: Experiment, workdir: Path) -> dict[str, Any]:
     """What a run would be, JSON-able, after every check that needs no training. Writes nothing."""
     model = _checked_model(experiment, workdir)
     mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
@@ -68,11 +66,11 @@ def _checked_model(experiment: Experiment, workdir: Path) -> LoadedModel:
     check_workdir(workdir, experiment)
     check_sinks(experiment.logging)
     for name in experiment.evaluation.tasks:
-        check_task(open_set(experiment.data_dir, name))
+        check_evaluable(open_set(experiment.data_dir, name))
     mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
     data = {name: open_set(experiment.data_dir, source.dataset) for name, source in experiment.sources.items()}
     for name, source in experiment.sources.items():
-        check_source(data[name], source)
+        check_trainable(data[name], source)
         where, parts = f"config.sources.{name}.batch_size", experiment.loss.micro_batches
         local_rows(mesh, source.batch_size, where, group_size(data[name]), parts)
     model = initial_model(experiment)

@@ -18,11 +18,11 @@ from rich.table import Table
 
 from negjax.config import Experiment, ModelSpec, Optim, Source
 from negjax.datasets.scenes.sets import TASKS, Size, build_scenes
-from negjax.datasets.store import open_set
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.prepare import prepare
-from negjax.evaluation.report import write_report
+from negjax.evaluation.report.report import write_report
 from negjax.evaluation.results import write_results
 from negjax.experiment import run_experiment
 from negjax.runtime.files import write_atomic

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from negjax.config import Evaluation, Experiment, LossSpec, ModelSpec, Source
-from negjax.datasets.store import write_set
+from negjax.datasets.stored.store import write_set
 from negjax.errors import NegjaxError
-from negjax.experiment import describe, run_experiment
+from negjax.experiment import describe_run, run_experiment
 
 
 def test_micro_batches_that_do_not_divide_the_rows_of_a_device(scenes, tmp_path):
@@ -23,7 +23,7 @@ def test_micro_batches_that_do_not_divide_the_rows_of_a_device(scenes, tmp_path)
         run_experiment(experiment, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     larger = {"balanced": dataclasses.replace(sources["balanced"], batch_size=64)}
-    plan = describe(dataclasses.replace(experiment, sources=larger), tmp_path / "run")
+    plan = describe_run(dataclasses.replace(experiment, sources=larger), tmp_path / "run")
     assert plan["sources"]["balanced"]["batch_per_device"] == 8
 
 
@@ -50,7 +50,7 @@ def test_images_that_were_made_smaller_than_the_model_takes_them(tmp_path, caplo
     small = {"task_kind": "train", "negated": False, "short_side": 24}
     write_set(tmp_path, "small", lambda: iter(rows), ["captions"], small)
     sources = {"captions": Source("small", 8, contrastive=1.0)}
-    describe(Experiment(ModelSpec(arch="tiny"), sources, str(tmp_path), steps=2), tmp_path / "run")
+    describe_run(Experiment(ModelSpec(arch="tiny"), sources, str(tmp_path), steps=2), tmp_path / "run")
     assert caplog.messages == [
         "config.sources.captions: small was built with --short-side 24, and is enlarged to the model's 40 pixels"
     ]

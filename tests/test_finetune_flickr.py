@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from negjax.datasets.store import open_set
+from negjax.datasets.stored.store import open_set
 
 TOOL = Path(__file__).parents[1] / "tools" / "finetune_flickr.py"
 

@@ -10,14 +10,14 @@ import pytest
 HOUSE = Path(__file__).parent.parent
 PACKAGE = HOUSE / "negjax"
 
-GROUND = {"config", "tokenizer", "tokenizer_hf", "runtime", "media", "errors"}
+GROUND = {"config", "tokenizers", "language", "runtime", "media", "errors"}
 # Room -> the rooms that it may import from, besides itself.
 MAY = {
     "errors": set(),
     "config": GROUND,
     "config_file": GROUND,
-    "tokenizer": GROUND,
-    "tokenizer_hf": GROUND,
+    "tokenizers": GROUND,
+    "language": GROUND,
     "runtime": GROUND,
     "media": GROUND,
     "models": GROUND,

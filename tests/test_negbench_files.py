@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from negjax.datasets.build import build_from_csv
-from negjax.datasets.store import open_set
+from negjax.datasets.build.evaluation_set import build_from_csv
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import EvalResult, evaluate
 from negjax.media.images import Preprocess, decode, to_pixels
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 
 FILES = {
     "coco_mcq": ("questions", "COCO_val_mcq_llama3.1_rephrased.csv"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from negjax.tokenizer import END, START, VOCAB_SIZE, Tokenizer, _vocabulary, _word_ids
+from negjax.tokenizers.clip import END, START, VOCAB_SIZE, Tokenizer, _vocabulary, _word_ids
 
 GOLDEN = [tuple(pair) for pair in json.loads((Path(__file__).parent / "golden" / "tokens.json").read_text())]
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from negjax.errors import NegjaxError
-from negjax.tokenizer import Tokenizer
-from negjax.tokenizer_hf import HFTokenizer, read_tokenizer, tokenizer_from_dict
+from negjax.tokenizers.clip import Tokenizer
+from negjax.tokenizers.hf import HFTokenizer, read_tokenizer, tokenizer_from_dict
 
 pytest.importorskip("tokenizers", reason="needs the tokenizers library: pip install tokenizers")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel, usual_preprocess
 from negjax.models.presets import preset
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 from negjax.weights.write import write_open_clip
 
 STEPS = (("open_clip", "negjax", "ours"), ("negjax", "open_clip", "back.safetensors"), ("negjax", "hf", "hf"))

@@ -20,8 +20,8 @@ import open_clip
 import torch
 from PIL import Image
 
-from negjax.datasets.build import build_from_csv
-from negjax.datasets.store import open_set
+from negjax.datasets.build.evaluation_set import build_from_csv
+from negjax.datasets.stored.store import open_set
 from negjax.evaluation.evaluate import evaluate
 from negjax.weights.read import read_model
 

@@ -23,14 +23,14 @@ import numpy as np
 from PIL import Image
 
 from negjax.config import Source
-from negjax.datasets.parts import csv_parts
-from negjax.datasets.questions import with_questions
-from negjax.datasets.store import open_set, write_set
-from negjax.datasets.training_sets import build_training_set
+from negjax.datasets.build.training_set import build_training_set
+from negjax.datasets.sources.joined_questions import with_questions
+from negjax.datasets.sources.parts import csv_parts
+from negjax.datasets.stored.store import open_set, write_set
 from negjax.input.pipeline import batches
 from negjax.media.images import Preprocess, decode, shrunk
-from negjax.runtime.metrics import counter
-from negjax.tokenizer import Tokenizer
+from negjax.runtime.progress import counter
+from negjax.tokenizers.clip import Tokenizer
 
 IN_A_TAR = 10_000
 THINGS = ["dog", "cat", "bus", "kite", "bench", "bottle", "clock", "horse", "zebra", "boat", "train", "pizza"]

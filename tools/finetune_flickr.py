@@ -28,7 +28,7 @@ from negjax.models.presets import preset
 from negjax.synthesis.captions import Writer
 from negjax.synthesis.labelled_questions import mcq_questions
 from negjax.synthesis.labels import labels_of
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 from negjax.weights.write import write_open_clip
 
 OBJECTS = {  # name -> words that name it

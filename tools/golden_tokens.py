@@ -161,7 +161,7 @@ def main() -> None:
         GOLDEN.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
         print(f"{GOLDEN}: {len(lines)} texts")
         return
-    from negjax.tokenizer import Tokenizer
+    from negjax.tokenizers.clip import Tokenizer
 
     tokenizer = Tokenizer(CONTEXT)
     many = [random_text(rng, 60) for _ in range(args.compare)]

@@ -32,7 +32,7 @@ from negjax.models.loaded import LoadedModel, to_meta, usual_preprocess
 from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.pace import TIMINGS
-from negjax.tokenizer import VOCAB_SIZE, Tokenizer
+from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 
 SECONDS_TO_END = 60  # for the other processes, once one is killed
 CONFIG = """

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from negjax.weights.read import read_model
-from negjax.weights.tables import Source, entries
+from negjax.weights.tables import WeightFormat, entries
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--blocks", action="store_true", help="show every block")
     args = parser.parse_args()
     model = read_model(args.weights, arch=args.arch, activation=args.activation)
-    forms: dict[str, tuple[Source, Source]] = {
+    forms: dict[str, tuple[WeightFormat, WeightFormat]] = {
         "open_clip": ("open_clip", "open_clip_siglip"),
         "hf": ("hf_clip", "hf_siglip"),
     }

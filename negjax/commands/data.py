@@ -9,7 +9,7 @@ from negjax.commands.parsing import command, path, show
 from negjax.errors import NegjaxError
 
 if TYPE_CHECKING:
-    from negjax.datasets.build import Built
+    from negjax.datasets.build.evaluation_set import Built
 
 DATA = """\
 example:
@@ -138,9 +138,9 @@ def _data_build(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace, read_from: str, choices: dict[str, Any]) -> "Built":
-    from negjax.datasets.build import build
-    from negjax.datasets.folders import folder_source, tfds_source
-    from negjax.datasets.sources import csv_source, json_source
+    from negjax.datasets.build.evaluation_set import build
+    from negjax.datasets.sources.files import csv_source, json_source
+    from negjax.datasets.sources.folders import folder_source, tfds_source
 
     templates = args.templates or "openai"
     if read_from == "csv":
@@ -155,9 +155,9 @@ def _build(args: argparse.Namespace, read_from: str, choices: dict[str, Any]) ->
 
 
 def _build_for_training(args: argparse.Namespace, choices: dict[str, Any]) -> "Built":
-    from negjax.datasets.parts import csv_parts, tar_parts
-    from negjax.datasets.questions import with_questions
-    from negjax.datasets.training_sets import build_training_set
+    from negjax.datasets.build.training_set import build_training_set
+    from negjax.datasets.sources.joined_questions import with_questions
+    from negjax.datasets.sources.parts import csv_parts, tar_parts
 
     for name in ("short_side", "processes", "shard_rows"):
         if (value := getattr(args, name)) is not None and value < 1:
@@ -199,7 +199,7 @@ def _data_list(args: argparse.Namespace) -> int:
     from rich import box
     from rich.table import Table
 
-    from negjax.datasets.store import list_sets
+    from negjax.datasets.stored.store import list_sets
 
     table = Table(box=box.SIMPLE)
     for heading in ("set", "rows", "kind", "negated", "MB"):

@@ -5,7 +5,7 @@ from typing import Any
 
 from negjax.commands.parsing import command, path
 
-KINDS = ("truth_table", "questions", "balanced", "queries", "affirmation")  # of negjax.datasets.derived
+KINDS = ("truth_table", "questions", "balanced", "queries", "affirmation")  # of negjax.datasets.derive.kinds
 DERIVE = """\
 The source is a set built with --kind captions of a file with the column
 positive_objects, such as NegBench's COCO_val_retrieval.csv. Its labels are
@@ -57,10 +57,10 @@ def add(of_data: Any) -> None:
 
 
 def _derive(args: argparse.Namespace) -> int:
-    from negjax.datasets.derive import derive
-    from negjax.datasets.derived import Wish
+    from negjax.datasets.derive.derive import derive
+    from negjax.datasets.derive.kinds import DeriveRequest
 
-    wish = Wish(args.kind, args.seed, args.groups, args.reuse, args.least)
+    wish = DeriveRequest(args.kind, args.seed, args.groups, args.reuse, args.least)
     made = derive(wish, args.source, args.name, args.data_dir, objects=args.objects, overwrite=args.overwrite)
     print(f"{args.name}: {made.rows:,} rows that show {made.images:,} of {made.of:,} images, in {made.folder}")
     for note in made.notes:

@@ -43,11 +43,11 @@ def _eval(args: argparse.Namespace) -> int:
     join_processes(args)
     from negjax.config import Suite
     from negjax.config_file import load_config
-    from negjax.datasets.store import open_set
+    from negjax.datasets.stored.store import open_set
     from negjax.evaluation.evaluate import evaluate
     from negjax.evaluation.plan import Video
+    from negjax.evaluation.report.table import table
     from negjax.evaluation.results import write_results
-    from negjax.evaluation.table import table
     from negjax.runtime.distributed import is_first, together
     from negjax.runtime.files import check_writable
     from negjax.weights.read import read_model

@@ -64,12 +64,12 @@ def join_processes(args: argparse.Namespace, *, preemption: bool = False) -> Non
         raise NegjaxError(f"{' and '.join(lacking)} not given: several processes need all of {', '.join(given)}")
     if args.join_timeout < 1:
         raise NegjaxError(f"--join-timeout {args.join_timeout}: it must be at least a second")
-    from negjax.runtime.distributed import Place, detect, join
+    from negjax.runtime.distributed import ProcessPlace, detect, join_cluster
 
-    place = detect() if lacking else Place(args.coordinator, args.num_processes, args.process_id)
+    place = detect() if lacking else ProcessPlace(args.coordinator, args.num_processes, args.process_id)
     if place is not None:
         where = place.coordinator, place.processes, place.process
-        join(*where, devices=place.devices, seconds=args.join_timeout, preemption=preemption)
+        join_cluster(*where, devices=place.devices, seconds=args.join_timeout, preemption=preemption)
 
 
 def show(table: Any) -> None:

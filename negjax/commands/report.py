@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from negjax.evaluation.report import write_report
+    from negjax.evaluation.report.report import write_report
 
     write_report(args.results, args.out, title=args.title, data_dir=args.data_dir)
     print(f"written: {args.out}")

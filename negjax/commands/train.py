@@ -41,7 +41,7 @@ def _train(args: argparse.Namespace) -> int:
     join_processes(args, preemption=True)
     from negjax.config import Experiment
     from negjax.config_file import load_config
-    from negjax.experiment import describe, run_experiment
+    from negjax.experiment import describe_run, run_experiment
     from negjax.runtime.distributed import is_first, together
     from negjax.runtime.profile import parse_window
 
@@ -49,7 +49,7 @@ def _train(args: argparse.Namespace) -> int:
         window = parse_window(args.profile) if args.profile else None
         experiment = load_config(Experiment, args.config, args.overrides)
         if args.dry_run:
-            plan = describe(experiment, args.workdir)
+            plan = describe_run(experiment, args.workdir)
             if is_first():
                 print(json.dumps(plan, indent=2))
             return 0

@@ -11,13 +11,13 @@ import numpy as np
 from etils import epath
 
 import negjax
-from negjax.datasets.reading import Set
+from negjax.datasets.stored.reading import StoredSet
 from negjax.errors import NegjaxError
-from negjax.evaluation.bootstrap import figures, intervals
-from negjax.evaluation.embed import embed
+from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.plan import Plan, Video
 from negjax.evaluation.prepare import prepare
 from negjax.evaluation.score import Columns, score
+from negjax.evaluation.statistics.bootstrap import figures, intervals
 from negjax.models.loaded import LoadedModel
 
 
@@ -31,7 +31,7 @@ class EvalResult:
 
 def evaluate(
     model: LoadedModel,
-    sets: Plan | Sequence[Set],
+    sets: Plan | Sequence[StoredSet],
     *,
     batch_size: int = 256,
     video: Video = Video(),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from negjax.datasets.reading import Set
+from negjax.datasets.stored.reading import StoredSet
 from negjax.media.images import Preprocess, decode, to_pixels
 from negjax.media.video import VideoPreprocess, read_frames, to_clip_pixels
 
@@ -92,10 +92,10 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Source:
+class Origin:
     """The first row that holds a picture or a caption, and its id."""
 
-    data: Set
+    data: StoredSet
     row: int
     id: int
 
@@ -121,7 +121,7 @@ class Media:
     preprocess: Preprocess
     video: Video | None = None
     keep_bytes: int = 0
-    sources: list[Source] = field(default_factory=list)
+    sources: list[Origin] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     _kept: dict[int, tuple[np.ndarray, int]] = field(default_factory=dict, repr=False)
 
@@ -172,7 +172,7 @@ class Plan:
     tasks: list[Task]
     images: Media
     clips: Media
-    captions: list[Source]
+    captions: list[Origin]
     token_CT: np.ndarray
     text_credits: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 

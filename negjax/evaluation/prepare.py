@@ -6,24 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from negjax.datasets.reading import Set
+from negjax.datasets.stored.reading import StoredSet
 from negjax.errors import NegjaxError
-from negjax.evaluation.blind_text import text_credits
-from negjax.evaluation.embeddings import distinct_rows
+from negjax.evaluation.blind.text_credits import text_credits
+from negjax.evaluation.embed.vectors import distinct_rows
 from negjax.evaluation.plan import (
     Media,
+    Origin,
     Plan,
     Queries,
     Questions,
     Retrieval,
-    Source,
     Task,
     Templates,
     Video,
     ZeroShot,
 )
 from negjax.media.images import Preprocess
-from negjax.tokenizer_hf import AnyTokenizer
+from negjax.tokenizers.hf import AnyTokenizer
 
 QUESTIONS = ("mcq", "binary_mcq", "truth_table", "affirmation")
 KINDS = (*QUESTIONS, "pairs", "retrieval", "zeroshot", "queries")
@@ -37,15 +37,15 @@ class _Distinct:
 
     def __init__(self) -> None:
         self.places: dict[str, int] = {}
-        self.sources: list[Source] = []
+        self.sources: list[Origin] = []
 
-    def add(self, key: str, source: Source) -> None:
+    def add(self, key: str, source: Origin) -> None:
         if self.places.setdefault(key, len(self.sources)) == len(self.sources):
             self.sources.append(source)
 
 
 def prepare(
-    sets: Sequence[Set],
+    sets: Sequence[StoredSet],
     preprocess: Preprocess,
     tokenizer: AnyTokenizer,
     *,
@@ -63,7 +63,7 @@ def prepare(
     if not sets:
         raise NegjaxError("no set to evaluate: name at least one")
     for data in sets:
-        check(data)
+        check_evaluable(data)
     names = [data.name for data in sets]
     for name in names:
         if names.count(name) > 1:
@@ -90,7 +90,7 @@ def prepare(
     )
 
 
-def check(data: Set) -> None:
+def check_evaluable(data: StoredSet) -> None:
     """Raises NegjaxError for a set that must not or cannot be evaluated."""
     kind, altered = data.metadata["task_kind"], data.metadata["altered"]
     if kind not in KINDS:
@@ -102,41 +102,41 @@ def check(data: Set) -> None:
         )
 
 
-def asks_questions(data: Set) -> bool:
+def asks_questions(data: StoredSet) -> bool:
     """Whether the set shows an image and asks which caption is right."""
     return "question" in data.fields
 
 
-def _is_video(data: Set) -> bool:
+def _is_video(data: StoredSet) -> bool:
     return data.metadata.get("media_type") == "video"
 
 
-def _read(data: Set, media: _Distinct, texts: _Distinct) -> list[Row]:
+def _read(data: StoredSet, media: _Distinct, texts: _Distinct) -> list[Row]:
     """All rows without their media; enters their media and texts."""
     rows, empty = [], 0
     for number in range(len(data)):
         row = data[number]
         del row["media"]
         rows.append(row)
-        source = Source(data, number, int(row["id"]))
+        source = Origin(data, number, int(row["id"]))
         media.add(row["media_sha256"], source)
         for text in _texts(data, row):
             texts.add(text, source)
             empty += not text.strip()
     for text in _shared_texts(data):
-        texts.add(text, Source(data, 0, int(rows[0]["id"])))
+        texts.add(text, Origin(data, 0, int(rows[0]["id"])))
     if empty:
         logger.warning("set %s has %d empty captions; they are scored like the others", data.name, empty)
     return rows
 
 
-def _texts(data: Set, row: Row) -> list[str]:
+def _texts(data: StoredSet, row: Row) -> list[str]:
     if asks_questions(data):
         return row["options"]
     return row["captions"] if data.metadata["task_kind"] in ("retrieval", "pairs") else []
 
 
-def _shared_texts(data: Set) -> Iterator[str]:
+def _shared_texts(data: StoredSet) -> Iterator[str]:
     """What a set says once, not row by row: prompts, queries, the sentences of the bias picture."""
     kind = data.metadata["task_kind"]
     if kind == "zeroshot":
@@ -147,13 +147,13 @@ def _shared_texts(data: Set) -> Iterator[str]:
         yield from (text for _, _, text in _sentences(data))
 
 
-def _prompts(data: Set) -> list[list[str]]:
+def _prompts(data: StoredSet) -> list[list[str]]:
     """The prompts of each class."""
     templates = data.metadata["templates"]
     return [[template.replace("{}", name) for template in templates] for name in data.metadata["classnames"]]
 
 
-def _sentences(data: Set) -> list[tuple[str, str, str]]:
+def _sentences(data: StoredSet) -> list[tuple[str, str, str]]:
     """Object, name of the template, sentence. A second object is the next one of the list."""
     objects, templates = data.metadata["objects"], data.metadata["bias_templates"]
     return [
@@ -163,7 +163,7 @@ def _sentences(data: Set) -> list[tuple[str, str, str]]:
     ]
 
 
-def _task(data: Set, rows: list[Row], media: dict[str, int], captions: dict[str, int], video: Video) -> Task:
+def _task(data: StoredSet, rows: list[Row], media: dict[str, int], captions: dict[str, int], video: Video) -> Task:
     kind = data.metadata["task_kind"]
     return Task(
         name=data.name,
@@ -178,7 +178,7 @@ def _task(data: Set, rows: list[Row], media: dict[str, int], captions: dict[str,
     )
 
 
-def _content(data: Set, rows: list[Row], captions: dict[str, int]) -> Questions | Retrieval | ZeroShot | Queries:
+def _content(data: StoredSet, rows: list[Row], captions: dict[str, int]) -> Questions | Retrieval | ZeroShot | Queries:
     if asks_questions(data):
         return _questions(data.name, rows, captions)
     if data.metadata["task_kind"] == "zeroshot":
@@ -210,7 +210,7 @@ def _questions(name: str, rows: list[Row], captions: dict[str, int]) -> Question
     )
 
 
-def _queries(data: Set, rows: list[Row], captions: dict[str, int]) -> Queries:
+def _queries(data: StoredSet, rows: list[Row], captions: dict[str, int]) -> Queries:
     queries = data.metadata["queries"]
     names = sorted({name for query in queries for name in (*query["includes"], *query["excludes"])})
     holds = {name: np.array([name in row["positive_objects"] for row in rows]) for name in names}
@@ -227,13 +227,13 @@ def _queries(data: Set, rows: list[Row], captions: dict[str, int]) -> Queries:
     )
 
 
-def _templates(data: Set, captions: dict[str, int]) -> Templates:
+def _templates(data: StoredSet, captions: dict[str, int]) -> Templates:
     objects, templates, texts = zip(*_sentences(data))
     places = np.array([captions[text] for text in texts], np.int64)
     return Templates(list(objects), list(templates), list(texts), places)
 
 
-def _said(data: Set, video: Video) -> dict[str, Any]:
+def _said(data: StoredSet, video: Video) -> dict[str, Any]:
     """Where the data come from, and how clips were cut."""
     source, skipped = data.metadata.get("source", {}), data.metadata.get("skipped", {})
     said: dict[str, Any] = {

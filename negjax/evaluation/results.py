@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from negjax.datasets.store import NAME
+from negjax.datasets.stored.store import NAME
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import EvalResult
 from negjax.evaluation.score import Columns

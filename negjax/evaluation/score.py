@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from negjax.errors import NegjaxError
-from negjax.evaluation import affirmation, blind, mcq, queries, retrieval, zeroshot
-from negjax.evaluation.bootstrap import Credits, figures
-from negjax.evaluation.embeddings import unit_rows
+from negjax.evaluation.blind import images as blind
+from negjax.evaluation.embed.vectors import unit_rows
 from negjax.evaluation.plan import Plan, Queries, Questions, Retrieval, Task, Templates, ZeroShot
+from negjax.evaluation.statistics.bootstrap import Credits, figures
+from negjax.evaluation.tasks import affirmation, mcq, queries, retrieval, zeroshot
 
 RECALL_AT = (1, 5, 10)
 Columns = dict[str, Any]  # the columns of a predictions file by name, in order

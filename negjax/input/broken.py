@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from negjax.datasets.store import Set
+from negjax.datasets.stored.store import StoredSet
 from negjax.errors import NegjaxError
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class BrokenRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, data: Set, row: int, reason: Exception) -> None:
+    def add(self, data: StoredSet, row: int, reason: Exception) -> None:
         """Counts a row, and warns of one that was not met before. Raises NegjaxError when there are too many."""
         with self._lock:
             new = row not in self._rows

@@ -16,13 +16,13 @@ from PIL import Image
 
 from negjax.config import Source
 from negjax.datasets.records import Record
-from negjax.datasets.store import Set
+from negjax.datasets.stored.store import StoredSet
 from negjax.errors import NegjaxError
 from negjax.input.broken import BrokenRows
 from negjax.input.cache import DecodedImages, Entry
 from negjax.media.augment import recoloring
 from negjax.media.images import Preprocess, decode, random_box, ready_pixels, to_pixels
-from negjax.tokenizer_hf import AnyTokenizer
+from negjax.tokenizers.hf import AnyTokenizer
 
 Batch = dict[str, np.ndarray]
 LENGTH_STEP = 4  # captions are cut at the longest of the batch, rounded up to this, so that few shapes are compiled
@@ -32,7 +32,7 @@ COLORS = 7  # and for its colours, see `recoloring`
 
 
 def batches(
-    data: Set,
+    data: StoredSet,
     source: Source,
     *,
     preprocess: Preprocess,
@@ -55,7 +55,7 @@ def batches(
     negatives among them), rounded up to LENGTH_STEP, as the set counts CLIP's tokens; otherwise T is the context
     length. broken: counts the rows whose image cannot be decoded; by default all may be.
     """
-    check(data, source)
+    check_trainable(data, source)
     group = group_size(data)
     broken = BrokenRows(len(data)) if broken is None else broken
     plan = (
@@ -72,7 +72,7 @@ def batches(
     return stream
 
 
-def check(data: Set, source: Source) -> None:
+def check_trainable(data: StoredSet, source: Source) -> None:
     """Raises NegjaxError when the set lacks what the source's objectives need."""
     names = _caption_fields(data, source) if source.uses_captions else []
     for name in [*names, *(["question"] if source.mcq or source.hard_negatives else [])]:
@@ -94,12 +94,12 @@ def check(data: Set, source: Source) -> None:
         )
 
 
-def group_size(data: Set) -> int:
+def group_size(data: StoredSet) -> int:
     """How many consecutive rows share their options, and so stay together in a batch."""
     return int(data.metadata.get("group_size", 1))
 
 
-def _caption_fields(data: Set, source: Source) -> list[str]:
+def _caption_fields(data: StoredSet, source: Source) -> list[str]:
     """Where the captions are drawn from: the set's fields, "question" for its right option."""
     alone = source.hard_negatives > 0 and "captions" not in data.fields and "question" in data.fields
     plain = ["question" if alone else "captions"] if source.negated_fraction < 1 else []
@@ -123,7 +123,7 @@ def _draw(index: int, rng: np.random.Generator, *, group: int, hard_negatives: i
 class _Loader:
     """Turns the row numbers and draws of a global batch into the arrays of this host's rows."""
 
-    data: Set
+    data: StoredSet
     source: Source
     preprocess: Preprocess
     tokenizer: AnyTokenizer

@@ -12,7 +12,7 @@ from negjax.models import clip
 from negjax.models.architecture import CLIPConfig, from_dict, to_dict
 from negjax.models.layers import Compute
 from negjax.runtime.sharding import on_own_rows
-from negjax.tokenizer_hf import AnyTokenizer, tokenizer_from_dict
+from negjax.tokenizers.hf import AnyTokenizer, tokenizer_from_dict
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

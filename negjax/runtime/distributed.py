@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessPlace:
     """This process among the others. coordinator: HOST:PORT of process 0. devices: local ids of its own, None for all.
 
     `join` and `detect` make sure that it is one of several.
@@ -44,7 +44,7 @@ class Place:
     devices: Sequence[int] | None = None
 
 
-def detect() -> Place | None:
+def detect() -> ProcessPlace | None:
     """The place that a cluster gave this process: a TPU pod, SLURM, Open MPI, Kubernetes (a Job or a JobSet).
 
     None without a cluster, and where it runs one process only. The detection is JAX's own, which takes the variables
@@ -71,10 +71,10 @@ def detect() -> Place | None:
         return None
     if processes == 1:
         return None  # alone: with all devices, and nobody to wait for
-    return Place(coordinator, processes, process, None if "JAX_LOCAL_DEVICE_IDS" in os.environ else devices)
+    return ProcessPlace(coordinator, processes, process, None if "JAX_LOCAL_DEVICE_IDS" in os.environ else devices)
 
 
-def join(
+def join_cluster(
     coordinator: str,
     processes: int,
     process: int,

@@ -26,7 +26,7 @@ class Pace:
     examples: in a step. peak_flops: matrix operations a second of all devices together, None where it is not known.
 
     Devices are asked for work and do it later, so a pass of the loop takes as long as a step only where the loop waits
-    in each pass for the step before (`negjax.training.record.Record.advance` does). What it does besides, such as
+    in each pass for the step before (`negjax.training.run_log.Record.advance` does). What it does besides, such as
     saving, is in the pass too; evaluations and the first step, which is compiled, are not.
     """
 

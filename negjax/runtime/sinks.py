@@ -18,7 +18,7 @@ from etils import epath
 from negjax.config import Logging
 from negjax.errors import NegjaxError
 from negjax.runtime.files import is_local, write_atomic
-from negjax.runtime.metrics import MetricsLog
+from negjax.runtime.metrics_log import MetricsLog
 
 METRICS = "metrics.jsonl"
 TENSORBOARD = "tensorboard"  # folder of event files
@@ -29,7 +29,7 @@ class Sink(Protocol):
     def write(self, values: Mapping[str, Any]) -> None: ...
 
 
-def check(wanted: Logging) -> None:
+def check_sinks(wanted: Logging) -> None:
     """Raises NegjaxError where what is wanted needs a package that is not installed."""
     for setting, package in (("tensorboard", "tensorboardX"), ("wandb", "wandb")):
         if getattr(wanted, setting) and importlib.util.find_spec(package) is None:

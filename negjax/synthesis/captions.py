@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from negjax.language.phrases import a, be, continued, listing
 from negjax.synthesis.patterns import (
     ABSENT,
     AFFIRMATIVE,
@@ -17,7 +18,6 @@ from negjax.synthesis.patterns import (
     Patterns,
     said_of,
 )
-from negjax.synthesis.phrases import a, be, continued, listing
 
 
 def fill(pattern: str, present: Sequence[str] = (), absent: Sequence[str] = (), **words: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from negjax.language.phrases import a
 from negjax.synthesis.labels import Labels
-from negjax.synthesis.phrases import a
 from negjax.synthesis.questions import MCQ_KINDS, NEGBENCH, Question, mcq
 
 TRIES = 100  # images that are looked at to find one to go with another

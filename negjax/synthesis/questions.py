@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from negjax.language.phrases import a
 from negjax.synthesis.captions import Writer
-from negjax.synthesis.phrases import a
 
 CELLS = ("a_only", "b_only", "both", "neither")
 MCQ_KINDS = ("positive", "negative", "hybrid")

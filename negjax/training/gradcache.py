@@ -21,7 +21,7 @@ from jax.sharding import Mesh
 from negjax.errors import NegjaxError
 from negjax.runtime.mesh import ROWS, batch_shards, on_each_device
 from negjax.runtime.sharding import Share, on_own_rows, shares
-from negjax.training.optimizer import join, split
+from negjax.training.optimizer import combine, partition
 
 Params = Any
 Inputs = Any  # a tree of arrays, each with as many rows as its embeddings
@@ -64,14 +64,14 @@ def cached_gradient(
     of micro-batches, and the forward pass is computed twice. Otherwise as `encoded`.
     """
     embeddings = encoded(encode, params, inputs, mesh, micro_batches)
-    moving, fixed = split(params, learns)
+    moving, fixed = partition(params, learns)
     gradient = jax.grad(objectives, argnums=(0, 1), has_aux=True)
     (direct, by_embedding), metrics = gradient(moving, embeddings)
 
     def own(moving: list, fixed: list, inputs: Inputs, cotangents: Embeddings) -> list:
         def add(grads: list, part: tuple[Inputs, Embeddings]) -> tuple[list, None]:
             rows, cotangent = part
-            _, pull_back = jax.vjp(lambda moving: encode(join(moving, fixed, learns), rows), moving)
+            _, pull_back = jax.vjp(lambda moving: encode(combine(moving, fixed, learns), rows), moving)
             return jax.tree.map(jnp.add, grads, pull_back(cotangent)[0]), None
 
         # The sum is in float32, as the parameters are.
@@ -81,7 +81,7 @@ def cached_gradient(
     if mesh is None:
         grads = own(moving, fixed, inputs, by_embedding)
     else:
-        of_moving, of_fixed = split(shares(mesh, params), learns)
+        of_moving, of_fixed = partition(shares(mesh, params), learns)
 
         def own_of_mesh(moving: list, fixed: list, inputs: Inputs, cotangents: Embeddings) -> list:
             moving, summed = jax.vjp(lambda moving: list(map(Share.ready, of_moving, moving)), moving)

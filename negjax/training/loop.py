@@ -14,8 +14,8 @@ import jax
 from etils import epath
 
 from negjax.config import Experiment
-from negjax.datasets.reading import Set
-from negjax.datasets.store import open_set
+from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.input.broken import BrokenRows
 from negjax.input.pipeline import batches, group_size
@@ -26,12 +26,12 @@ from negjax.runtime.distributed import agree, reached_stop
 from negjax.runtime.mesh import local_rows, make_mesh, put_batch
 from negjax.runtime.profile import Window
 from negjax.runtime.sharding import place
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 from negjax.training.flops import step_flops
 from negjax.training.guard import roll_back
 from negjax.training.optimizer import schedule, trainable
 from negjax.training.program import make_program
-from negjax.training.record import Record
+from negjax.training.run_log import RunLog
 from negjax.training.workdir import claimed
 
 Evaluate = Callable[[LoadedModel], dict[str, float]]  # "TASK/metric" -> figure in [0, 1]
@@ -95,7 +95,7 @@ def train(
 
         broken = {name: BrokenRows(experiment.most_broken) for name in experiment.sources}
         stream = _stream(experiment, data, model, mesh, broken, first)
-        record = stack.enter_context(Record(workdir, experiment, first, schedule(optim, steps), window))
+        record = stack.enter_context(RunLog(workdir, experiment, first, schedule(optim, steps), window))
         stopping = stack.enter_context(_stop_signal())
         learns = trainable(model.params, optim.freeze)
 
@@ -180,7 +180,7 @@ def _check_bad_step(experiment: Experiment, step: int) -> None:
 
 def _stream(
     experiment: Experiment,
-    data: Mapping[str, Set],
+    data: Mapping[str, StoredSet],
     model: LoadedModel,
     mesh: jax.sharding.Mesh,
     broken: Mapping[str, BrokenRows],

@@ -41,13 +41,13 @@ def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
     return learns
 
 
-def split(tree: Any, learns: Any) -> tuple[list, list]:
+def partition(tree: Any, learns: Any) -> tuple[list, list]:
     """Of a tree like the parameters', what belongs to those that learn and what to the others. learns: `trainable`."""
     leaves = list(zip(jax.tree.leaves(tree), jax.tree.leaves(learns), strict=True))
     return [leaf for leaf, learn in leaves if learn], [leaf for leaf, learn in leaves if not learn]
 
 
-def join(moving: list, fixed: list, learns: Any) -> Any:
+def combine(moving: list, fixed: list, learns: Any) -> Any:
     """What `split` took apart."""
     moving_leaves, fixed_leaves = iter(moving), iter(fixed)
     return jax.tree.map(lambda learn: next(moving_leaves if learn else fixed_leaves), learns)

@@ -23,7 +23,7 @@ from negjax.training.averages import ema_update, new_ema
 from negjax.training.encode import Batches, Encoded, encode, encoder_inputs, teacher_inputs
 from negjax.training.gradcache import cached_gradient, encoded
 from negjax.training.guard import guarded, new_guard
-from negjax.training.optimizer import join, split
+from negjax.training.optimizer import combine, partition
 
 State = dict[str, Any]  # params, opt_state, step, guard, and ema where it is kept
 Metrics = dict[str, jax.Array]
@@ -114,19 +114,19 @@ def make_step(
     def gradient(params: clip.Params, batches: Batches, teacher: clip.Params) -> tuple[clip.Params, Metrics]:
         inputs, taught_inputs = encoder_inputs(batches, sources), teacher_inputs(batches, sources, taught_towers)
         taught = encoded(run, teacher, taught_inputs, mesh, loss.micro_batches)
-        moving, fixed = split(params, learns)
+        moving, fixed = partition(params, learns)
 
         def weighed(moving: list, embeddings: Encoded) -> tuple[jax.Array, Metrics]:
-            return objectives(join(moving, fixed, learns), embeddings, batches, taught=taught, **form)
+            return objectives(combine(moving, fixed, learns), embeddings, batches, taught=taught, **form)
 
         def whole(moving: list) -> tuple[jax.Array, Metrics]:
-            return weighed(moving, encoded(run, join(moving, fixed, learns), inputs, mesh))
+            return weighed(moving, encoded(run, combine(moving, fixed, learns), inputs, mesh))
 
         if loss.micro_batches > 1:
             grads, metrics = cached_gradient(run, weighed, params, learns, inputs, mesh, loss.micro_batches)
         else:
             grads, metrics = jax.grad(whole, has_aux=True)(moving)
-        return join(grads, [jnp.zeros_like(leaf) for leaf in fixed], learns), metrics
+        return combine(grads, [jnp.zeros_like(leaf) for leaf in fixed], learns), metrics
 
     def step(state: State, batches: Batches, teacher: clip.Params | None = None) -> tuple[State, Metrics]:
         grads, metrics = gradient(state["params"], batches, teacher or {})

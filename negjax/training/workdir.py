@@ -30,7 +30,7 @@ def claimed(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
     Raises NegjaxError as `check`, where another run is there and stays, where the workdir cannot be written to, and
     where processes do not share it or have other settings.
     """
-    check(workdir, experiment)
+    check_workdir(workdir, experiment)
     folder, settings = epath.Path(workdir), experiment.to_dict()
     path = folder / "config.json"
     alike = json.dumps(settings | {"data_dir": ""})  # hosts may have data of their own
@@ -40,7 +40,7 @@ def claimed(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
             check_writable(folder)
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone(folder, f"--workdir {workdir} is in use by another run", SECONDS_TO_LEAVE))
-            check(workdir, experiment)
+            check_workdir(workdir, experiment)
             write_atomic(path, json.dumps(settings, indent=2) + "\n")
         if jax.process_count() > 1:
             multihost_utils.sync_global_devices("the workdir is claimed")
@@ -52,7 +52,7 @@ def claimed(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
         yield
 
 
-def check(workdir: epath.PathLike, experiment: Experiment) -> None:
+def check_workdir(workdir: epath.PathLike, experiment: Experiment) -> None:
     """Raises NegjaxError, naming a setting, where another experiment's config.json stands. Writes nothing."""
     workdir = epath.Path(workdir)
     path = workdir / "config.json"

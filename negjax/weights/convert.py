@@ -10,7 +10,7 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.models.clip import abstract_params
 from negjax.models.loaded import LoadedModel
-from negjax.runtime.metrics import counter
+from negjax.runtime.progress import counter
 from negjax.weights.interpolate import interpolate
 from negjax.weights.read import read_model
 from negjax.weights.write import write_hf, write_negjax, write_open_clip

@@ -14,7 +14,7 @@ from negjax.models.presets import QUICKGELU, preset
 from negjax.weights import hf_config, open_clip_config
 from negjax.weights.sources import candidates, openai_config
 from negjax.weights.stored import Stored
-from negjax.weights.tables import Source
+from negjax.weights.tables import WeightFormat
 from negjax.weights.tensors import TensorFile
 
 CARRIED = "open_clip_config"  # our safetensors files carry this JSON in their header
@@ -34,7 +34,12 @@ class Description:
 
 
 def describe(
-    opened: TensorFile, tensors: Mapping[str, Stored], file: epath.Path, source: Source, arch: str, activation: str
+    opened: TensorFile,
+    tensors: Mapping[str, Stored],
+    file: epath.Path,
+    source: WeightFormat,
+    arch: str,
+    activation: str,
 ) -> Description:
     """arch: a preset's name or an open_clip config file, "" for what is said. activation: overrides what is said.
 
@@ -55,7 +60,9 @@ def describe(
     return dataclasses.replace(found, config=config, preprocess=preprocess)
 
 
-def _said(opened: TensorFile, tensors: Mapping[str, Stored], file: epath.Path, source: Source) -> Description | None:
+def _said(
+    opened: TensorFile, tensors: Mapping[str, Stored], file: epath.Path, source: WeightFormat
+) -> Description | None:
     """What the file says of itself, or a config beside it."""
     beside = file.parent / open_clip_config.NAME
     if source.startswith("hf"):
@@ -87,7 +94,7 @@ def _open_clip(text: str, where: str) -> Description:
     return Description(config, config.activation, preprocess, tokenizer)
 
 
-def _fitting(tensors: Mapping[str, Stored], source: Source, file: epath.Path, activation: str) -> Description:
+def _fitting(tensors: Mapping[str, Stored], source: WeightFormat, file: epath.Path, activation: str) -> Description:
     """The one architecture that the shapes fit, where the user gives the activation; else an error that asks for it."""
     fitting = candidates(tensors, source)
     if len(fitting) == 1 and activation:

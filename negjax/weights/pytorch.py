@@ -13,13 +13,13 @@ from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, usual_preprocess
-from negjax.runtime.metrics import ignore
-from negjax.tokenizer import VOCAB_SIZE, Tokenizer
-from negjax.tokenizer_hf import AnyTokenizer, read_tokenizer
+from negjax.runtime.progress import ignore
+from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
+from negjax.tokenizers.hf import AnyTokenizer, read_tokenizer
 from negjax.weights.described import Description, describe
-from negjax.weights.sources import open_clip_names, problems, source_of
+from negjax.weights.sources import mismatches, open_clip_names, source_of
 from negjax.weights.stored import Stored
-from negjax.weights.tables import Source, entries
+from negjax.weights.tables import WeightFormat, entries
 from negjax.weights.tensors import open_tensors
 
 MOST_NAMED = 10
@@ -54,7 +54,7 @@ def read_pytorch(
     tensors = open_clip_names(opened.tensors, source)
     described = describe(opened, tensors, file, source, arch, activation)
     config = described.config
-    if wrong := problems(tensors, source, config):
+    if wrong := mismatches(tensors, source, config):
         more = f" and {len(wrong) - MOST_NAMED} more" if len(wrong) > MOST_NAMED else ""
         raise NegjaxError(f"{file} does not hold the model {config.name}: {'; '.join(wrong[:MOST_NAMED])}{more}")
     tokenizer = _tokenizer(described, file.parent)
@@ -95,7 +95,11 @@ def _tokenizer(described: Description, folder: epath.Path) -> AnyTokenizer:
 
 
 def read_params(
-    tensors: Mapping[str, Stored], source: Source, config: CLIPConfig, where: str, done: Callable[[int], None] = ignore
+    tensors: Mapping[str, Stored],
+    source: WeightFormat,
+    config: CLIPConfig,
+    where: str,
+    done: Callable[[int], None] = ignore,
 ) -> tuple[Params, dict[str, str]]:
     """The parameters in float32, and by path the types of those that are stored in half precision."""
     params: Params = {}

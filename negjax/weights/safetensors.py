@@ -19,7 +19,7 @@ TYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorToWrite:
     """A tensor to be written. dtype: a key of TYPES. make: called once, gives its values in any float type."""
 
     name: str
@@ -36,7 +36,7 @@ class Tensor:
         return np.ascontiguousarray(self.make(), np.dtype(self.dtype)).reshape(self.shape)
 
 
-def write_safetensors(path: epath.PathLike, tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> None:
+def write_safetensors(path: epath.PathLike, tensors: Sequence[TensorToWrite], metadata: Mapping[str, str]) -> None:
     """Writes a whole file or none. Raises NegjaxError when it cannot be written."""
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     start = 0

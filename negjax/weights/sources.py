@@ -10,14 +10,14 @@ from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
 from negjax.models.presets import PRESETS
 from negjax.weights.stored import Stored
-from negjax.weights.tables import TABLES, Source, entries
+from negjax.weights.tables import TABLES, WeightFormat, entries
 
 SUPPORTED = (
     "OpenAI's and open_clip's vision-transformer CLIPs (CLIPA and worldwide ones too) and SigLIPs, and transformers' "
     "CLIPModel and SiglipModel"
 )
 _BUFFER = re.compile(r"(^|\.)(attn_mask|position_ids|input_resolution|context_length|vocab_size)$")  # no weights
-_TELLING: tuple[tuple[str, Source], ...] = (
+_TELLING: tuple[tuple[str, WeightFormat], ...] = (
     ("visual.trunk.attn_pool.latent", "open_clip_siglip"),
     ("visual.conv1.weight", "open_clip"),
     ("vision_model.head.probe", "hf_siglip"),
@@ -35,7 +35,7 @@ _FOREIGN = (  # a beginning of names -> what has it
 )
 
 
-def source_of(tensors: Mapping[str, Stored], where: str) -> Source:
+def source_of(tensors: Mapping[str, Stored], where: str) -> WeightFormat:
     """Whose names these are. Raises NegjaxError for models that are not supported, by their name where it shows."""
     names = set(tensors)
     foreign = next((what for start, what in _FOREIGN if any(name.startswith(start) for name in names)), None)
@@ -48,19 +48,19 @@ def source_of(tensors: Mapping[str, Stored], where: str) -> Source:
     return source
 
 
-def open_clip_names(tensors: Mapping[str, Stored], source: Source) -> dict[str, Stored]:
+def open_clip_names(tensors: Mapping[str, Stored], source: WeightFormat) -> dict[str, Stored]:
     """The tensors under the names of the source's table: a CLIP's text tower may stand below "text." or not."""
     if source != "open_clip" or "text.token_embedding.weight" not in tensors:
         return dict(tensors)
     return {name.removeprefix("text."): tensor for name, tensor in tensors.items()}
 
 
-def tensor_name(source: Source, path: str) -> str:
+def tensor_name(source: WeightFormat, path: str) -> str:
     """What the source calls a parameter that is one tensor there."""
     return next(name for ours, name, _ in TABLES[source] if ours == path and isinstance(name, str))
 
 
-def candidates(tensors: Mapping[str, Stored], source: Source) -> list[CLIPConfig]:
+def candidates(tensors: Mapping[str, Stored], source: WeightFormat) -> list[CLIPConfig]:
     """The presets that fit, whatever their activation; of one model at several image sizes those of the right size."""
 
     def shape(path: str) -> tuple[int, ...]:
@@ -73,13 +73,13 @@ def candidates(tensors: Mapping[str, Stored], source: Source) -> list[CLIPConfig
         vision, text = config.vision, config.text
         patches = vision.width, 3, vision.patch_size, vision.patch_size
         same = found == (patches, (text.vocab_size, text.width), (text.context_length, text.width))
-        if same and ("siglip" in source) == (vision.pool == "attention") and not problems(tensors, source, config):
+        if same and ("siglip" in source) == (vision.pool == "attention") and not mismatches(tensors, source, config):
             fitting.append(config)
     positions = shape("visual/positions")
     return [config for config in fitting if config.vision.tokens == positions[-2]] or fitting
 
 
-def problems(tensors: Mapping[str, Stored], source: Source, config: CLIPConfig) -> list[str]:
+def mismatches(tensors: Mapping[str, Stored], source: WeightFormat, config: CLIPConfig) -> list[str]:
     """What of an architecture is missing, has another shape, or is too much. Image positions may be of another size."""
     found, expected = [], set()
     try:

@@ -14,8 +14,8 @@ from negjax.models.architecture import CLIPConfig
 from negjax.models.clip import abstract_params
 from negjax.weights.layouts import BATCHED, CONV, LINEAR, ONE, Q_KV, QKV, QKV_APART, QUERY, SAME, SCALAR, Layout
 
-Source = Literal["open_clip", "open_clip_siglip", "hf_clip", "hf_siglip"]
-Row = tuple[str, str | tuple[str, ...], Layout]
+WeightFormat = Literal["open_clip", "open_clip_siglip", "hf_clip", "hf_siglip"]
+TableRow = tuple[str, str | tuple[str, ...], Layout]
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,15 @@ class Entry:
     layout: Layout
 
 
-def _norm(ours: str, theirs: str) -> list[Row]:
+def _norm(ours: str, theirs: str) -> list[TableRow]:
     return [(f"{ours}/scale", f"{theirs}.weight", SAME), (f"{ours}/bias", f"{theirs}.bias", SAME)]
 
 
-def _linear(ours: str, theirs: str) -> list[Row]:
+def _linear(ours: str, theirs: str) -> list[TableRow]:
     return [(f"{ours}/kernel", f"{theirs}.weight", LINEAR), (f"{ours}/bias", f"{theirs}.bias", SAME)]
 
 
-def _pair(ours: str, theirs: str | tuple[str, ...], layout: Layout, joint: str = ".") -> list[Row]:
+def _pair(ours: str, theirs: str | tuple[str, ...], layout: Layout, joint: str = ".") -> list[TableRow]:
     """Kernel and bias of one layout, from tensors called "THEIRS.weight" and "THEIRS.bias" (or with another joint)."""
     names = (theirs,) if isinstance(theirs, str) else theirs
     return [
@@ -45,7 +45,7 @@ def _pair(ours: str, theirs: str | tuple[str, ...], layout: Layout, joint: str =
     ]
 
 
-def _open_clip_blocks(ours: str, theirs: str) -> list[Row]:
+def _open_clip_blocks(ours: str, theirs: str) -> list[TableRow]:
     ours, theirs = f"{ours}/transformer/blocks/{{i}}", f"{theirs}transformer.resblocks.{{i}}"
     return [
         *_norm(f"{ours}/norm1", f"{theirs}.ln_1"),
@@ -57,7 +57,7 @@ def _open_clip_blocks(ours: str, theirs: str) -> list[Row]:
     ]
 
 
-def _open_clip_text(prefix: str) -> list[Row]:
+def _open_clip_text(prefix: str) -> list[TableRow]:
     return [
         ("text/tokens", f"{prefix}token_embedding.weight", SAME),
         ("text/positions", f"{prefix}positional_embedding", SAME),
@@ -66,7 +66,7 @@ def _open_clip_text(prefix: str) -> list[Row]:
     ]
 
 
-def _hf_tower(ours: str, theirs: str, norm_final: str, norm_theirs: str) -> list[Row]:
+def _hf_tower(ours: str, theirs: str, norm_final: str, norm_theirs: str) -> list[TableRow]:
     block, layer = f"{ours}/transformer/blocks/{{i}}", f"{theirs}.encoder.layers.{{i}}"
     apart = tuple(f"{layer}.self_attn.{which}_proj" for which in "qkv")
     return [
@@ -89,7 +89,7 @@ _HF_TOWERS = [
 ]
 _TIMM_BLOCK, _OUR_BLOCK = "visual.trunk.blocks.{i}", "visual/transformer/blocks/{i}"
 
-TABLES: dict[Source, list[Row]] = {
+TABLES: dict[WeightFormat, list[TableRow]] = {
     "open_clip": [
         ("visual/patch/kernel", "visual.conv1.weight", CONV),
         ("visual/class_token", "visual.class_embedding", SAME),
@@ -149,7 +149,7 @@ TABLES: dict[Source, list[Row]] = {
 }
 
 
-def entries(source: Source, config: CLIPConfig) -> Iterator[Entry]:
+def entries(source: WeightFormat, config: CLIPConfig) -> Iterator[Entry]:
     """One entry for each parameter of the architecture. Raises KeyError for one that the source's table lacks."""
     shapes = {
         "/".join(key.key for key in path): leaf.shape

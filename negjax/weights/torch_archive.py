@@ -9,7 +9,7 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 from negjax.weights.stored import LARGEST_LIST, READABLE, Stored, is_shape, read_bytes
-from negjax.weights.unpickle import Forbidden, Module, Tensor, run
+from negjax.weights.unpickle import Forbidden, Module, PickledTensor, read_pickle
 
 _OPENAI = ("input_resolution", "context_length", "vocab_size")  # these follow from the shapes of the weights
 _LONGEST = 1000  # characters of a name
@@ -81,7 +81,7 @@ def _content(path: epath.Path, member: zipfile.ZipInfo) -> bytes:
     return read_bytes(path, _start(path, member), member.file_size).tobytes()
 
 
-def _load(path: epath.Path, member: zipfile.ZipInfo, tensor: Tensor) -> np.ndarray:
+def _load(path: epath.Path, member: zipfile.ZipInfo, tensor: PickledTensor) -> np.ndarray:
     """Reads the part of the storage that the tensor spans, and puts it in order."""
     dtype = np.dtype(tensor.dtype)
     start = _start(path, member) + tensor.offset * dtype.itemsize
@@ -91,16 +91,16 @@ def _load(path: epath.Path, member: zipfile.ZipInfo, tensor: Tensor) -> np.ndarr
     return np.asarray(np.ndarray(tensor.shape, dtype, data.data, 0, steps), order="C")
 
 
-def _read_list(data: bytes, path: epath.Path) -> tuple[dict[str, Tensor], bool]:
+def _read_list(data: bytes, path: epath.Path) -> tuple[dict[str, PickledTensor], bool]:
     """The tensors that data.pkl tells of, each within its storage, and whether the archive is OpenAI's."""
     try:
-        content = run(data)
+        content = read_pickle(data)
         named = _module_tree(content) if isinstance(content, Module) else _state_dict(content)
         openai = all(name in named for name in _OPENAI)
         tensors = {
             name: value
             for name, value in named.items()
-            if isinstance(value, Tensor) and not (openai and name in _OPENAI)
+            if isinstance(value, PickledTensor) and not (openai and name in _OPENAI)
         }
         for name, tensor in tensors.items():
             _check(name, tensor)
@@ -123,7 +123,7 @@ def _state_dict(content: Any) -> dict[str, Any]:
         raise ValueError("there is no dict of tensors")
     for key in ("state_dict", "model_state_dict", "model"):
         inner = content.get(key)
-        if isinstance(inner, dict) and any(isinstance(value, Tensor) for value in inner.values()):
+        if isinstance(inner, dict) and any(isinstance(value, PickledTensor) for value in inner.values()):
             return inner
     return content
 
@@ -147,7 +147,7 @@ def _module_tree(root: Module) -> dict[str, Any]:
     return found
 
 
-def _check(name: str, tensor: Tensor) -> None:
+def _check(name: str, tensor: PickledTensor) -> None:
     """Raises ValueError where a tensor is malformed or reaches outside of its storage."""
     storage, offset, shape, strides = tensor.storage, tensor.offset, tensor.shape, tensor.strides
     if tensor.dtype not in READABLE:

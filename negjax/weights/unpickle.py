@@ -37,7 +37,7 @@ _CALLS = {
 _BUILTINS = ("set", "frozenset", "list", "dict", "int", "float", "complex", "bytes", "bytearray")
 # What training scripts and TorchScript save beside the weights: allowed, because nothing is made of it.
 _SKIPPED = {
-    *("torch.Size", "torch.device", "torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"),
+    *("torch.Size", "torch.device", "torch.PickledTensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"),
     *(f"torch.jit._pickle.build_{kind}list" for kind in ("int", "bool", "double", "tensor")),
     *("collections.Counter", "collections.defaultdict", "argparse.Namespace", "_codecs.encode"),
     *("pathlib.PosixPath", "numpy.dtype", "numpy.ndarray"),
@@ -57,7 +57,7 @@ class Storage:
 
 
 @dataclass(frozen=True)
-class Tensor:
+class PickledTensor:
     """A view of a storage; offset and strides are in elements of the tensor's type."""
 
     storage: Storage
@@ -94,7 +94,7 @@ class Forbidden(Exception):
     """What a file asks for and is not given."""
 
 
-def run(data: bytes) -> Any:
+def read_pickle(data: bytes) -> Any:
     """What a pickle describes: its dicts (entries whose key is no name left out), tuples, Tensors and Modules.
 
     Lists, sets and all else that holds no weights are Skipped. Raises Forbidden for what could run and for what
@@ -220,15 +220,15 @@ def _call(function: Any, arguments: Any) -> Any:
             _Global("torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2"),
             (Storage() as storage, offset, shape, strides, *rest),
         ) if not any(rest[2:]):
-            return Tensor(storage, offset, shape, strides, storage.dtype)
+            return PickledTensor(storage, offset, shape, strides, storage.dtype)
         case (
             _Global("torch._utils._rebuild_tensor_v3"),
             (Storage() as storage, offset, shape, strides, _, _, _Global(dtype), *rest),
         ) if dtype in _DTYPES and not any(rest):
-            return Tensor(storage, offset, shape, strides, _DTYPES[dtype])
+            return PickledTensor(storage, offset, shape, strides, _DTYPES[dtype])
         case (
             _Global("torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state"),
-            (Tensor() as tensor, *_),
+            (PickledTensor() as tensor, *_),
         ):
             return tensor
         case _Global("torch._tensor._rebuild_from_type_v2"), (_Global(name) as inner, _, inner_arguments, _) if (

@@ -20,12 +20,12 @@ from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.files import new_file, write_atomic
-from negjax.runtime.metrics import ignore
-from negjax.tokenizer import Tokenizer, vocabulary
+from negjax.runtime.progress import ignore
+from negjax.tokenizers.clip import Tokenizer, vocabulary
 from negjax.weights import hf_config, open_clip_config
 from negjax.weights.described import CARRIED
-from negjax.weights.safetensors import Tensor, write_safetensors
-from negjax.weights.tables import Entry, Source, entries
+from negjax.weights.safetensors import TensorToWrite, write_safetensors
+from negjax.weights.tables import Entry, WeightFormat, entries
 
 STEP = 0  # of the one checkpoint of converted weights
 
@@ -58,7 +58,7 @@ def write_open_clip(model: LoadedModel, dst: epath.PathLike, done: OnDone = igno
     computes differently, and where the file's folder holds another model's config.
     """
     config = open_clip_config.write_config(model.config, model.preprocess, model.tokenizer.to_dict())
-    source: Source = "open_clip_siglip" if model.config.vision.pool == "attention" else "open_clip"
+    source: WeightFormat = "open_clip_siglip" if model.config.vision.pool == "attention" else "open_clip"
     tensors = list(_tensors(model, source, done))
     target = epath.Path(dst)
     if target.suffix not in (".safetensors", ".pt"):
@@ -92,7 +92,7 @@ def write_hf(model: LoadedModel, dst: epath.PathLike, done: OnDone = ignore) -> 
     """
     config = hf_config.write_config(model.config)
     preprocess = hf_config.write_preprocess(model.config, model.preprocess)
-    source: Source = "hf_siglip" if config["model_type"] == "siglip" else "hf_clip"
+    source: WeightFormat = "hf_siglip" if config["model_type"] == "siglip" else "hf_clip"
     with _new_folder(dst) as folder:
         _write_json(folder / hf_config.NAME, config)
         _write_json(folder / hf_config.PREPROCESSOR, preprocess)
@@ -101,7 +101,7 @@ def write_hf(model: LoadedModel, dst: epath.PathLike, done: OnDone = ignore) -> 
     return f'{config["architectures"][0]}.from_pretrained("{dst}")'
 
 
-def _tensors(model: LoadedModel, source: Source, done: OnDone) -> Iterator[Tensor]:
+def _tensors(model: LoadedModel, source: WeightFormat, done: OnDone) -> Iterator[TensorToWrite]:
     """The model's tensors under the source's names."""
     types, scale_shape = model.stored.get("types", {}), tuple(model.stored.get("scale_shape", ()))
     for entry in entries(source, model.config):
@@ -117,10 +117,10 @@ def _tensors(model: LoadedModel, source: Source, done: OnDone) -> Iterator[Tenso
             return entry.layout.write(np.asarray(value))[index]
 
         for index, (name, shape) in enumerate(zip(entry.names, shapes)):
-            yield Tensor(name, shape, types.get(entry.path, "float32"), partial(make, index))
+            yield TensorToWrite(name, shape, types.get(entry.path, "float32"), partial(make, index))
 
 
-def _write_pt(target: epath.Path, tensors: Sequence[Tensor]) -> None:
+def _write_pt(target: epath.Path, tensors: Sequence[TensorToWrite]) -> None:
     try:
         import torch
     except ImportError as error:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from negjax.datasets.build import build_from_csv
-from negjax.datasets.store import open_set
+from negjax.datasets.build.evaluation_set import build_from_csv
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 
 

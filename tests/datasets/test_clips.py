@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from negjax.datasets.build import build_from_csv
-from negjax.datasets.store import open_set
+from negjax.datasets.build.evaluation_set import build_from_csv
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from negjax.datasets.crops import check_box, corners, cut
+from negjax.datasets.sources.crops import check_box, corners, cut
 
 
 def test_a_box_inside_is_cut_as_pillow_does():

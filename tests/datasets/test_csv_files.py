@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from negjax.datasets.csv_files import CsvFile, Start
+from negjax.datasets.sources.csv_files import CsvFile, Start
 from negjax.errors import NegjaxError
 
 CELLS = ["plain", "", "two\nlines", "old\rline", 'said "no"', "a, b", "é and 漢", " spaces ", "\n", "'"]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from negjax.cli import main
-from negjax.datasets.store import open_set
+from negjax.datasets.stored.store import open_set
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

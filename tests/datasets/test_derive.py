@@ -11,10 +11,10 @@ from PIL import Image
 
 from negjax.commands import derive as command
 from negjax.commands.parsing import Parser
-from negjax.datasets.build import build_from_csv
-from negjax.datasets.derive import derive
-from negjax.datasets.derived import KINDS, Source, Wish, plan
-from negjax.datasets.store import open_set, write_set
+from negjax.datasets.build.evaluation_set import build_from_csv
+from negjax.datasets.derive.derive import derive
+from negjax.datasets.derive.kinds import KINDS, DeriveRequest, LabelledImages, derive_rows
+from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
 from negjax.synthesis.labels import labels_of
 from negjax.synthesis.questions import CELLS, MCQ_KINDS
@@ -54,7 +54,7 @@ def sets(tmp_path) -> Path:
 
 
 def made(folder: Path, kind: str, name: str = "new", *, source: str = "source", objects=None, **wish):
-    result = derive(Wish(kind, **wish), source, name, folder, objects=objects, progress=False)
+    result = derive(DeriveRequest(kind, **wish), source, name, folder, objects=objects, progress=False)
     return result, open_set(folder, name)
 
 
@@ -271,13 +271,13 @@ def test_bad_sources(tmp_path):
             made(tmp_path, kind, source=source)
     made(tmp_path, "truth_table", source="negated")  # whose labels are as good as any
     with pytest.raises(NegjaxError, match="--name source is the source itself"):
-        derive(Wish("questions"), "source", "source", tmp_path, overwrite=True)
+        derive(DeriveRequest("questions"), "source", "source", tmp_path, overwrite=True)
 
 
 def test_an_image_of_everything_has_nothing_to_negate():
     images = [{"a"}, {"b"}, {"a", "b"}, set()]
     with pytest.raises(NegjaxError, match="an image holds every object"):
-        plan(Wish("balanced"), Source(labels_of(images), [["text"]] * 4))
+        derive_rows(DeriveRequest("balanced"), LabelledImages(labels_of(images), [["text"]] * 4))
 
 
 def test_the_command(sets, capsys):

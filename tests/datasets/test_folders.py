@@ -11,9 +11,9 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from negjax.datasets.build import Built, build
-from negjax.datasets.folders import folder_source, tfds_source
-from negjax.datasets.store import open_set
+from negjax.datasets.build.evaluation_set import Built, build
+from negjax.datasets.sources.folders import folder_source, tfds_source
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 
 
@@ -200,8 +200,8 @@ def test_no_tensorflow(tmp_path, folder):
     place = prepared(tmp_path)
     code = f"""
 import sys
-from negjax.datasets.build import build
-from negjax.datasets.folders import folder_source, tfds_source
+from negjax.datasets.build.evaluation_set import build
+from negjax.datasets.sources.folders import folder_source, tfds_source
 sets = {str(tmp_path / "sets")!r}
 build(folder_source({str(folder)!r}, None, "simple"), "a", sets, progress=False)
 build(tfds_source({str(place)!r}, "test", None, "simple"), "b", sets, progress=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from negjax.datasets.media_root import MediaRoot
+from negjax.datasets.sources.media_root import MediaRoot
 from negjax.errors import NegjaxError
 
 

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from negjax.datasets.build import build_from_csv
-from negjax.datasets.option_kinds import layout, option_kinds
-from negjax.datasets.store import open_set
-from negjax.datasets.tables import read_rows
+from negjax.datasets.build.evaluation_set import build_from_csv
+from negjax.datasets.sources.option_kinds import layout, option_kinds
+from negjax.datasets.sources.tables import read_rows
+from negjax.datasets.stored.store import open_set
 
 HYBRID, POSITIVE, NEGATIVE = "hybrid", "positive", "negative"
 WORDS = re.compile(

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from negjax.datasets.build import Built, build
-from negjax.datasets.pairs import read_pairs
-from negjax.datasets.sources import json_source
-from negjax.datasets.store import open_set
+from negjax.datasets.build.evaluation_set import Built, build
+from negjax.datasets.sources.files import json_source
+from negjax.datasets.sources.pairs import read_pairs
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 
 SUGAR = {"filename": "a.png", "caption": "a cat", "negative_caption": "a cat and a dog"}

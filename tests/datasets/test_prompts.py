@@ -2,7 +2,7 @@
 
 import pytest
 
-from negjax.datasets.prompts import read_classnames, read_templates
+from negjax.datasets.sources.prompts import read_classnames, read_templates
 from negjax.errors import NegjaxError
 
 

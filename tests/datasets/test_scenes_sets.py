@@ -18,7 +18,7 @@ from negjax.datasets.scenes.draw import draw_scene, encode_png
 from negjax.datasets.scenes.objects import NAMES
 from negjax.datasets.scenes.sets import TASKS, TRAINING, Size, _gallery, build_scenes
 from negjax.datasets.scenes.world import World
-from negjax.datasets.store import list_sets, open_set
+from negjax.datasets.stored.store import list_sets, open_set
 from negjax.synthesis.questions import CELLS, MCQ_KINDS, TRAINING_KINDS
 
 SEED = 7  # of the fixture `scenes`

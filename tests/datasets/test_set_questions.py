@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from negjax.datasets.parts import csv_parts
-from negjax.datasets.questions import asked, with_questions
+from negjax.datasets.sources.joined_questions import asked, with_questions
+from negjax.datasets.sources.parts import csv_parts
 from negjax.errors import NegjaxError
 
 HEADER = "image_path,correct_answer,caption_0,caption_1\n"

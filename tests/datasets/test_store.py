@@ -16,9 +16,9 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from negjax.datasets.store import list_sets, open_set, write_set
+from negjax.datasets.stored.store import list_sets, open_set, write_set
 from negjax.errors import NegjaxError
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 
 TRAIN = {"task_kind": "train", "negated": True}
 
@@ -314,7 +314,7 @@ def test_damage_inside_is_found_when_it_is_read(tmp_path):
 def test_writing_and_reading_print_nothing_and_import_no_other_framework(tmp_path):
     code = """
 import sys
-from negjax.datasets.store import list_sets, open_set, write_set
+from negjax.datasets.stored.store import list_sets, open_set, write_set
 rows = lambda: iter([{"media": b"x", "captions": ["a"]}])
 write_set(sys.argv[1], "a", rows, ["captions"], {"task_kind": "train", "negated": False})
 assert open_set(sys.argv[1], "a")[0]["captions"] == ["a"] and list_sets(sys.argv[1])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from negjax.cli import main
-from negjax.datasets.store import open_set, set_names
+from negjax.datasets.stored.store import open_set, set_names
 
 CONFIG = """
 from ml_collections import ConfigDict

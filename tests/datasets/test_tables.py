@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from negjax.datasets.sources import csv_source
-from negjax.datasets.survey import survey
-from negjax.datasets.tables import read_rows
+from negjax.datasets.build.survey import survey
+from negjax.datasets.sources.files import csv_source
+from negjax.datasets.sources.tables import read_rows
 from negjax.errors import NegjaxError
 
 

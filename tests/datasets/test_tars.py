@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from negjax.datasets.media_root import MediaRoot
-from negjax.datasets.parts import tar_parts
-from negjax.datasets.tars import members, samples, unused_images
+from negjax.datasets.sources.media_root import MediaRoot
+from negjax.datasets.sources.parts import tar_parts
+from negjax.datasets.sources.tars import members, samples, unused_images
 from negjax.errors import NegjaxError
 
 

@@ -16,10 +16,10 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from test_tars import write_tar
 
-from negjax.datasets.parts import csv_parts, tar_parts
-from negjax.datasets.questions import with_questions
-from negjax.datasets.store import list_sets, open_set
-from negjax.datasets.training_sets import build_training_set
+from negjax.datasets.build.training_set import build_training_set
+from negjax.datasets.sources.joined_questions import with_questions
+from negjax.datasets.sources.parts import csv_parts, tar_parts
+from negjax.datasets.stored.store import list_sets, open_set
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, decode, to_pixels
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from negjax.datasets.reading import Set
-from negjax.datasets.store import open_set, write_set
+from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.store import open_set, write_set
 from negjax.media.images import Preprocess
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 
 WORDS = ["dog", "cat", "boat", "kite", "lamp", "drum", "moon", "tree", "fish", "shoe"]
 
@@ -52,10 +52,10 @@ def model() -> LoadedModel:
 
 
 @pytest.fixture(scope="session")
-def make_set(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Set]:
+def make_set(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., StoredSet]:
     """make_set(name, task_kind, field, rows, **metadata): builds and opens a set."""
 
-    def make(name: str, task_kind: str, field: str, rows: list[dict[str, Any]], **metadata: Any) -> Set:
+    def make(name: str, task_kind: str, field: str, rows: list[dict[str, Any]], **metadata: Any) -> StoredSet:
         data_dir: Path = tmp_path_factory.mktemp("data")
         said = {"task_kind": task_kind, "negated": False, "altered": "", "tokenizer": "clip", "source": {}}
         write_set(data_dir, name, lambda: iter(rows), [field], said | metadata)
@@ -86,7 +86,7 @@ def mcq_rows() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def mcq_set(make_set: Callable[..., Set], mcq_rows: list[dict[str, Any]]) -> Set:
+def mcq_set(make_set: Callable[..., StoredSet], mcq_rows: list[dict[str, Any]]) -> StoredSet:
     return make_set("questions", "mcq", "question", mcq_rows)
 
 
@@ -104,12 +104,12 @@ def retrieval_rows() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def retrieval_set(make_set: Callable[..., Set], retrieval_rows: list[dict[str, Any]]) -> Set:
+def retrieval_set(make_set: Callable[..., StoredSet], retrieval_rows: list[dict[str, Any]]) -> StoredSet:
     return make_set("pictures", "retrieval", "captions", retrieval_rows, negated=True)
 
 
 @pytest.fixture(scope="session")
-def truth_set(make_set: Callable[..., Set]) -> Set:
+def truth_set(make_set: Callable[..., StoredSet]) -> StoredSet:
     cells = ("a_only", "b_only", "both", "neither")
     rows = [
         {
@@ -131,7 +131,7 @@ def zeroshot_rows() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def zeroshot_set(make_set: Callable[..., Set], zeroshot_rows: list[dict[str, Any]]) -> Set:
+def zeroshot_set(make_set: Callable[..., StoredSet], zeroshot_rows: list[dict[str, Any]]) -> StoredSet:
     return make_set(
         "names",
         "zeroshot",

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from negjax.datasets.store import write_set
+from negjax.datasets.stored.store import write_set
 
 KINDS = ("positive", "negative", "hybrid")
 NASTY = "</script><script>document.title='taken over'</script>"

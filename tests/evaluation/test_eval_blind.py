@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from negjax.evaluation.blind import mean_image_credit, other_image_credit
-from negjax.evaluation.mcq import CELLS, choice_credit, group_credits
+from negjax.evaluation.blind.images import mean_image_credit, other_image_credit
+from negjax.evaluation.tasks.mcq import CELLS, choice_credit, group_credits
 
 
 def sample(seed: int):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from negjax.evaluation.bootstrap import Credits, figures, intervals
+from negjax.evaluation.statistics.bootstrap import Credits, figures, intervals
 
 
 def test_weights_against_a_loop():

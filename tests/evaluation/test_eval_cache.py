@@ -11,8 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from negjax.evaluation.cache import Cache, content_key, model_key
-from negjax.evaluation.embed import embed
+from negjax.evaluation.embed.cache import Cache, content_key, model_key
+from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.plan import Media
 from negjax.evaluation.prepare import prepare
@@ -128,13 +128,14 @@ def test_keys_tell_what_was_changed(model):
 
 SCRIPT = """
 import sys, time
-from negjax.datasets.store import open_set
-from negjax.evaluation import cache, embed, evaluate
+from negjax.datasets.stored.store import open_set
+from negjax.evaluation.embed import cache, embed
+from negjax.evaluation import evaluate
 from negjax.media.images import Preprocess
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 cache.BLOCK = 4  # a block for each batch
 embed.encode_texts = lambda *_: time.sleep(300)  # dies here
 config = preset("tiny")

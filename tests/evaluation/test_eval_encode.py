@@ -12,8 +12,8 @@ import jax
 import numpy as np
 import pytest
 
-from negjax.evaluation.embed import embed
-from negjax.evaluation.encode import encode_media, encode_texts, placed
+from negjax.evaluation.embed.embed import embed
+from negjax.evaluation.embed.encode import encode_media, encode_texts, placed
 from negjax.evaluation.prepare import prepare
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.mesh import make_mesh
@@ -102,21 +102,21 @@ SCRIPT = """
 import dataclasses, sys
 import jax, numpy as np
 from jax.experimental import mesh_utils
-from negjax.datasets.store import open_set
-from negjax.evaluation.embed import embed
-from negjax.evaluation.encode import placed
+from negjax.datasets.stored.store import open_set
+from negjax.evaluation.embed.embed import embed
+from negjax.evaluation.embed.encode import placed
 from negjax.evaluation.prepare import prepare
 from negjax.media.images import Preprocess
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
-from negjax.runtime.distributed import join
+from negjax.runtime.distributed import join_cluster
 from negjax.runtime.mesh import make_mesh
 from negjax.runtime.sharding import state_shardings
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 out, port, processes, process, batch, seed, *folders = sys.argv[1:]
 if int(processes) > 1:
-    join(f"127.0.0.1:{port}", int(processes), int(process))
+    join_cluster(f"127.0.0.1:{port}", int(processes), int(process))
 assert jax.device_count() == 4, jax.devices()
 if out.endswith("scattered"):  # the devices lie on the mesh as those of a TPU may: not process after process
     plain = mesh_utils.create_device_mesh

@@ -7,7 +7,7 @@ import re
 import pytest
 from report_runs import make_runs, put
 
-from negjax.evaluation.report import write_report
+from negjax.evaluation.report.report import write_report
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from negjax.datasets.store import open_set, write_set
+from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
-from negjax.evaluation.affirmation import principal_components, text_separation
-from negjax.evaluation.embed import embed
-from negjax.evaluation.embeddings import unit_rows
+from negjax.evaluation.embed.embed import embed
+from negjax.evaluation.embed.vectors import unit_rows
 from negjax.evaluation.evaluate import evaluate
-from negjax.evaluation.mcq import confusion
 from negjax.evaluation.plan import Templates, Video
 from negjax.evaluation.prepare import prepare
-from negjax.evaluation.queries import query_credits, top_any, top_share
+from negjax.evaluation.tasks.affirmation import principal_components, text_separation
+from negjax.evaluation.tasks.mcq import confusion
+from negjax.evaluation.tasks.queries import query_credits, top_any, top_share
 from negjax.media.images import to_pixels
 
 OBJECTS = ["a dog", "a cat", "a kite"]

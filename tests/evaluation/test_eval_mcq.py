@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from negjax.evaluation.bootstrap import figures
-from negjax.evaluation.embeddings import distinct_rows, unit_rows
-from negjax.evaluation.mcq import CELLS, choice_credit, group_credits, option_scores, question_credits
+from negjax.evaluation.embed.vectors import distinct_rows, unit_rows
+from negjax.evaluation.statistics.bootstrap import figures
+from negjax.evaluation.tasks.mcq import CELLS, choice_credit, group_credits, option_scores, question_credits
 
 
 def test_scores_are_the_cosines_of_each_questions_own_image():

@@ -9,8 +9,8 @@ import pytest
 
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
-from negjax.evaluation.paired import Comparison, compare, credits_of
 from negjax.evaluation.results import to_csv
+from negjax.evaluation.statistics.paired import Comparison, compare, credits_of
 
 
 def test_p_is_the_share_of_all_sign_flips():
@@ -115,7 +115,7 @@ def test_many_flips_do_not_depend_on_how_they_are_cut(monkeypatch):
     rng = np.random.default_rng(6)
     a, b = rng.random((2, 400))
     whole = compare(a, b, np.arange(400), permutations=2000, resamples=9).p_value
-    monkeypatch.setattr("negjax.evaluation.paired.BLOCK", 400 * 64)
+    monkeypatch.setattr("negjax.evaluation.statistics.paired.BLOCK", 400 * 64)
     assert compare(a, b, np.arange(400), permutations=2000, resamples=9).p_value == whole
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from negjax.evaluation.published import published_file, published_rows, subset_note
+from negjax.evaluation.report.published import published_file, published_rows, subset_note
 
 COCO_MCQ, VOC_MCQ = "COCO_val_mcq_llama3.1_rephrased.csv", "VOC2007_mcq_llama3.1_rephrased.csv"
 SIZES = {COCO_MCQ: (2032, 1870, 2012), VOC_MCQ: (682, 2121, 2228)}  # questions of each kind in the published files

@@ -9,9 +9,9 @@ import pytest
 from report_runs import Page, add_task, make_runs, put, results
 
 from negjax.errors import NegjaxError
-from negjax.evaluation.charts import Point, scatter
-from negjax.evaluation.report import write_report
-from negjax.evaluation.runs import read_runs
+from negjax.evaluation.report.charts import Point, scatter
+from negjax.evaluation.report.report import write_report
+from negjax.evaluation.report.runs import read_runs
 
 COCO_MCQ = "COCO_val_mcq_llama3.1_rephrased.csv"
 

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from report_runs import NASTY, ROWS, Page, add_task, make_runs
 
-from negjax.datasets.store import write_set
+from negjax.datasets.stored.store import write_set
 from negjax.errors import NegjaxError
-from negjax.evaluation.page.browser import outcome
-from negjax.evaluation.report import write_report
+from negjax.evaluation.report.page.browser import outcome
+from negjax.evaluation.report.report import write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 

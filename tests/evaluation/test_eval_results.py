@@ -9,8 +9,8 @@ from rich.console import Console
 
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import EvalResult, evaluate
+from negjax.evaluation.report.table import table
 from negjax.evaluation.results import to_csv, write_results
-from negjax.evaluation.table import table
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from negjax.evaluation.embeddings import unit_rows
-from negjax.evaluation.retrieval import image_retrieval, text_retrieval
+from negjax.evaluation.embed.vectors import unit_rows
+from negjax.evaluation.tasks.retrieval import image_retrieval, text_retrieval
 
 
 def sample(seed: int = 0, images: int = 40, repeat: bool = True):

@@ -6,9 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from negjax.evaluation.rules import RULES, absent_object, longer_affirmation, rule_credit
+from negjax.evaluation.blind.rules import RULES, absent_object, longer_affirmation, rule_credit
+from negjax.language.negation import is_negated
 from negjax.synthesis.captions import Writer
-from negjax.synthesis.negation import is_negated
 from negjax.synthesis.questions import MCQ_KINDS, NEGBENCH, mcq, truth_table_group, varied
 
 NEGATED = [

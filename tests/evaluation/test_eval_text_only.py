@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from negjax.evaluation.text_only import cross_validated_credit, transfer_credit
+from negjax.evaluation.blind.text_only import cross_validated_credit, transfer_credit
 from negjax.synthesis.captions import Writer
 from negjax.synthesis.questions import truth_table_group
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from negjax.evaluation.bootstrap import figures
-from negjax.evaluation.mcq import choice_credit
-from negjax.evaluation.zeroshot import class_credits, class_embeddings, class_scores
+from negjax.evaluation.statistics.bootstrap import figures
+from negjax.evaluation.tasks.mcq import choice_credit
+from negjax.evaluation.tasks.zeroshot import class_credits, class_embeddings, class_scores
 
 
 def test_a_class_is_the_normalised_mean_of_its_normalised_prompts():

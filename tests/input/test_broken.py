@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from negjax.config import Source
-from negjax.datasets.reading import Set
-from negjax.datasets.store import open_set, write_set
+from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
 from negjax.input import cache
 from negjax.input.broken import BrokenRows
 from negjax.input.pipeline import Batch, batches
 from negjax.media.images import Preprocess
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 
 ROWS = 40
 CUT = {3, 4, 11, 30}
@@ -30,7 +30,7 @@ def noise(seed: int) -> bytes:
 
 
 @pytest.fixture
-def data(tmp_path) -> Set:
+def data(tmp_path) -> StoredSet:
     """Forty pictures of noise, some of which are cut in the middle."""
     pictures = [noise(i)[: 800 if i in CUT else None] for i in range(ROWS)]
     rows = [{"media": picture, "captions": [f"number {i}"]} for i, picture in enumerate(pictures)]
@@ -39,7 +39,7 @@ def data(tmp_path) -> Set:
     return open_set(tmp_path, "some_cut")
 
 
-def read(data: Set, count: int, broken: BrokenRows) -> list[Batch]:
+def read(data: StoredSet, count: int, broken: BrokenRows) -> list[Batch]:
     stream = batches(
         data,
         Source("some_cut", 8, contrastive=1.0),

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from negjax.config import Source
-from negjax.datasets.reading import Set
 from negjax.datasets.records import Record
+from negjax.datasets.stored.reading import StoredSet
 from negjax.input import cache
 from negjax.input.cache import SAMPLE, DecodedImages
 from negjax.input.pipeline import batches
 from negjax.media.images import Preprocess
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 
 SIZE = 16
 ONE = SIZE * SIZE * 3
@@ -27,7 +27,7 @@ def test_a_set_is_decoded_once_or_each_time(scenes, monkeypatch, room, kept):
     """240 pictures, two epochs of which are read; the bound lies at their size as the model takes them."""
     decoded = []
 
-    class Watched(Set):
+    class Watched(StoredSet):
         def __getitem__(self, index: int) -> Record:
             decoded.append(index)
             return super().__getitem__(index)

@@ -11,14 +11,14 @@ from PIL import Image
 
 from negjax.compile import batch_shapes
 from negjax.config import Source
-from negjax.datasets.reading import Set
-from negjax.datasets.store import open_set, write_set
+from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
-from negjax.input.pipeline import Batch, batches, check
+from negjax.input.pipeline import Batch, batches, check_trainable
 from negjax.media.images import Preprocess
 from negjax.models.presets import preset
 from negjax.runtime.mesh import make_mesh
-from negjax.tokenizer import Tokenizer
+from negjax.tokenizers.clip import Tokenizer
 
 OPTIONS = 4
 ROWS = 16
@@ -39,7 +39,7 @@ def option(row: int, number: int) -> str:
 def questions(tmp_path):
     """questions(*fields): 16 pictures whose red tells the row; option row % 4 is the right one."""
 
-    def make(*fields: str, metadata: dict | None = None) -> Set:
+    def make(*fields: str, metadata: dict | None = None) -> StoredSet:
         rows = [
             {
                 "media": png(10 * i),
@@ -55,7 +55,7 @@ def questions(tmp_path):
     return make
 
 
-def read(data: Set, source: Source, count: int, first: int = 0, rows: Sequence[int] | None = None) -> list[Batch]:
+def read(data: StoredSet, source: Source, count: int, first: int = 0, rows: Sequence[int] | None = None) -> list[Batch]:
     stream = batches(
         data,
         source,
@@ -175,8 +175,12 @@ def test_compiling_for_a_tpu_takes_shapes_that_batches_have(questions):
 
 def test_sets_that_have_none(questions, scenes):
     with pytest.raises(NegjaxError, match="set scenes_negcap has no question"):
-        check(open_set(scenes, "scenes_negcap"), Source("scenes_negcap", 8, contrastive=1.0, hard_negatives=1))
+        check_trainable(
+            open_set(scenes, "scenes_negcap"), Source("scenes_negcap", 8, contrastive=1.0, hard_negatives=1)
+        )
     with pytest.raises(NegjaxError, match=r"scenes_balanced gives no hard_negatives: 4 rows share their options"):
-        check(open_set(scenes, "scenes_balanced"), Source("scenes_balanced", 8, contrastive=1.0, hard_negatives=1))
+        check_trainable(
+            open_set(scenes, "scenes_balanced"), Source("scenes_balanced", 8, contrastive=1.0, hard_negatives=1)
+        )
     with pytest.raises(NegjaxError, match="set asked has no captions"):
-        check(questions("question"), Source("asked", 8, contrastive=1.0))
+        check_trainable(questions("question"), Source("asked", 8, contrastive=1.0))

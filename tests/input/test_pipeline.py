@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from negjax.config import Source
-from negjax.datasets.reading import Set
-from negjax.datasets.store import open_set, write_set
+from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
-from negjax.input.pipeline import LENGTH_STEP, MOST_BROKEN, Batch, batches, check
+from negjax.input.pipeline import LENGTH_STEP, MOST_BROKEN, Batch, batches, check_trainable
 from negjax.media.images import Preprocess, decode, to_pixels
-from negjax.tokenizer import END, Tokenizer
+from negjax.tokenizers.clip import END, Tokenizer
 
 PREPROCESS = Preprocess(size=16)
 TRAIN = {"task_kind": "train", "negated": True}
@@ -29,7 +29,7 @@ SOURCES = [NEGCAP, NEGMCQ, BALANCED, CROPPED]
 
 
 def read(
-    data: Set,
+    data: StoredSet,
     source: Source,
     count: int,
     first: int = 0,
@@ -64,7 +64,7 @@ def pixels(record: dict) -> np.ndarray:
     return to_pixels(decode(record["media"], "x"), PREPROCESS)
 
 
-def whose(data: Set) -> dict[bytes, int]:
+def whose(data: StoredSet) -> dict[bytes, int]:
     """Row of each picture by its pixels, mirrored ones too."""
     found = {}
     for i, record in enumerate(data.rows()):
@@ -214,10 +214,10 @@ def png(shade: int) -> bytes:
 
 
 @pytest.fixture
-def damaged(tmp_path) -> Callable[..., Set]:
+def damaged(tmp_path) -> Callable[..., StoredSet]:
     """damaged(broken rows, group_size): 16 pictures whose red tells the row, each with its caption and question."""
 
-    def make(broken: set[int], group_size: int = 1, count: int = 16) -> Set:
+    def make(broken: set[int], group_size: int = 1, count: int = 16) -> StoredSet:
         rows = [
             {
                 "media": b"broken" if i in broken else png(10 * i),
@@ -242,7 +242,7 @@ def test_what_is_no_training_set_of_questions(damaged, tmp_path):
     clips = damaged(set())
     clips.metadata["media_type"] = "video"
     with pytest.raises(NegjaxError, match="set damaged holds videos: training takes images"):
-        check(clips, Source("damaged", 16, contrastive=1.0))
+        check_trainable(clips, Source("damaged", 16, contrastive=1.0))
 
 
 def numbers(batch: Batch) -> list[int]:
@@ -308,7 +308,7 @@ def test_as_many_broken_images_in_a_row_as_are_allowed(damaged):
 )
 def test_sets_that_do_not_suit_their_source(scenes, source, message):
     with pytest.raises(NegjaxError, match=message):
-        check(open_set(scenes, source.dataset), source)
+        check_trainable(open_set(scenes, source.dataset), source)
     with pytest.raises(NegjaxError, match=message):
         read(open_set(scenes, source.dataset), source, 1)
 
@@ -348,5 +348,7 @@ def test_crops_have_the_ratios_that_are_asked_for(tmp_path):
 
 
 def test_sets_that_suit_their_source(scenes):
-    check(open_set(scenes, "scenes_negcap"), Source("scenes_negcap", 240, contrastive=1.0, negated_fraction=1.0))
-    check(open_set(scenes, "scenes_balanced"), Source("scenes_balanced", 20, mcq=1.0))
+    check_trainable(
+        open_set(scenes, "scenes_negcap"), Source("scenes_negcap", 240, contrastive=1.0, negated_fraction=1.0)
+    )
+    check_trainable(open_set(scenes, "scenes_balanced"), Source("scenes_balanced", 20, mcq=1.0))

@@ -18,7 +18,7 @@ from torch_models import randomise, write_tokenizer  # noqa: E402
 import negjax  # noqa: E402
 from negjax.cli import main  # noqa: E402
 from negjax.config import Experiment, ModelSpec, Optim, Source  # noqa: E402
-from negjax.datasets.build import build_from_csv  # noqa: E402
+from negjax.datasets.build.evaluation_set import build_from_csv  # noqa: E402
 from negjax.experiment import run_experiment  # noqa: E402
 from negjax.media.images import to_pixels  # noqa: E402
 from negjax.models.loaded import usual_preprocess  # noqa: E402

@@ -14,9 +14,9 @@ open_clip = pytest.importorskip("open_clip")
 from PIL import Image  # noqa: E402
 from torch_models import randomise  # noqa: E402
 
-from negjax.datasets.build import build_from_csv  # noqa: E402
-from negjax.datasets.store import open_set  # noqa: E402
-from negjax.evaluation.embed import embed  # noqa: E402
+from negjax.datasets.build.evaluation_set import build_from_csv  # noqa: E402
+from negjax.datasets.stored.store import open_set  # noqa: E402
+from negjax.evaluation.embed.embed import embed  # noqa: E402
 from negjax.evaluation.evaluate import evaluate  # noqa: E402
 from negjax.evaluation.prepare import prepare  # noqa: E402
 from negjax.weights.read import read_model  # noqa: E402

@@ -8,7 +8,7 @@ pytest.importorskip("open_clip", reason="needs PyTorch's stack: pip install 'neg
 
 import open_clip  # noqa: E402
 
-from negjax.datasets.prompts import read_classnames, read_templates  # noqa: E402
+from negjax.datasets.sources.prompts import read_classnames, read_templates  # noqa: E402
 
 
 def test_templates():

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from negjax.errors import NegjaxError
-from negjax.tokenizer import Tokenizer
-from negjax.tokenizer_hf import read_tokenizer
+from negjax.tokenizers.clip import Tokenizer
+from negjax.tokenizers.hf import read_tokenizer
 
 pytestmark = pytest.mark.parity
 REASON = "needs PyTorch's stack: pip install 'negjax[torch]' transformers sentencepiece protobuf"

@@ -9,7 +9,7 @@ import pytest
 
 from negjax.commands.parsing import Parser, add_process_flags, join_processes
 from negjax.errors import NegjaxError
-from negjax.runtime.distributed import Place, detect, join
+from negjax.runtime.distributed import ProcessPlace, detect, join_cluster
 
 SLURM = {
     "SLURM_JOB_ID": "4097",
@@ -52,14 +52,14 @@ def test_without_a_cluster_a_process_is_alone():
 
 def test_slurm_tells_the_place(monkeypatch):
     put(monkeypatch, SLURM)
-    assert detect() == Place("node007:61441", 8, 5, [1])  # the port follows from the job's number
+    assert detect() == ProcessPlace("node007:61441", 8, 5, [1])  # the port follows from the job's number
     put(monkeypatch, {"JAX_COORDINATOR_PORT": "9000", "JAX_LOCAL_DEVICE_IDS": "0,1"})
-    assert detect() == Place("node007:9000", 8, 5, None)  # JAX reads the variable itself
+    assert detect() == ProcessPlace("node007:9000", 8, 5, None)  # JAX reads the variable itself
 
 
 def test_open_mpi_tells_the_place(monkeypatch):
     put(monkeypatch, OPEN_MPI)
-    assert detect() == Place("10.96.0.1:62624", 4, 3, [0])  # 61440 + 1531576320 // 4096 % 4096
+    assert detect() == ProcessPlace("10.96.0.1:62624", 4, 3, [0])  # 61440 + 1531576320 // 4096 % 4096
 
 
 def test_a_single_task_has_nobody_to_wait_for(monkeypatch):
@@ -91,9 +91,9 @@ def test_a_pod_of_an_indexed_job_does_not_train_alone(monkeypatch):
 
 def test_flags_that_do_not_fit():
     with pytest.raises(NegjaxError, match=r"--process-id 2: with --num-processes 2 it must lie in 0 to 1"):
-        join("localhost:1", 2, 2)
+        join_cluster("localhost:1", 2, 2)
     with pytest.raises(NegjaxError, match=r"--coordinator localhost: it must be HOST:PORT of process 0"):
-        join("localhost", 2, 0)
+        join_cluster("localhost", 2, 0)
     parser = Parser()
     add_process_flags(parser)
     with pytest.raises(NegjaxError, match=r"--coordinator and --process-id not given"):

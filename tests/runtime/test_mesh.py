@@ -37,9 +37,9 @@ for wrong in (lambda: put_batch(mesh, {"x": x[:12]}), lambda: local_rows(mesh, 8
 SCATTERED = """
 import sys
 import jax, numpy as np
-from negjax.runtime.distributed import join
+from negjax.runtime.distributed import join_cluster
 from negjax.runtime.mesh import batch_sharding, local_rows, make_mesh, put_batch, replicated
-join(f"127.0.0.1:{sys.argv[1]}", 2, int(sys.argv[2]))
+join_cluster(f"127.0.0.1:{sys.argv[1]}", 2, int(sys.argv[2]))
 for order in ((0, 2, 3, 1), (0, 2, 1, 3), (0, 1, 2, 3)):
     for sizes in ({}, {"fsdp": 2}, {"tensor": 2}, {"fsdp": 2, "tensor": 2}):
         mesh = make_mesh([jax.devices()[i] for i in order], **sizes)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from caption_reader import read
 
+from negjax.language.phrases import a, be, continued, listing
 from negjax.synthesis.captions import Writer
-from negjax.synthesis.phrases import a, be, continued, listing
 
 NAMES = ["apple", "cat", "dog", "key", "owl"]
 

@@ -13,7 +13,7 @@ from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, for
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
-from negjax.tokenizer import VOCAB_SIZE, Tokenizer
+from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 
 CONFIG = dataclasses.replace(
     preset("tiny"),

@@ -9,7 +9,7 @@ import numpy as np
 from negjax.config import Source
 from negjax.media.images import Preprocess
 from negjax.models.layers import Compute
-from negjax.tokenizer import END, START, VOCAB_SIZE
+from negjax.tokenizers.clip import END, START, VOCAB_SIZE
 from negjax.training.encode import encode, encoder_inputs, teacher_inputs
 from negjax.training.gradcache import encoded
 from negjax.training.optimizer import paths

@@ -19,8 +19,8 @@ from negjax.errors import NegjaxError
 from negjax.runtime.files import new_file, write_atomic
 from negjax.runtime.profile import PROFILE, Profile, Window
 from negjax.runtime.sinks import METRICS, TENSORBOARD
-from negjax.training import record
-from negjax.training.record import Record
+from negjax.training import run_log as record
+from negjax.training.run_log import RunLog
 
 EXPERIMENT = Experiment(ModelSpec("tiny"), {"a": Source("x", 4, contrastive=1.0)}, "data", 9)
 
@@ -37,9 +37,9 @@ def lines(path: epath.Path) -> list[tuple]:
     return [(line["step"], line.get("loss")) for line in map(json.loads, path.read_text().splitlines())]
 
 
-def write(workdir: epath.Path, first: int, last: int, flush_at: int | None = None, tensorboard: bool = False) -> Record:
+def write(workdir: epath.Path, first: int, last: int, flush_at: int | None = None, tensorboard: bool = False) -> RunLog:
     """Logs the steps after `first` up to `last`."""
-    with Record(workdir, replace(EXPERIMENT, logging=Logging(tensorboard)), first, lambda count: 0.1 * count) as run:
+    with RunLog(workdir, replace(EXPERIMENT, logging=Logging(tensorboard)), first, lambda count: 0.1 * count) as run:
         for step in range(first + 1, last + 1):
             metrics = {"loss": jnp.float32(step / 2), "halted": jnp.bool_(False)}
             run.fetch()
@@ -95,7 +95,7 @@ def test_passes_of_the_loop_take_as_long_as_the_steps_of_the_device(tmp_path):
 
     step_fn = jax.jit(lambda x: jax.pure_callback(rest, jax.ShapeDtypeStruct((), jnp.float32), x))
     x = jnp.float32(1)
-    with Record(epath.Path(tmp_path), EXPERIMENT, 0, lambda count: 0.0) as run:
+    with RunLog(epath.Path(tmp_path), EXPERIMENT, 0, lambda count: 0.0) as run:
         for step in range(1, 7):
             x = step_fn(x)
             metrics = {"loss": x, "halted": jnp.bool_(False)}
@@ -110,7 +110,7 @@ def test_passes_of_the_loop_take_as_long_as_the_steps_of_the_device(tmp_path):
 
 def test_in_a_store_the_log_is_copied_now_and_then(store, monkeypatch):
     monkeypatch.setattr(record, "SECONDS_BETWEEN_COPIES", 0.0)
-    with Record(store, EXPERIMENT, 0, lambda count: 0.0) as run:
+    with RunLog(store, EXPERIMENT, 0, lambda count: 0.0) as run:
         for step in (1, 2):
             run.evaluated(step, {"task/accuracy": 0.5})
             assert [step for step, _ in lines(store / METRICS)] == list(range(1, step + 1))

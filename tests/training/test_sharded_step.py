@@ -11,7 +11,7 @@ from negjax.models.layers import Compute
 from negjax.runtime.collectives import collectives
 from negjax.runtime.mesh import make_mesh, put_batch
 from negjax.runtime.sharding import shares, state_shardings
-from negjax.tokenizer import END, START, VOCAB_SIZE
+from negjax.tokenizers.clip import END, START, VOCAB_SIZE
 from negjax.training.optimizer import make_optimizer, trainable
 from negjax.training.step import make_step, new_state
 

@@ -12,7 +12,7 @@ import jax
 import pytest
 
 from negjax.config import Evaluation, Experiment, Logging, ModelSpec, Optim, Source
-from negjax.datasets.store import open_set
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.experiment import run_experiment
 from negjax.input.pipeline import batches

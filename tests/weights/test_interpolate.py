@@ -15,7 +15,7 @@ from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.tokenizer import VOCAB_SIZE, Tokenizer
+from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.weights.convert import convert
 from negjax.weights.interpolate import interpolate
 from negjax.weights.read import fingerprint, read_model

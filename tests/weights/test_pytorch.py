@@ -14,12 +14,12 @@ from negjax.models.architecture import TextConfig, VisionConfig, with_activation
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel, usual_preprocess
 from negjax.models.presets import PRESETS, preset
-from negjax.tokenizer import VOCAB_SIZE, Tokenizer
+from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.weights.open_clip_config import NAME as CONFIG_NAME
 from negjax.weights.open_clip_config import from_model_cfg, known_name, write_config
 from negjax.weights.pytorch import read_pytorch, resize_positions
 from negjax.weights.read import read_model
-from negjax.weights.safetensors import Tensor, write_safetensors
+from negjax.weights.safetensors import TensorToWrite, write_safetensors
 from negjax.weights.tables import entries
 from negjax.weights.tensors import open_tensors
 from negjax.weights.write import write_hf, write_negjax, write_open_clip
@@ -50,7 +50,7 @@ def rewritten(folder, change, metadata=None):
     opened = open_tensors(folder / "open_clip_model.safetensors")
     arrays = {name: stored.load() for name, stored in opened.tensors.items()}
     change(arrays)
-    tensors = [Tensor(name, x.shape, x.dtype.name, lambda x=x: x) for name, x in arrays.items()]
+    tensors = [TensorToWrite(name, x.shape, x.dtype.name, lambda x=x: x) for name, x in arrays.items()]
     file = folder.parent / "bare.safetensors"
     write_safetensors(file, tensors, metadata or {})
     return file
@@ -174,7 +174,7 @@ def test_numbers_that_are_not_finite(folder):
 )
 def test_other_models_are_refused_by_name(tmp_path, name, what):
     zeros = np.zeros((2, 2), np.float32)
-    write_safetensors(tmp_path / "x.safetensors", [Tensor(name, (2, 2), "float32", lambda: zeros)], {})
+    write_safetensors(tmp_path / "x.safetensors", [TensorToWrite(name, (2, 2), "float32", lambda: zeros)], {})
     with pytest.raises(
         NegjaxError, match=rf"x\.safetensors holds .*{what.removeprefix('holds ')}.*supported are OpenAI's"
     ):
@@ -280,7 +280,7 @@ def test_a_full_disk_leaves_nothing(folder, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     model = read_model(folder)
-    monkeypatch.setattr(Tensor, "value", fail)
+    monkeypatch.setattr(TensorToWrite, "value", fail)
     for write in (write_open_clip, write_hf):
         with pytest.raises(NegjaxError, match="No space left on device"):
             write(model, tmp_path / "dst")

@@ -19,7 +19,7 @@ from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, to_
 from negjax.models.init import init_params
 from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.tokenizer import VOCAB_SIZE, Tokenizer
+from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.weights.read import fingerprint, read_model
 from negjax.weights.write import write_negjax
 

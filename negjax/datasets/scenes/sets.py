@@ -12,9 +12,9 @@ from negjax.datasets.scenes import records
 from negjax.datasets.scenes.objects import NAMES
 from negjax.datasets.scenes.pools import draw_pool
 from negjax.datasets.scenes.world import World
-from negjax.datasets.store import write_set
+from negjax.datasets.stored.store import write_set
+from negjax.language.phrases import a
 from negjax.synthesis.captions import Writer
-from negjax.synthesis.phrases import a
 from negjax.synthesis.questions import CELLS
 
 TRAINING = ("scenes_captions", "scenes_negcap", "scenes_negmcq", "scenes_balanced")

@@ -1,0 +1,1 @@
+"""New sets made from the labels of a stored set."""

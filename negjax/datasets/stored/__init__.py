@@ -1,0 +1,1 @@
+"""Stored sets: TFDS data sets as ArrayRecord, written and read without TensorFlow."""

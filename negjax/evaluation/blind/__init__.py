@@ -1,0 +1,1 @@
+"""Scores without the image: what a task gives away."""

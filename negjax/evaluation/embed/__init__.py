@@ -1,0 +1,1 @@
+"""Media and captions to embeddings, each distinct one once, and the cache of them."""

@@ -1,0 +1,1 @@
+"""Finished evaluations as one page, and as tables for other programs."""

@@ -1,0 +1,1 @@
+"""The kinds of task that can be evaluated, one file each."""

@@ -1,0 +1,1 @@
+"""English that denies: cue words of negation, and the small words that go with a name."""
