@@ -15,20 +15,10 @@ from etils import epath
 from negjax.datasets.records import COLUMNS
 from negjax.datasets.stored.reading import VERSION, StoredSet
 from negjax.datasets.stored.writing import SetSpec, finish, shard_path, write_shard
+from negjax.datasets.task_kinds import TASK_KINDS
 from negjax.errors import NegjaxError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-NEEDED = {  # what a task of this kind cannot do without: one of these fields
-    "mcq": ("question",),
-    "binary_mcq": ("question",),
-    "truth_table": ("question",),
-    "affirmation": ("question",),
-    "pairs": ("question", "captions"),
-    "retrieval": ("captions",),
-    "queries": ("objects",),
-    "zeroshot": ("label",),
-    "train": tuple(COLUMNS),
-}
 MEDIA_TYPES = ("image", "video")
 
 
@@ -58,7 +48,7 @@ def write_set(
     examples: called once; each thing it yields is a row, with `media` an encoded image, or a clip where the
     metadata say so; see `records.complete` for the other columns and their defaults.
     fields: keys of `records.COLUMNS`.
-    metadata: JSON-able; `task_kind` (a key of NEEDED) and `negated` at least, `media_type` "video" for clips,
+    metadata: JSON-able; `task_kind` (a key of TASK_KINDS) and `negated` at least, `media_type` "video" for clips,
     `altered` when the media are not the source's own ("resized to 32"), `classnames` and `templates` for labels.
     on_row: called after each row.
     overwrite: replace a set of that name, once the new one is whole.
@@ -128,15 +118,15 @@ def check_free(data_dir: epath.PathLike, name: str, *, overwrite: bool) -> epath
 
 def _check_metadata(name: str, fields: Sequence[str], metadata: Mapping[str, Any]) -> None:
     kind = metadata.get("task_kind")
-    if kind not in NEEDED:
-        raise NegjaxError(f"set {name}: task_kind is {kind!r}, not one of {', '.join(NEEDED)}")
+    if kind not in TASK_KINDS:
+        raise NegjaxError(f"set {name}: task_kind is {kind!r}, not one of {', '.join(TASK_KINDS)}")
     if not isinstance(metadata.get("negated"), bool):
         raise NegjaxError(f"set {name}: say in its metadata whether it is negated, True or False")
     if unknown := set(fields) - set(COLUMNS):
         raise NegjaxError(f"set {name}: no such field: {', '.join(sorted(unknown))}; there are {', '.join(COLUMNS)}")
     if metadata.get("media_type", "image") not in MEDIA_TYPES:
         raise NegjaxError(f"set {name}: media_type is {metadata['media_type']!r}, not image or video")
-    if not set(NEEDED[kind]) & set(fields):
+    if not set(TASK_KINDS[kind].fields) & set(fields):
         raise NegjaxError(f"set {name}: fields {list(fields)} are not enough for task_kind {kind}")
     if "label" in fields and not (metadata.get("classnames") and metadata.get("templates")):
         raise NegjaxError(f"set {name}: labels need classnames and templates in the metadata")

@@ -1,0 +1,37 @@
+"""The kinds of evaluation task: the one table that stored sets, evaluation, reports and comparisons follow.
+
+A kind is added with one line here and one file, `negjax/evaluation/tasks/MODULE.py`, that defines a
+`negjax.evaluation.tasks.kind.TaskKind` named as the kind in capitals. Data sets know no more of a kind than this
+table, because `datasets` does not import `evaluation`.
+"""
+
+from dataclasses import dataclass
+
+from negjax.datasets.records import COLUMNS
+
+
+@dataclass(frozen=True)
+class TaskKindEntry:
+    """What a stored set of a kind must hold, and where the kind is implemented.
+
+    Attributes:
+        fields: keys of `records.COLUMNS`; a set of this kind has at least one of them.
+        module: the module in `negjax/evaluation/tasks` that implements the kind; "" for sets that are not evaluated.
+    """
+
+    fields: tuple[str, ...]
+    module: str
+
+
+TASK_KINDS = {
+    "mcq": TaskKindEntry(("question",), "questions"),
+    "binary_mcq": TaskKindEntry(("question",), "questions"),
+    "truth_table": TaskKindEntry(("question",), "questions"),
+    "affirmation": TaskKindEntry(("question",), "affirmation"),
+    "pairs": TaskKindEntry(("question", "captions"), "pairs"),
+    "retrieval": TaskKindEntry(("captions",), "retrieval"),
+    "zeroshot": TaskKindEntry(("label",), "zeroshot"),
+    "queries": TaskKindEntry(("objects",), "queries"),
+    "train": TaskKindEntry(tuple(COLUMNS), ""),
+}
+EVALUATED_KINDS = tuple(name for name, entry in TASK_KINDS.items() if entry.module)
