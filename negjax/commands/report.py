@@ -5,7 +5,7 @@ from typing import Any
 
 from negjax.commands.parsing import command, path
 
-REPORT = """\
+REPORT_EPILOG = """\
 example:
   negjax report results/pretrain results/negfull --out report.html --data-dir runs/quickstart/data
 
@@ -14,18 +14,22 @@ with the leaderboard."""
 
 
 def add(commands: Any) -> None:
-    """Adds what this file holds to the commands of the parser."""
-    each = command(commands, "report", _report, "a page that compares runs: tables, charts, every question", REPORT)
-    each.add_argument(
+    """Adds `report` to the commands of the parser."""
+    parser = command(
+        commands, "report", _report, "a page that compares runs: tables, charts, every question", REPORT_EPILOG
+    )
+    parser.add_argument(
         "results",
         type=path,
         nargs="+",
         metavar="RESULTS_DIR",
         help="folders written by negjax eval; changes are against the first",
     )
-    each.add_argument("--out", type=path, required=True, metavar="FILE.html", help="the page, one file")
-    each.add_argument("--data-dir", type=path, metavar="DIR", help="where the sets are, for the browser of questions")
-    each.add_argument("--title", default="negjax: evaluation", help="default: %(default)s")
+    parser.add_argument("--out", type=path, required=True, metavar="FILE.html", help="the page, one file")
+    parser.add_argument(
+        "--data-dir", type=path, metavar="DIR", help="where the data sets are, for the browser of questions"
+    )
+    parser.add_argument("--title", default="negjax: evaluation", help="default: %(default)s")
 
 
 def _report(args: argparse.Namespace) -> int:

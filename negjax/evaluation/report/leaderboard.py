@@ -1,34 +1,48 @@
-"""The first table of a report, as data: runs and published rows by main figures. The page and the exports draw it."""
+"""The leaderboard as data: a row for each run and each published model, a column for each main figure.
+
+The page's template and the exports draw it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from negjax.evaluation.report.comparisons import Compared
-from negjax.evaluation.report.published import Published, published_file, published_rows, subset_note
+from negjax.evaluation.report.published import PublishedRow, published_file, published_rows, subset_note
 from negjax.evaluation.report.runs import Run, having, lower_is_better, main_figures
 
 
 @dataclass(frozen=True)
-class Column:
-    """A main figure of a task. file: the published file it was made of, or "".
+class LeaderboardColumn:
+    """A main figure of a task.
 
-    subset: why it is not comparable with the published figures beside it, or "".
+    Attributes:
+        task: Name of the task.
+        metric: Name of the metric.
+        lower_is_better: Whether a smaller figure is the better one.
+        file: Name of the published file that the task was built from; "" where it is none of them.
+        subset_note: Why the runs' figures are not comparable with the published ones; "" where they are.
     """
 
     task: str
     metric: str
-    lower: bool
+    lower_is_better: bool
     file: str
-    subset: str
+    subset_note: str
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A figure and what stands with it, in [0, 1]; None for what there is not.
+class LeaderboardCell:
+    """A figure in [0, 1] and what is shown with it; None for what does not exist.
 
-    change: against the first run, as measured: where less is better, negative is good. differs: whether that is more
-    than chance, by p_value. text_only: what a scorer fitted on texts alone gets. high_value: of a published range,
-    its upper end.
+    Attributes:
+        value: The figure; of a published range, its lower end.
+        ci95: Its 95 % interval.
+        change: Difference from the first run, as measured: where lower is better, a negative one is an improvement.
+        differs: Whether the change is statistically significant, by p_value.
+        p_value: Of the paired comparison with the first run.
+        blind: The same model's figure without the image.
+        text_only: The figure of a scorer fitted on texts alone.
+        upper_value: Of a published range, its upper end.
     """
 
     value: float
@@ -38,68 +52,85 @@ class Cell:
     p_value: float | None = None
     blind: float | None = None
     text_only: float | None = None
-    high_value: float | None = None
+    upper_value: float | None = None
 
 
 @dataclass(frozen=True)
-class Line:
-    """A row: a run, or published figures with their source. cells: one a column."""
+class LeaderboardRow:
+    """A run, or published figures.
+
+    Attributes:
+        name: Name of the run or of the published model.
+        cells: One for each column; None where there is no figure.
+        source: Where published figures are from; "" for a run.
+        blind: Whether the figures are those of a scorer that never sees the image.
+    """
 
     name: str
-    cells: list[Cell | None]
+    cells: list[LeaderboardCell | None]
     source: str = ""
     blind: bool = False
 
 
 @dataclass(frozen=True)
-class Board:
-    """The table. runs come first, in their order, then the published rows that have a figure here."""
+class Leaderboard:
+    """The table. Runs come first, in their order, then the published rows that have a figure in one of the columns."""
 
-    columns: list[Column]
-    runs: list[Line]
-    published: list[Line]
+    columns: list[LeaderboardColumn]
+    runs: list[LeaderboardRow]
+    published: list[LeaderboardRow]
+
+    @property
+    def run_cells(self) -> list[LeaderboardCell]:
+        """The figures of all runs."""
+        return [cell for row in self.runs for cell in row.cells if cell is not None]
 
 
-def leaderboard(runs: Sequence[Run], compared: Sequence[Compared]) -> Board:
-    """The main figures of these runs and of all that was published on the same files."""
+def build_leaderboard(runs: Sequence[Run], comparisons: Sequence[Compared]) -> Leaderboard:
+    """Collects the main figures of the runs, and all that was published on the same files.
+
+    Args:
+        runs: The runs; changes are against the first.
+        comparisons: Every later run against the first.
+    """
     columns = [_column(runs, task, metric) for task, metric in main_figures(runs)]
-    found = {(each.run, each.task, each.metric): each for each in compared}
-    lines = [
-        Line(
+    by_figure = {(comparison.run, comparison.task, comparison.metric): comparison for comparison in comparisons}
+    rows = [
+        LeaderboardRow(
             run.name,
-            [_cell(run, runs[0], column, found.get((run.name, column.task, column.metric))) for column in columns],
+            [_cell(run, runs[0], column, by_figure.get((run.name, column.task, column.metric))) for column in columns],
         )
         for run in runs
     ]
-    published = [_published(row, columns) for row in published_rows()]
-    return Board(columns, lines, [line for line in published if any(line.cells)])
+    published = [_published_row(row, columns) for row in published_rows()]
+    return Leaderboard(columns, rows, [row for row in published if any(row.cells)])
 
 
-def _column(runs: Sequence[Run], task: str, metric: str) -> Column:
+def _column(runs: Sequence[Run], task: str, metric: str) -> LeaderboardColumn:
     tasks = [run.tasks[task] for run in having(runs, task)]
     file = next(filter(None, map(published_file, tasks)), "")
-    beside = any((file, metric) in row.figures for row in published_rows())
-    subset = next(filter(None, map(subset_note, tasks)), "") if beside else ""
-    return Column(task, metric, lower_is_better(metric), file, subset)
+    has_published = any((file, metric) in row.figures for row in published_rows())
+    note = next(filter(None, map(subset_note, tasks)), "") if has_published else ""
+    return LeaderboardColumn(task, metric, lower_is_better(metric), file, note)
 
 
-def _cell(run: Run, first: Run, column: Column, compared: Compared | None) -> Cell | None:
+def _cell(run: Run, first: Run, column: LeaderboardColumn, comparison: Compared | None) -> LeaderboardCell | None:
     task, metric = column.task, column.metric
-    value, base = run.figure(task, metric), first.figure(task, metric)
+    value, first_value = run.figure(task, metric), first.figure(task, metric)
     if value is None:
         return None
-    return Cell(
+    return LeaderboardCell(
         value,
-        run.interval(task, metric),
-        None if run is first or base is None else value - base,
-        bool(compared and compared.differs),
-        compared.result.p_value if compared and compared.result else None,
-        run.blind(task, metric),
-        run.blind(task, metric, "text_only"),
+        ci95=run.interval(task, metric),
+        change=None if run is first or first_value is None else value - first_value,
+        differs=bool(comparison and comparison.differs),
+        p_value=comparison.result.p_value if comparison and comparison.result else None,
+        blind=run.blind(task, metric),
+        text_only=run.blind(task, metric, "text_only"),
     )
 
 
-def _published(row: Published, columns: Sequence[Column]) -> Line:
-    figures = [row.figures.get((column.file, column.metric)) for column in columns]
-    cells = [Cell(low_high[0], high_value=low_high[1]) if low_high else None for low_high in figures]
-    return Line(row.name, list(cells), row.source, row.blind)
+def _published_row(row: PublishedRow, columns: Sequence[LeaderboardColumn]) -> LeaderboardRow:
+    ranges = [row.figures.get((column.file, column.metric)) for column in columns]
+    cells = [LeaderboardCell(low_high[0], upper_value=low_high[1]) if low_high else None for low_high in ranges]
+    return LeaderboardRow(row.name, list(cells), row.source, row.blind)

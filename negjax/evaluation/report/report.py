@@ -1,10 +1,10 @@
-"""Evaluations as one page for people: figures beside their blind ones, charts, every question. It needs no network."""
+"""The report: evaluations as one page for people, and their figures for other programs.
 
-import base64
-import hashlib
+`write_report` reads the folders of `negjax eval`, compares the runs, collects the data of each section (`sections/`)
+and renders the page (`page.py`). The page is one file that needs no network.
+"""
+
 from collections.abc import Sequence
-from html import escape
-from importlib.resources import files
 
 from etils import epath
 
@@ -12,77 +12,69 @@ from negjax.datasets.stored.store import open_set, set_names
 from negjax.errors import NegjaxError
 from negjax.evaluation.report.comparisons import compare_runs
 from negjax.evaluation.report.exports import to_csv, to_latex, to_markdown
-from negjax.evaluation.report.leaderboard import leaderboard
-from negjax.evaluation.report.page.bias import bias_section
-from negjax.evaluation.report.page.browser import browser_section
-from negjax.evaluation.report.page.comparisons import comparisons_section
-from negjax.evaluation.report.page.details import details_section, models_section
-from negjax.evaluation.report.page.html import note as paragraph
-from negjax.evaluation.report.page.kinds import confusion_section, kinds_section
-from negjax.evaluation.report.page.leaderboard import leaderboard_section
-from negjax.evaluation.report.page.retrieval import worst_section
-from negjax.evaluation.report.runs import Run, kinds_of_tasks, question_tasks, read_runs
+from negjax.evaluation.report.leaderboard import build_leaderboard
+from negjax.evaluation.report.page import render_page
+from negjax.evaluation.report.runs import kinds_of_tasks, question_tasks, read_runs
+from negjax.evaluation.report.sections.accuracy_by_kind import accuracy_charts
+from negjax.evaluation.report.sections.bias import bias_charts
+from negjax.evaluation.report.sections.confusion import confusion_tables
+from negjax.evaluation.report.sections.question_browser import question_browser
+from negjax.evaluation.report.sections.task_details import collect_details, summarize_model
+from negjax.evaluation.report.sections.worst_captions import worst_captions
 from negjax.runtime.files import write_atomic
 
 
 def write_report(
-    runs: Sequence[epath.PathLike],
+    folders: Sequence[epath.PathLike],
     out: epath.PathLike,
     *,
     title: str,
     data_dir: epath.PathLike | None = None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Writes a self-contained page about the folders `runs`, which `negjax eval` wrote, in this order.
+    """Writes the report of some evaluations, in this order; changes are against the first.
 
-    out: a name that ends in .html; beside it go the same name with .csv (every figure), .md and .tex (the leaderboard).
-    data_dir: where the sets are, for the browser of questions and the captions found worst; None leaves them out.
-    notes: paragraphs put below the title. Raises NegjaxError for folders that hold no whole evaluation, or one of other
-    data than data_dir's.
+    Beside the page go files of its name with .csv (every figure), .md and .tex (the leaderboard).
+
+    Args:
+        folders: Folders that `negjax eval` wrote.
+        out: The page; its name ends in .html.
+        title: The title of the page.
+        data_dir: Where the sets are, for the browser of questions and the captions found worst; None leaves them out.
+        notes: Paragraphs below the title.
+
+    Raises:
+        NegjaxError: `out` has another ending, a folder holds no complete evaluation, or the predictions are for other
+            data than the sets in `data_dir`.
     """
-    page = epath.Path(out)
-    if page.suffix != ".html":
+    page_path = epath.Path(out)
+    if page_path.suffix != ".html":
         raise NegjaxError(f"the report would be written to {out}: give a name that ends in .html")
-    read = read_runs(runs)
-    compared = compare_runs(read)
-    board = leaderboard(read, compared)
-    sets = None if data_dir is None else [open_set(data_dir, name) for name in question_tasks(read)]
-    galleries = [] if data_dir is None else [open_set(data_dir, name) for name in _galleries(read, data_dir)]
-    sections = [
-        *map(paragraph, notes),
-        leaderboard_section(board),
-        comparisons_section(read[0].name, compared),
-        kinds_section(read),
-        confusion_section(read),
-        bias_section(read),
-        browser_section(read, sets),
-        worst_section(read, galleries),
-        models_section(read),
-        details_section(read),
-    ]
-    write_atomic(page.with_suffix(".csv"), to_csv(read, compared))
-    write_atomic(page.with_suffix(".md"), to_markdown(board))
-    write_atomic(page.with_suffix(".tex"), to_latex(board))
-    write_atomic(page, _page(title, "\n".join(filter(None, sections))))
-
-
-def _galleries(runs: Sequence[Run], data_dir: epath.PathLike) -> list[str]:
-    """The retrieval tasks whose sets are in the folder."""
-    there = set_names(data_dir)
-    return [name for name, kind in kinds_of_tasks(runs).items() if kind == "retrieval" and name in there]
-
-
-def _page(title: str, body: str) -> str:
-    """The whole page. Its security policy lets no script run but its own, and nothing be loaded."""
-    assets = files("negjax").joinpath("assets")
-    script = assets.joinpath("report.js").read_text()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    parts = {
-        "title": escape(title),
-        "policy": f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
-        "style": assets.joinpath("report.css").read_text(),
-        "script": script,
-        "body": body,
+    runs = read_runs(folders)
+    comparisons = compare_runs(runs)
+    leaderboard = build_leaderboard(runs, comparisons)
+    question_sets, retrieval_sets = [], []
+    if data_dir is not None:
+        question_sets = [open_set(data_dir, name) for name in question_tasks(runs)]
+        stored = set_names(data_dir)
+        retrieval = [name for name, kind in kinds_of_tasks(runs).items() if kind == "retrieval" and name in stored]
+        retrieval_sets = [open_set(data_dir, name) for name in retrieval]
+    sections = {
+        "leaderboard": leaderboard,
+        "first_run": runs[0].name,
+        "comparisons": comparisons,
+        "accuracy_charts": accuracy_charts(runs),
+        "confusion_tables": confusion_tables(runs),
+        "bias_charts": bias_charts(runs),
+        "has_data_dir": data_dir is not None,
+        "questions": question_browser(runs, question_sets),
+        "worst_captions": [worst_captions(runs, dataset) for dataset in retrieval_sets],
+        "models": [summarize_model(run) for run in runs],
+        "task_details": collect_details(runs),
+        "run_records": [(run.name, [*run.results["model"].items(), *run.results["software"].items()]) for run in runs],
     }
-    pieces = assets.joinpath("report.html").read_text().split("§")
-    return "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
+    page = render_page(title, notes, sections)
+    write_atomic(page_path.with_suffix(".csv"), to_csv(runs, comparisons))
+    write_atomic(page_path.with_suffix(".md"), to_markdown(leaderboard))
+    write_atomic(page_path.with_suffix(".tex"), to_latex(leaderboard))
+    write_atomic(page_path, page)

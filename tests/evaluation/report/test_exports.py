@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from report_runs import make_runs, put
+from report_runs import make_runs, update_task
 
 from negjax.evaluation.report.report import write_report
 
@@ -15,7 +15,7 @@ def written(tmp_path, png):
     """written(ending): what the report of two runs wrote beside its page; "after" has other names and figures."""
     folders = make_runs(tmp_path, png)
     odd = folders[0].rename(tmp_path / "100%_a|b & {c}")
-    put(odd, source={"file": "COCO_val_mcq_llama3.1_rephrased.csv", "rows": 5914, "skipped": 5902})
+    update_task(odd, source={"file": "COCO_val_mcq_llama3.1_rephrased.csv", "rows": 5914, "skipped": 5902})
     write_report([odd, folders[1]], tmp_path / "out/r.html", title="t")
     return lambda ending: (tmp_path / f"out/r.{ending}").read_text()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from negjax.datasets.stored.store import write_set
+from negjax.evaluation.report.report import write_report
 
 KINDS = ("positive", "negative", "hybrid")
 NASTY = "</script><script>document.title='taken over'</script>"
@@ -23,6 +24,7 @@ class Page(HTMLParser):
         self.scripts: dict[str, str] = {}
         self.ids: list[str] = []
         self._rows: list[list[str]] | None = None
+        self._in_cell = False
         self._script: str | None = None
         self.feed(page)
 
@@ -31,29 +33,32 @@ class Page(HTMLParser):
         return self.tables["headline sortable"]
 
     def handle_starttag(self, tag, attrs):
-        said = dict(attrs)
+        attributes = dict(attrs)
         self.links += [value for name, value in attrs if name in ("src", "href")]
-        self.ids += [said["id"]] if "id" in said else []
+        self.ids += [attributes["id"]] if "id" in attributes else []
         if tag == "table":
-            self._rows = self.tables.setdefault(said.get("class", ""), [])
+            self._rows = self.tables.setdefault(attributes.get("class", ""), [])
         if tag == "tr" and self._rows is not None:
             self._rows.append([])
         if tag in ("th", "td") and self._rows:
             self._rows[-1].append("")
+            self._in_cell = True
         if tag == "script":
-            self._script = said.get("id", "")
+            self._script = attributes.get("id", "")
             self.scripts[self._script] = ""
 
     def handle_endtag(self, tag):
         if tag == "table":
             self._rows = None
+        if tag in ("th", "td"):
+            self._in_cell = False
         if tag == "script":
             self._script = None
 
     def handle_data(self, data):
         if self._script is not None:
             self.scripts[self._script] += data
-        elif self._rows and self._rows[-1]:
+        elif self._rows and self._in_cell:
             self._rows[-1][-1] += f"{data} "
 
 
@@ -73,7 +78,14 @@ def results(accuracy: float, recall: float | None) -> dict[str, Any]:
     return {"model": {"arch": "<tiny>"}, "software": {"jax": "0"}, "tasks": tasks}
 
 
-def put(folder: Path, **changes: Any) -> None:
+def write_page(folders: list[Path], tmp_path: Path, **options: Any) -> tuple[str, Page]:
+    """The report of these folders, as text and read."""
+    write_report(folders, tmp_path / "r.html", title="t", **options)
+    text = (tmp_path / "r.html").read_text()
+    return text, Page(text)
+
+
+def update_task(folder: Path, **changes: Any) -> None:
     """Changes the task "asked" in a folder's results."""
     content = json.loads((folder / "results.json").read_text())
     content["tasks"]["asked"] |= changes
@@ -102,9 +114,9 @@ def make_runs(tmp_path: Path, png: Callable[[int], bytes]) -> list[Path]:
         }
         for i in range(ROWS)
     ]
-    said = {"task_kind": "mcq", "negated": True, "altered": "", "tokenizer": "clip", "source": {}}
-    write_set(tmp_path / "data", "asked", lambda: iter(rows), ["question"], said)
-    made = []
+    metadata = {"task_kind": "mcq", "negated": True, "altered": "", "tokenizer": "clip", "source": {}}
+    write_set(tmp_path / "data", "asked", lambda: iter(rows), ["question"], metadata)
+    folders = []
     for name, content, right in (("before", results(0.25, None), 3), ("after/eval", results(0.75, 0.5), 9)):
         folder = tmp_path / name
         (folder / "predictions").mkdir(parents=True)
@@ -115,5 +127,5 @@ def make_runs(tmp_path: Path, png: Callable[[int], bytes]) -> list[Path]:
         ]
         header = "id,group,kind,answer,predicted,score_0,score_1,score_2,score_3,image"
         (folder / "predictions/asked.csv").write_text("\n".join([header, *lines]) + "\n")
-        made.append(folder)
-    return made
+        folders.append(folder)
+    return folders

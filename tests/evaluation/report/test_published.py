@@ -1,4 +1,4 @@
-"""The published figures: whole, consistent with one another, and matched by file."""
+"""The published figures: complete, consistent with one another, and matched by file."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from negjax.evaluation.report.published import published_file, published_rows, s
 
 COCO_MCQ, VOC_MCQ = "COCO_val_mcq_llama3.1_rephrased.csv", "VOC2007_mcq_llama3.1_rephrased.csv"
 SIZES = {COCO_MCQ: (2032, 1870, 2012), VOC_MCQ: (682, 2121, 2228)}  # questions of each kind in the published files
-KINDS = ("positive", "negative", "hybrid")
+QUESTION_KINDS = ("positive", "negative", "hybrid")
 
 
 @pytest.mark.parametrize(("name", "file"), [(n, f) for n in ("CLIP ViT-B/32", "NegCLIP", "ConCLIP") for f in SIZES])
 def test_figures_by_kind_add_up_to_the_total(name, file):
     """To a rounded decimal each; the total of ConCLIP on COCO was not published."""
     figures = next(row.figures for row in published_rows() if row.name == name)
-    by_kind = [figures[file, f"{kind}_accuracy"][0] for kind in KINDS]
+    by_kind = [figures[file, f"{kind}_accuracy"][0] for kind in QUESTION_KINDS]
     total = sum(count * share for count, share in zip(SIZES[file], by_kind)) / sum(SIZES[file])
     if (file, "accuracy") in figures:
         assert figures[file, "accuracy"][0] == pytest.approx(total, abs=0.001)

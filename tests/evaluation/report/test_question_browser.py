@@ -9,12 +9,11 @@ import subprocess
 
 import pytest
 from PIL import Image
-from report_runs import NASTY, ROWS, Page, add_task, make_runs
+from report_runs import NASTY, ROWS, Page, make_runs
 
 from negjax.datasets.stored.store import write_set
-from negjax.errors import NegjaxError
-from negjax.evaluation.report.page.browser import outcome
 from negjax.evaluation.report.report import write_report
+from negjax.evaluation.report.sections.question_browser import question_outcome
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -46,8 +45,8 @@ def test_the_data_in_the_page(page, png):
         "a dog's 7",
     ]
     assert [task["kinds"][i] for i in task["kind"]][:4] == ["positive", "negative", "hybrid", "positive"]
-    assert [task["runs"][run]["end"] for run in data["runs"]] == ["111000000000", "111111111000"]
-    assert task["runs"]["before"]["pick"] == [0] * 3 + [2] * 9
+    assert [task["runs"][run]["outcomes"] for run in data["runs"]] == ["111000000000", "111111111000"]
+    assert task["runs"]["before"]["picks"] == [0] * 3 + [2] * 9
     assert task["runs"]["before"]["scores"][3] == [1000, 0, 2500, 0]
     assert task["image"] == [i % 6 for i in range(ROWS)]
     pictures = json.loads(scripts["on.thumbnails"])
@@ -69,7 +68,7 @@ def test_no_text_of_the_data_is_seen_by_html(page):
     [([0.1, 0.2], 1, "right"), ([0.2, 0.1], 1, "wrong"), ([0.2, 0.2, 0.1], 1, "tied"), ([0.2, 0.2, 0.1], 2, "wrong")],
 )
 def test_how_a_question_ends(scores, answer, ended):
-    assert outcome(scores, answer) == ended
+    assert question_outcome(scores, answer) == ended
 
 
 def test_the_middle_frame_stands_for_a_clip(folders, tmp_path, test_data):
@@ -84,37 +83,6 @@ def test_the_middle_frame_stands_for_a_clip(folders, tmp_path, test_data):
     (picture,) = json.loads(Page((tmp_path / "r.html").read_text()).scripts["on.thumbnails"])
     width, height = Image.open(io.BytesIO(base64.b64decode(picture))).size
     assert max(width, height) == 112
-
-
-def test_the_captions_found_last(folders, tmp_path, png):
-    """7 captions of 3 pictures, whose ids are not their places: the 3rd was left out of the set."""
-    rows = [
-        {"id": i, "media": png(i), "captions": [f"caption {k} of <{i}>" for k in range(count)], "group": 0}
-        for i, count in ((0, 2), (1, 3), (3, 2))
-    ]
-    said = {"task_kind": "retrieval", "negated": False, "altered": "", "source": {}}
-    write_set(tmp_path / "data", "found", lambda: iter(rows), ["captions"], said)
-    owners, ranks = (0, 0, 1, 1, 1, 3, 3), (1, 2, 1, 3, 1, 2, 3)
-    lines = [f"{i},{owner},{rank},0" for i, (owner, rank) in enumerate(zip(owners, ranks))]
-    task = {"kind": "retrieval", "n": 7, "metrics": {"image_retrieval_recall@5": 1.0}}
-    add_task(folders[1], "found", task, "\n".join(["caption_id,image_id,rank,ties", *lines]) + "\n")
-    write_report(folders, tmp_path / "r.html", title="t", data_dir=tmp_path / "data")
-    table = [
-        row[1:] for row in Page((tmp_path / "r.html").read_text()).tables["figures"] if row[1].startswith("caption ")
-    ]
-    assert [[cell.strip() for cell in row] for row in table] == [
-        ["caption", "after"],
-        ["caption 1 of <1>", "3"],
-        ["caption 1 of <3>", "3"],
-        ["caption 1 of <0>", "2"],
-        ["caption 0 of <3>", "2"],
-        ["caption 0 of <0>", "1"],
-        ["caption 0 of <1>", "1"],
-        ["caption 2 of <1>", "1"],
-    ]
-    add_task(folders[1], "found", task, "\n".join(["caption_id,image_id,rank,ties", *lines]).replace(",3,", ",2,"))
-    with pytest.raises(NegjaxError, match=r"predictions for found are not for this set \(image 2\)"):
-        write_report(folders, tmp_path / "r.html", title="t", data_dir=tmp_path / "data")
 
 
 def shown(page, address, tmp_path) -> str:
@@ -146,7 +114,7 @@ def test_filters_in_the_address(page, tmp_path, address, ids):
 
 def test_a_link_to_a_question(page, tmp_path):
     dom = shown(page, "#asked/4", tmp_path)
-    (card,) = re.findall(r'<article class="card here".*?</article>', dom)
+    (card,) = re.findall(r'<article class="card linked".*?</article>', dom)
     assert ">#4</a>" in card
     rows = re.findall(r"<tr.*?</tr>", card)[1:]
     assert "&lt;b&gt;4&lt;/b&gt; &amp; a hat" in rows[0]
