@@ -26,9 +26,7 @@ def add(commands: Any) -> None:
         help="folders written by negjax eval; changes are against the first",
     )
     parser.add_argument("--out", type=path, required=True, metavar="FILE.html", help="the page, one file")
-    parser.add_argument(
-        "--data-dir", type=path, metavar="DIR", help="where the data sets are, for the browser of questions"
-    )
+    parser.add_argument("--data-dir", type=path, metavar="DIR", help="where the sets are, for the browser of questions")
     parser.add_argument("--title", default="negjax: evaluation", help="default: %(default)s")
 
 
