@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from negjax.config import Experiment, ModelSpec, Optim, Source
-from negjax.datasets.scenes.sets import TASKS, Size, build_scenes
+from negjax.datasets.scenes.sets import SCENE_TASKS, Size, build_scenes
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
@@ -77,7 +77,7 @@ def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
     data_dir = workdir / "data"
     _say(console, "Drawing the scenes")
     _build(data_dir, seed, SHORT if short else Size())
-    tasks = [open_set(data_dir, name) for name in TASKS]
+    tasks = [open_set(data_dir, name) for name in SCENE_TASKS]
 
     stages: dict[str, Any] = {}
     plan = None

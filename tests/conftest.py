@@ -34,16 +34,16 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, set
     """Small sets of scenes, seed 7, and what was drawn for them: the objects of each picture by its sha256."""
     from negjax.datasets.scenes import sets
 
-    data_dir, objects, draw_pool = tmp_path_factory.mktemp("scenes"), {}, sets.draw_pool
+    data_dir, objects, draw_scenes = tmp_path_factory.mktemp("scenes"), {}, sets.draw_scenes
 
     def watched(*arguments):
-        for scene in draw_pool(*arguments):
+        for scene in draw_scenes(*arguments):
             objects[hashlib.sha256(scene.png).hexdigest()] = set(scene.names)
             yield scene
 
     size = sets.Size(pretraining=96, finetuning=240, galleries=2, gallery=40, asked=80, questions=60, groups=8, named=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sets, "draw_pool", watched)
+        patch.setattr(sets, "draw_scenes", watched)
         sets.build_scenes(data_dir, 7, size)
     return data_dir, objects
 

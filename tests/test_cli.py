@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from negjax.cli import main
-from negjax.datasets.scenes.sets import TASKS, Size, build_scenes
+from negjax.datasets.scenes.sets import SCENE_TASKS, Size, build_scenes
 
 SMALL = Size(pretraining=64, finetuning=64, galleries=1, gallery=20, asked=40, questions=24, groups=4, reuse=8, named=1)
 CONFIG = """
@@ -114,10 +114,20 @@ def test_unknown_words_are_refused(words, capsys):
 
 def test_from_training_to_the_report(place, tmp_path, capsys):
     out = tmp_path / "run"
-    words = ["eval", "--model", place / "run", "--tasks", ",".join(TASKS), "--data-dir", place / "data", "--out", out]
+    words = [
+        "eval",
+        "--model",
+        place / "run",
+        "--tasks",
+        ",".join(SCENE_TASKS),
+        "--data-dir",
+        place / "data",
+        "--out",
+        out,
+    ]
     assert main([str(word) for word in words]) == 0
     results = json.loads((out / "results.json").read_text())
-    assert set(results["tasks"]) == set(TASKS)
+    assert set(results["tasks"]) == set(SCENE_TASKS)
     for task, found in results["tasks"].items():
         assert all(0 <= value <= 1 for value in found["metrics"].values())
         assert (out / "predictions" / f"{task}.csv").exists()
@@ -226,7 +236,7 @@ def test_processes_of_an_evaluation(place, says, tmp_path):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{listener.getsockname()[1]}"
-    given = ["--model", place / "run", "--tasks", ",".join(TASKS), "--data-dir", place / "data"]
+    given = ["--model", place / "run", "--tasks", ",".join(SCENE_TASKS), "--data-dir", place / "data"]
     runs = {
         "one": [(2, [])],
         "two": [(1, ["--coordinator", coordinator, "--num-processes", 2, "--process-id", i]) for i in range(2)],

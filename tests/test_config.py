@@ -12,7 +12,7 @@ from negjax.commands.data import KINDS as BUILT
 from negjax.commands.derive import KINDS as DERIVED
 from negjax.config import Experiment, ModelSpec, Optim, Source, Suite
 from negjax.config_file import build, load_config
-from negjax.datasets.scenes.sets import TASKS, TRAINING
+from negjax.datasets.scenes.sets import SCENE_TASKS, SCENE_TRAINING_SETS
 from negjax.errors import NegjaxError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -250,8 +250,8 @@ def test_shipped_configs_load_and_say_how_they_are_run(path):
     experiment = load_config(Experiment, str(path))
     text = path.read_text()
     assert f"negjax train --config configs/{path.name} --workdir" in text
-    assert {source.dataset for source in experiment.sources.values()} <= set(TRAINING)
-    assert experiment.evaluation.tasks == TASKS
+    assert {source.dataset for source in experiment.sources.values()} <= set(SCENE_TRAINING_SETS)
+    assert experiment.evaluation.tasks == SCENE_TASKS
 
 
 def test_configs_hold_the_quickstarts_settings():

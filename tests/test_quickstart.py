@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from negjax import quickstart
-from negjax.datasets.scenes.sets import TASKS
+from negjax.datasets.scenes.sets import SCENE_TASKS
 from negjax.errors import NegjaxError
 
 
@@ -29,7 +29,7 @@ def test_the_whole_story_and_once_more(tmp_path):
     assert list(found["stages"]) == ["pretrained", "affirmative", "negfull"]
     for stage, results in found["stages"].items():
         assert results == json.loads((tmp_path / stage / "eval/results.json").read_text())
-        assert tuple(results["tasks"]) == TASKS
+        assert tuple(results["tasks"]) == SCENE_TASKS
         for task in results["tasks"].values():
             assert all(0 <= value <= 1 for value in task["metrics"].values())
             assert ("mean_image" in task["blind"]) == (task["kind"] in ("mcq", "truth_table"))

@@ -25,9 +25,9 @@ from negjax.media.images import Preprocess
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
-from negjax.synthesis.captions import Writer
-from negjax.synthesis.labelled_questions import mcq_questions
-from negjax.synthesis.labels import labels_of
+from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.labelled_questions import build_mcq_questions
+from negjax.synthesis.labels import build_labels
 from negjax.tokenizers.clip import Tokenizer
 from negjax.weights.write import write_open_clip
 
@@ -67,20 +67,22 @@ def write_tables(photos: Path, folder: Path, seed: int) -> None:
             captions[row["image"]].append(row["caption"])
     words = {name: re.compile(rf"\b({pattern})\b", re.IGNORECASE) for name, pattern in OBJECTS.items()}
     images = list(captions)
-    labels = labels_of([{n for n, word in words.items() if word.search(" ".join(captions[i]))} for i in images])
+    labels = build_labels([{n for n, word in words.items() if word.search(" ".join(captions[i]))} for i in images])
     rng = np.random.default_rng(seed)
-    writer = Writer(rng, held_out=False, medium="photo")
+    writer = CaptionWriter(rng, held_out=False, medium="photo")
     with (folder / "negcap.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["filepath", "caption", "negative_captions"])
         for number, image in enumerate(images):
             for caption in captions[image]:
-                absent = labels.likely_absent(number, NEGATED, rng)
-                rows.writerow([f"images/{image}", caption, [writer.woven(caption, thing) for thing in absent]])
+                absent = labels.draw_likely_absent(number, NEGATED, rng)
+                rows.writerow(
+                    [f"images/{image}", caption, [writer.insert_negation(caption, thing) for thing in absent]]
+                )
     with (folder / "negmcq.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["image_path", "correct_answer", *(f"caption_{i}" for i in range(4)), "correct_answer_template"])
-        for number, question in mcq_questions(labels, len(images), 1, rng):
+        for number, question in build_mcq_questions(labels, len(images), 1, rng):
             order = rng.permutation(len(question.options))
             options = [question.options[i] for i in order]
             answer = int(np.flatnonzero(order == question.answer)[0])

@@ -7,8 +7,8 @@ from etils import epath
 
 from negjax.config import SetSource, Suite
 from negjax.datasets.build.evaluation_set import build_from_csv, build_from_folder, build_from_json
-from negjax.datasets.derive.derive import derive
-from negjax.datasets.derive.kinds import DeriveRequest
+from negjax.datasets.derive.build import derive_set
+from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.stored.store import set_names
 from negjax.errors import NegjaxError
 
@@ -31,7 +31,7 @@ def make_suite(
         if name in set_names(data_dir):
             yield name, ["is there already"]
         elif each.source:
-            made = derive(DeriveRequest(each.kind), each.source, name, data_dir, progress=progress)
+            made = derive_set(DeriveRequest(each.kind), each.source, name, data_dir, progress=progress)
             yield name, [f"{made.rows:,} rows that show {made.images:,} images", *made.notes]
         else:
             yield name, _build(each, files, media_root, name, data_dir, skip_missing, progress)

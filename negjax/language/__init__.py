@@ -1,1 +1,1 @@
-"""English that denies: cue words of negation, and the small words that go with a name."""
+"""English as captions use it: negation cue words, articles, grammatical number and lists of names."""

@@ -1,1 +1,1 @@
-"""How negation data is made from labels: sentence patterns, captions and questions."""
+"""Negation data from object labels: sentence patterns, captions, questions, truth tables and retrieval queries."""

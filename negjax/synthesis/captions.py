@@ -1,38 +1,53 @@
-"""Captions from labels: a sentence pattern, filled in with what is there and what is not."""
+"""Captions from object names: a sentence pattern, drawn at random and filled in with present and absent objects."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from negjax.language.phrases import a, be, continued, listing
+from negjax.language.phrases import is_or_are, join_names, lower_initial, with_article
 from negjax.synthesis.patterns import (
     ABSENT,
     AFFIRMATIVE,
+    INSERTED_NEGATION,
     NEGATION_FIRST,
     NEGATION_LAST,
     NEITHER,
     OPENERS,
     UNNEGATED,
-    WOVEN,
     Medium,
-    Patterns,
-    said_of,
+    SentencePatterns,
+    select_for_medium,
 )
 
+NEGCAP_NEGATIONS = 3  # negated captions for each image in NegBench's training set NegCap
 
-def fill(pattern: str, present: Sequence[str] = (), absent: Sequence[str] = (), **words: str) -> str:
-    """The pattern with the names in its places. See `negjax.synthesis.patterns` for the places."""
+
+def fill_pattern(pattern: str, present: Sequence[str] = (), absent: Sequence[str] = (), **texts: str) -> str:
+    """Fill in a sentence pattern.
+
+    Args:
+        pattern: a template with the placeholders of `negjax.synthesis.patterns`.
+        present: names of objects in the image, in the order of the sentence.
+        absent: names of up to two absent objects, for {N} and {M}.
+        **texts: values of other placeholders, such as `caption`.
+
+    Returns:
+        The sentence.
+    """
     if present:
-        words |= {"P": listing(present), "is": be(present[0]) if len(present) == 1 else "are"}
-    for key, name in zip("NM", absent):
-        words |= {key: name, f"a_{key}": a(name), f"{key}_is": be(name)}
-    return pattern.format(**words)
+        texts |= {"P": join_names(present), "is": is_or_are(present[0]) if len(present) == 1 else "are"}
+    for letter, name in zip("NM", absent):
+        texts |= {letter: name, f"a_{letter}": with_article(name), f"{letter}_is": is_or_are(name)}
+    return pattern.format(**texts)
 
 
-class Writer:
-    """Writes captions with patterns drawn at random: the training part or the held-out part of each kind.
+class CaptionWriter:
+    """Writes captions in sentence patterns that are drawn at random.
 
-    medium: what the sentences may call the image, "drawing" or "photo".
+    Args:
+        rng: draws openers, patterns and the order of names.
+        held_out: draw from the held-out part of each table, for test captions, instead of the training part.
+        medium: what the sentences may call the image.
     """
 
     def __init__(self, rng: np.random.Generator, held_out: bool, medium: Medium = "drawing"):
@@ -40,44 +55,58 @@ class Writer:
         self.held_out = held_out
         self.medium = medium
 
-    def affirmative(self, present: Sequence[str]) -> str:
-        """A caption that names what is there, in random order."""
-        return fill(self._draw(AFFIRMATIVE), self.shuffled(present))
+    def write_affirmative(self, present: Sequence[str]) -> str:
+        """Write a caption that names the objects in the image, in random order."""
+        return fill_pattern(self._draw_sentence(AFFIRMATIVE), self.shuffle(present))
 
-    def negating(self, present: Sequence[str], absent: str) -> str:
-        """A caption that names what is there, in random order, and one thing that is not, named first or last."""
-        return fill(self._draw(self._negating()), self.shuffled(present), [absent])
+    def write_negated(self, present: Sequence[str], absent: str) -> str:
+        """Write a caption that names the objects in the image, in random order, and one absent object first or last."""
+        return fill_pattern(self._draw_sentence(self._draw_order()), self.shuffle(present), [absent])
 
-    def negating_and_plain(self, present: Sequence[str], absent: str) -> tuple[str, str]:
-        """A caption like those of `negating`, and the same less the absent thing; of the held-out part only."""
-        pattern, names = self._choose(self._negating()), self.shuffled(present)
-        return fill(pattern, names, [absent]), fill(UNNEGATED[pattern], names)
+    def write_negated_and_plain(self, present: Sequence[str], absent: str) -> tuple[str, str]:
+        """Write a caption like `write_negated`, without an opener, and the same caption without the absent object.
 
-    def absent(self, absent: str) -> str:
-        """A caption that says only that one thing is not there."""
-        return fill(self._draw(ABSENT), absent=[absent])
+        Args:
+            present: the objects in the image.
+            absent: the absent object.
 
-    def neither(self, absent: Sequence[str]) -> str:
-        """A caption that says only that two things are not there, in random order."""
-        return fill(self._draw(NEITHER), absent=self.shuffled(absent))
+        Returns:
+            The negated and the plain caption.
 
-    def woven(self, caption: str, absent: str) -> str:
-        """A caption of somebody else with one absent thing woven in, before or after it."""
+        Raises:
+            KeyError: for a writer of training captions, as only held-out patterns have a plain form.
+        """
+        pattern, names = self._draw_pattern(self._draw_order()), self.shuffle(present)
+        return fill_pattern(pattern, names, [absent]), fill_pattern(UNNEGATED[pattern], names)
+
+    def write_absent(self, absent: str) -> str:
+        """Write a caption that names one absent object and nothing else."""
+        return fill_pattern(self._draw_sentence(ABSENT), absent=[absent])
+
+    def write_neither(self, absent: Sequence[str]) -> str:
+        """Write a caption that names two absent objects, in random order, and nothing else."""
+        return fill_pattern(self._draw_sentence(NEITHER), absent=self.shuffle(absent))
+
+    def insert_negation(self, caption: str, absent: str) -> str:
+        """Add one absent object to an image's own caption, before or after it."""
         caption = caption.strip().rstrip(".").rstrip()
-        pattern = WOVEN[self.rng.integers(len(WOVEN))]
-        return fill(pattern, absent=[absent], caption=caption, continued=continued(caption))
+        pattern = INSERTED_NEGATION[self.rng.integers(len(INSERTED_NEGATION))]
+        return fill_pattern(pattern, absent=[absent], caption=caption, continued=lower_initial(caption))
 
-    def shuffled(self, names: Sequence[str]) -> list[str]:
-        """The names in random order."""
+    def shuffle(self, names: Sequence[str]) -> list[str]:
+        """Return the names in random order."""
         return [names[i] for i in self.rng.permutation(len(names))]
 
-    def _negating(self) -> Patterns:
+    def _draw_order(self) -> SentencePatterns:
+        """Draw whether the absent object is named first or last."""
         return NEGATION_FIRST if self.rng.integers(2) else NEGATION_LAST
 
-    def _draw(self, patterns: Patterns) -> str:
-        return self._choose(OPENERS) + self._choose(patterns)
+    def _draw_sentence(self, patterns: SentencePatterns) -> str:
+        """Draw an opener and a pattern."""
+        return self._draw_pattern(OPENERS) + self._draw_pattern(patterns)
 
-    def _choose(self, patterns: Patterns) -> str:
-        fitting = said_of(patterns, self.medium)
+    def _draw_pattern(self, patterns: SentencePatterns) -> str:
+        """Draw a pattern of this writer's part and medium."""
+        fitting = select_for_medium(patterns, self.medium)
         choices = fitting.held_out if self.held_out else fitting.train
         return choices[self.rng.integers(len(choices))]

@@ -1,17 +1,20 @@
-"""Questions about labelled images: NegBench's multiple choice, and whether an object is there or not."""
+"""Questions about labelled images: NegBench's multiple choice, and whether an object is in the image.
+
+NegBench's construction is in arXiv 2501.09425, section 3.
+"""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from negjax.language.phrases import a
-from negjax.synthesis.labels import Labels
-from negjax.synthesis.questions import MCQ_KINDS, NEGBENCH, Question, mcq
+from negjax.language.phrases import with_article
+from negjax.synthesis.labels import ObjectLabels
+from negjax.synthesis.questions import MCQ_KINDS, NEGBENCH_WORDING, Question, build_mcq
 
-TRIES = 100  # images that are looked at to find one to go with another
-# Sentences of the analysis of affirmation bias; {a} and {b} stand for objects with their articles. The question
-# whether an object is there is asked with the first two.
-BIAS_TEMPLATES = {
+MAX_PARTNER_DRAWS = 100  # images that are tried as the partner of another
+# Sentences of the analysis of affirmation bias; {a} and {b} are object names with their articles. Presence questions
+# use the first two.
+AFFIRMATION_BIAS_TEMPLATES = {
     "affirmation": "This image includes {a}",
     "negation": "This image does not include {a}",
     "both": "This image includes {a} but does not include {b}",
@@ -19,61 +22,83 @@ BIAS_TEMPLATES = {
 }
 
 
-def mcq_images(labels: Labels) -> list[int]:
-    """The images that NegBench's questions can be asked about: two objects there, and one that is not."""
-    enough = (labels.holds_IN.sum(1) >= 2) & labels.absent_IN.any(1)
-    return np.flatnonzero(enough).tolist()
+def select_mcq_images(labels: ObjectLabels) -> list[int]:
+    """Select the images that NegBench's questions fit: those with two objects or more, and one that is absent."""
+    enough_I = (labels.present_IN.sum(1) >= 2) & labels.absent_IN.any(1)
+    return np.flatnonzero(enough_I).tolist()
 
 
-def mcq_questions(labels: Labels, count: int, reuse: int, rng: np.random.Generator) -> Iterator[tuple[int, Question]]:
-    """Up to `count` questions in NegBench's templates, their kinds in turn: (image, question), images in their order.
+def build_mcq_questions(
+    labels: ObjectLabels, count: int, reuse: int, rng: np.random.Generator
+) -> Iterator[tuple[int, Question]]:
+    """Build NegBench questions in its own templates, with the kinds of MCQ_KINDS in turn.
 
-    A and B are drawn from the objects of the image, and N by how often it is found beside them (as NegBench chooses
-    it: what a model would expect there). No image is asked about again before all others are, or more than `reuse`
-    times; which ones are asked once more than others is drawn.
+    A and B are drawn from the objects of the image, and N by how often it occurs beside them, as NegBench chooses the
+    object that a model would expect. Each image gets a question before any gets a second one; which images get one
+    question more than others is drawn.
+
+    Args:
+        labels: the labels of the images.
+        count: the largest number of questions.
+        reuse: the largest number of questions about one image.
+        rng: draws images, objects and the order of options.
+
+    Yields:
+        The row of an image and a question about it, in the order of the images.
     """
-    images = mcq_images(labels)
+    images = select_mcq_images(labels)
     rounds = [image for _ in range(reuse) for image in rng.permutation(images)]
     for number, image in enumerate(sorted(rounds[:count])):
-        objects = labels.objects(image)
+        objects = labels.objects_in(image)
         first, second = (objects[i] for i in rng.permutation(len(objects))[:2])
-        (absent,) = labels.likely_absent(image, 1, rng)
-        yield int(image), mcq(MCQ_KINDS[number % len(MCQ_KINDS)], (first, second), absent, NEGBENCH, rng)
+        (absent,) = labels.draw_likely_absent(image, 1, rng)
+        kind = MCQ_KINDS[number % len(MCQ_KINDS)]
+        yield int(image), build_mcq(kind, (first, second), absent, NEGBENCH_WORDING, rng)
 
 
-def presence_questions(labels: Labels, count: int, rng: np.random.Generator) -> Iterator[tuple[int, Question, int]]:
-    """Whether an object is there: two options, affirmed and negated. Up to `count` pairs of images with 4 questions.
+def build_presence_questions(
+    labels: ObjectLabels, count: int, rng: np.random.Generator
+) -> Iterator[tuple[int, Question, int]]:
+    """Build questions with two options, one that affirms an object and one that negates it.
 
-    Images are put in pairs such that each holds an object that the other has not, and both are asked about both:
-    (image, question, number of the pair). The options of an object come in the same order for both images. So each
-    option is right in one question of two, and who sees the options alone gets exactly half.
+    Images are paired such that each holds an object that its partner lacks, and questions about both objects are put
+    to both images, with the options in the same order. So each option is right in one of two questions, and a model
+    that sees only the options gets exactly half.
+
+    Args:
+        labels: the labels of the images.
+        count: the largest number of pairs, each with four questions.
+        rng: draws pairs, objects and the order of options.
+
+    Yields:
+        The row of an image, a question about it, and the number of the pair.
     """
-    pairs = _pairs_that_differ(labels, rng)
-    for number, (one, other, here, there) in enumerate(pairs[:count]):
-        for thing, present, absent in ((here, one, other), (there, other, one)):
+    pairs = _pair_differing_images(labels, rng)
+    for number, (image, partner, image_object, partner_object) in enumerate(pairs[:count]):
+        for n, holder, other in ((image_object, image, partner), (partner_object, partner, image)):
             kinds = ("affirmation", "negation")
             kinds = kinds if rng.integers(2) else kinds[::-1]
-            options = tuple(BIAS_TEMPLATES[kind].format(a=a(labels.names[thing])) for kind in kinds)
-            yield present, Question(options, kinds.index("affirmation"), "present", kinds), number
-            yield absent, Question(options, kinds.index("negation"), "absent", kinds), number
+            options = tuple(AFFIRMATION_BIAS_TEMPLATES[kind].format(a=with_article(labels.names[n])) for kind in kinds)
+            yield holder, Question(options, kinds.index("affirmation"), "present", kinds), number
+            yield other, Question(options, kinds.index("negation"), "absent", kinds), number
 
 
-def _pairs_that_differ(labels: Labels, rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
-    """Pairs of images, each image once, and for each an object that it holds and the other has not.
+def _pair_differing_images(labels: ObjectLabels, rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
+    """Pair images, each used once: (image, partner, object of the image alone, object of the partner alone).
 
-    Images of one object come first, for they are the hardest to find another image for.
+    Images with few objects are paired first, because they have the fewest possible partners.
     """
-    order = rng.permutation(np.flatnonzero(labels.holds_IN.any(1)))
-    waiting = order[np.argsort(labels.holds_IN[order].sum(1), kind="stable")].tolist()
+    order = rng.permutation(np.flatnonzero(labels.present_IN.any(1)))
+    unpaired = order[np.argsort(labels.present_IN[order].sum(1), kind="stable")].tolist()
     pairs = []
-    while len(waiting) > 1:
-        one = waiting.pop(0)
-        for place in rng.integers(len(waiting), size=TRIES):
-            other = waiting[place]
-            here = np.flatnonzero(labels.holds_IN[one] & labels.absent_IN[other])
-            there = np.flatnonzero(labels.holds_IN[other] & labels.absent_IN[one])
-            if len(here) and len(there):
-                pairs.append((one, other, int(rng.choice(here)), int(rng.choice(there))))
-                del waiting[place]
+    while len(unpaired) > 1:
+        image = unpaired.pop(0)
+        for index in rng.integers(len(unpaired), size=MAX_PARTNER_DRAWS):
+            partner = unpaired[index]
+            image_only = np.flatnonzero(labels.present_IN[image] & labels.absent_IN[partner])
+            partner_only = np.flatnonzero(labels.present_IN[partner] & labels.absent_IN[image])
+            if len(image_only) and len(partner_only):
+                pairs.append((image, partner, int(rng.choice(image_only)), int(rng.choice(partner_only))))
+                del unpaired[index]
                 break
     return [pairs[i] for i in rng.permutation(len(pairs))]

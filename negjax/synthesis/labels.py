@@ -1,6 +1,7 @@
-"""Labels of images: which of some objects each image holds, and which objects are found together.
+"""Object labels of a set of images: which objects each image holds, which are surely absent, which occur together.
 
-Labels are taken to be complete: what an image is not labelled with is not there.
+Labels are taken to be complete: an object that an image is not labelled with is not in it. Shape suffixes: I images,
+N object names, P the objects of one image.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,48 +13,61 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Labels:
-    """`holds_IN[i, n]`: whether image i is labelled with object `names[n]`."""
+class ObjectLabels:
+    """Which objects each image holds.
+
+    Attributes:
+        names: the names of all N objects.
+        present_IN: whether image i is labelled with object `names[n]`.
+    """
 
     names: tuple[str, ...]
-    holds_IN: NDArray[np.bool_]
+    present_IN: NDArray[np.bool_]
 
     @cached_property
-    def alike_NN(self) -> NDArray[np.bool_]:
-        """Whether the words of one name are all in the other, as in "bear" and "teddy bear", and of a name itself."""
+    def similar_NN(self) -> NDArray[np.bool_]:
+        """Whether all words of one name are in the other, as in "bear" and "teddy bear"; true on the diagonal."""
         words = [set(name.lower().split()) for name in self.names]
         return np.array([[first <= second or second <= first for second in words] for first in words])
 
     @cached_property
     def absent_IN(self) -> NDArray[np.bool_]:
-        """Whether one can say without a doubt that the image does not hold the object: nothing alike is there either.
+        """Whether the image surely lacks the object, because it holds no object with a similar name.
 
-        Of an image of a teddy bear it is neither said that it holds a bear nor that it holds none.
+        An image of a teddy bear neither surely holds a bear nor surely lacks one.
         """
-        return np.asfortranarray(self.holds_IN.astype(np.float32) @ self.alike_NN == 0)
+        return np.asfortranarray(self.present_IN.astype(np.float32) @ self.similar_NN == 0)
 
     @cached_property
-    def together_NN(self) -> NDArray[np.int64]:
-        """In how many images two objects are both; on the diagonal, in how many images an object is."""
-        holds_IN = self.holds_IN.astype(np.float64)
-        return (holds_IN.T @ holds_IN).astype(np.int64)
+    def cooccurrence_NN(self) -> NDArray[np.int64]:
+        """The number of images that hold both objects; on the diagonal, the number that hold the object."""
+        present_IN = self.present_IN.astype(np.float64)
+        return (present_IN.T @ present_IN).astype(np.int64)
 
-    def objects(self, image: int) -> list[str]:
-        """The objects of an image, in the order of `names`."""
-        return [self.names[n] for n in np.flatnonzero(self.holds_IN[image])]
+    def objects_in(self, image: int) -> list[str]:
+        """Return the names of the objects in an image, in the order of `names`."""
+        return [self.names[n] for n in np.flatnonzero(self.present_IN[image])]
 
-    def likely_absent(self, image: int, count: int, rng: np.random.Generator) -> list[str]:
-        """Different objects that the image does not hold, drawn by how often they are found beside what it holds.
+    def draw_likely_absent(self, image: int, count: int, rng: np.random.Generator) -> list[str]:
+        """Draw different absent objects, preferring those that often occur beside the objects of the image.
 
-        The weight of object n is the mean over the objects p of the image of the share of the images of p that hold n;
-        objects with no weight come in only after all others. Fewer than `count` where no more are absent.
+        The weight of object n is the mean, over the objects p of the image, of the share of the images with p that
+        hold n. Objects that never occur beside them are drawn only after all others.
+
+        Args:
+            image: the row of the image.
+            count: how many objects to draw.
+            rng: draws them.
+
+        Returns:
+            `count` names, or fewer where fewer objects are absent.
         """
-        present = np.flatnonzero(self.holds_IN[image])
+        present_P = np.flatnonzero(self.present_IN[image])
         allowed_N = self.absent_IN[image]
-        weight_N = np.full(len(self.names), 1e-9)  # in an image of nothing, all alike
-        if len(present):
-            beside_PN = self.together_NN[present] / self.together_NN[present, present][:, None]
-            weight_N = weight_N + beside_PN.mean(0)
+        weight_N = np.full(len(self.names), 1e-9)  # equal weights in an image without objects
+        if len(present_P):
+            share_PN = self.cooccurrence_NN[present_P] / self.cooccurrence_NN[present_P, present_P][:, None]
+            weight_N = weight_N + share_PN.mean(0)
         weight_N = weight_N * allowed_N
         count = min(count, int(allowed_N.sum()))
         if not count:
@@ -61,15 +75,17 @@ class Labels:
         return [self.names[n] for n in rng.choice(len(self.names), count, replace=False, p=weight_N / weight_N.sum())]
 
 
-def labels_of(objects: Sequence[Iterable[str]], names: Sequence[str] | None = None) -> Labels:
-    """The labels of images of which each is given as the objects that it holds.
+def build_labels(objects: Sequence[Iterable[str]], names: Sequence[str] | None = None) -> ObjectLabels:
+    """Build the labels of images.
 
-    names: the objects that count, others are ignored; by default all that there are, in alphabetical order.
+    Args:
+        objects: for each image the names of the objects that it holds.
+        names: the objects to keep; others are ignored. By default all that occur, in alphabetical order.
     """
     if names is None:
-        names = sorted({name for each in objects for name in each})
+        names = sorted({name for names_of_image in objects for name in names_of_image})
     column = {name: n for n, name in enumerate(names)}
-    holds_IN = np.zeros((len(objects), len(column)), bool, order="F")
-    for image, each in enumerate(objects):
-        holds_IN[image, [column[name] for name in each if name in column]] = True
-    return Labels(tuple(column), holds_IN)
+    present_IN = np.zeros((len(objects), len(column)), bool, order="F")
+    for image, names_of_image in enumerate(objects):
+        present_IN[image, [column[name] for name in names_of_image if name in column]] = True
+    return ObjectLabels(tuple(column), present_IN)

@@ -1,8 +1,19 @@
-"""The sentence patterns: how presence and absence are said. Each comes in a part for training and a part held out.
+"""Sentence patterns that affirm objects, negate one, or do both; each table has a training part and a held-out part.
 
-In a pattern {P} stands for the list of what is there ("a cat and a key"), {is} for "is" or "are" to go with it, {N}
-for the absent thing's name ("dog"), {a_N} for the same with its article and {N_is} for its "is" or "are"; {M}, {a_M}
-and {M_is} are those of a second absent thing.
+A model is trained on sentences of `train` and tested on sentences of `held_out`, which share no pattern. A pattern is
+a `str.format` template that `negjax.synthesis.captions.fill_pattern` fills in. Its placeholders are:
+
+    {P}          the objects in the image, with articles, as a list: "a cat and a key"
+    {is}         the verb that agrees with {P}: "is" or "are"
+    {N}          the name of the absent object, without an article: "dog"
+    {a_N}        the same with its indefinite article, if it takes one: "a dog", "skis"
+    {N_is}       the verb that agrees with {N}
+    {M} {a_M} {M_is}   the same three for a second absent object
+    {caption}    a caption from elsewhere that begins the sentence (INSERTED_NEGATION only)
+    {continued}  the same caption after the beginning of the sentence, with a small first letter (likewise)
+
+To add a sentence, add a line to a table. The tests check each line: that it says what its table says, that verbs and
+articles agree, and that no training sentence contains one of NegBench's templates.
 """
 
 import re
@@ -14,27 +25,41 @@ Medium = Literal["drawing", "photo"]
 
 
 @dataclass(frozen=True)
-class Patterns:
-    """Sentence patterns of one kind: those a model may be trained on, and those kept for testing alone."""
+class SentencePatterns:
+    """Sentence patterns with one meaning.
+
+    Attributes:
+        train: patterns for training captions.
+        held_out: patterns for test captions, none of which is in `train`.
+    """
 
     train: tuple[str, ...]
     held_out: tuple[str, ...]
 
 
 @cache
-def said_of(patterns: Patterns, medium: Medium) -> Patterns:
-    """The patterns as they are said of a medium. They are written for drawings, and many speak of one.
+def select_for_medium(patterns: SentencePatterns, medium: Medium) -> SentencePatterns:
+    """Select the patterns that fit a medium, and adapt their words to it.
 
-    For photographs "drawing" becomes "photo", and patterns that tell of somebody drawing are left out.
+    Args:
+        patterns: a table of this module, whose patterns are written for drawings.
+        medium: what the images are.
+
+    Returns:
+        The table itself for drawings. For photos "drawing" becomes "photo", and patterns that mention that somebody
+        drew something are left out.
     """
 
-    def fitting(part: tuple[str, ...]) -> tuple[str, ...]:
+    def adapt_to_photos(part: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(text.replace("drawing", "photo") for text in part if not re.search(r"\b(draw|drew|drawn)\b", text))
 
-    return patterns if medium == "drawing" else Patterns(fitting(patterns.train), fitting(patterns.held_out))
+    if medium == "drawing":
+        return patterns
+    return SentencePatterns(adapt_to_photos(patterns.train), adapt_to_photos(patterns.held_out))
 
 
-AFFIRMATIVE = Patterns(
+# Names the objects in the image and nothing else.
+AFFIRMATIVE = SentencePatterns(
     train=(
         "{P}",
         "a picture of {P}",
@@ -74,8 +99,8 @@ AFFIRMATIVE = Patterns(
     ),
 )
 
-# What is there and one thing that is not, which is named last.
-NEGATION_LAST = Patterns(
+# Names the objects in the image, then one absent object.
+NEGATION_LAST = SentencePatterns(
     train=(
         "{P} but no {N}",
         "{P} and no {N}",
@@ -111,8 +136,8 @@ NEGATION_LAST = Patterns(
     ),
 )
 
-# The same with the absent thing named first.
-NEGATION_FIRST = Patterns(
+# Names one absent object, then the objects in the image.
+NEGATION_FIRST = SentencePatterns(
     train=(
         "no {N}, but {P}",
         "no {N} {N_is} present, but {P} {is}",
@@ -143,8 +168,8 @@ NEGATION_FIRST = Patterns(
     ),
 )
 
-# Words that may open any of these sentences; the empty one leaves it as it is.
-OPENERS = Patterns(
+# Words before any of these sentences. The empty opener is repeated, because each entry is drawn equally often.
+OPENERS = SentencePatterns(
     train=(
         "",
         "",
@@ -158,8 +183,8 @@ OPENERS = Patterns(
     held_out=("", "", "in this image, "),
 )
 
-# One absent thing and nothing else.
-ABSENT = Patterns(
+# Names one absent object and nothing else.
+ABSENT = SentencePatterns(
     train=(
         "there {N_is} no {N}",
         "no {N} {N_is} present",
@@ -194,8 +219,8 @@ ABSENT = Patterns(
     ),
 )
 
-# Two absent things and nothing else.
-NEITHER = Patterns(
+# Names two absent objects and nothing else.
+NEITHER = SentencePatterns(
     train=(
         "neither {a_N} nor {a_M}",
         "there {N_is} neither {a_N} nor {a_M}",
@@ -226,7 +251,7 @@ NEITHER = Patterns(
     ),
 )
 
-# What is left of a held-out pattern of NEGATION_LAST or NEGATION_FIRST that does not say what is absent.
+# Held-out pattern of NEGATION_LAST or NEGATION_FIRST -> the same pattern without the absent object.
 UNNEGATED = {
     "an image of {P} with no {N}": "an image of {P}",
     "{P} {is} here but {a_N} {N_is} not": "{P} {is} here",
@@ -237,9 +262,8 @@ UNNEGATED = {
     "{a_N} {N_is} missing, but {P} {is} visible": "{P} {is} visible",
 }
 
-# A caption that somebody wrote, and one absent thing woven into it; for training alone. {caption} stands where a
-# sentence may begin, {continued} where it goes on.
-WOVEN = (
+# Adds one absent object to an image's own caption, after it or before it; for training only.
+INSERTED_NEGATION = (
     "{caption}, but there {N_is} no {N}",
     "{caption}, but there {N_is} no {N} in sight",
     "{caption}, with no {N} to be seen",

@@ -1,4 +1,7 @@
-"""Questions from labels: NegBench's multiple choice, and the truth table that cannot be answered blind."""
+"""Questions about one image from object names: NegBench's multiple choice, and truth tables.
+
+NegBench's construction is in arXiv 2501.09425, section 3 and appendix.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,17 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from negjax.language.phrases import a
-from negjax.synthesis.captions import Writer
+from negjax.language.phrases import with_article
+from negjax.synthesis.captions import CaptionWriter
 
-CELLS = ("a_only", "b_only", "both", "neither")
-MCQ_KINDS = ("positive", "negative", "hybrid")
-TRAINING_KINDS = (*MCQ_KINDS, "modified_positive")
+# Which of two objects A and B an image holds: the kinds of the four questions of a truth table, in their order.
+TRUTH_TABLE_CELLS = ("a_only", "b_only", "both", "neither")
+MCQ_KINDS = ("positive", "negative", "hybrid")  # the form of the right option in NegBench's test questions
+NEGMCQ_KINDS = (*MCQ_KINDS, "modified_positive")  # likewise in its training set NegMCQ
 
 
 @dataclass(frozen=True)
 class Question:
-    """Options, the index of the right one, the kind of question, and of what kind each option is."""
+    """A multiple-choice question about an image.
+
+    Attributes:
+        options: the captions to choose from.
+        answer: the index of the right one.
+        kind: the kind of question, of NEGMCQ_KINDS, TRUTH_TABLE_CELLS or "present" and "absent".
+        option_kinds: the kind of each option.
+    """
 
     options: tuple[str, ...]
     answer: int
@@ -24,7 +35,7 @@ class Question:
     option_kinds: tuple[str, ...]
 
     def columns(self) -> dict[str, Any]:
-        """As the columns of a record."""
+        """Return the question as columns of a record."""
         return {
             "options": list(self.options),
             "answer": self.answer,
@@ -34,8 +45,15 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Wording:
-    """How the four forms of a NegBench question are said: given two names, or one."""
+class OptionWording:
+    """How the four forms of a NegBench option are put into words.
+
+    Attributes:
+        pair: names of two present objects to "A and B".
+        hybrid: the names of a present and an absent object to "A, but not N".
+        single: the name of a present object to "A".
+        negative: the name of an absent object to "not N".
+    """
 
     pair: Callable[[str, str], str]
     hybrid: Callable[[str, str], str]
@@ -44,39 +62,51 @@ class Wording:
 
 
 # NegBench's own templates, before a language model paraphrases them (arXiv 2501.09425, appendix).
-NEGBENCH = Wording(
-    pair=lambda x, y: f"This image features {a(x)} and {a(y)}",
-    hybrid=lambda x, n: f"This image features {a(x)}, but not {a(n)}",
-    single=lambda x: f"This image features {a(x)}",
-    negative=lambda n: f"This image does not feature {a(n)}",
+NEGBENCH_WORDING = OptionWording(
+    pair=lambda first, second: f"This image features {with_article(first)} and {with_article(second)}",
+    hybrid=lambda present, absent: f"This image features {with_article(present)}, but not {with_article(absent)}",
+    single=lambda present: f"This image features {with_article(present)}",
+    negative=lambda absent: f"This image does not feature {with_article(absent)}",
 )
 
 
-def varied(writer: Writer) -> Wording:
-    """A wording that draws a sentence pattern for each option, as the paraphrased files do."""
-    return Wording(
-        pair=lambda x, y: writer.affirmative([x, y]),
-        hybrid=lambda x, n: writer.negating([x], n),
-        single=lambda x: writer.affirmative([x]),
-        negative=writer.absent,
+def varied_wording(writer: CaptionWriter) -> OptionWording:
+    """Build a wording that draws a sentence pattern for each option, as NegBench's paraphrased files vary theirs.
+
+    Args:
+        writer: draws and fills in the patterns.
+    """
+    return OptionWording(
+        pair=lambda first, second: writer.write_affirmative([first, second]),
+        hybrid=lambda present, absent: writer.write_negated([present], absent),
+        single=lambda present: writer.write_affirmative([present]),
+        negative=writer.write_absent,
     )
 
 
-def mcq(kind: str, present: tuple[str, str], absent: str, wording: Wording, rng: np.random.Generator) -> Question:
-    """A NegBench question of one of TRAINING_KINDS, its options in random order.
+def build_mcq(
+    kind: str, present: tuple[str, str], absent: str, wording: OptionWording, rng: np.random.Generator
+) -> Question:
+    """Build a NegBench question, its four options in random order.
 
-    present: A and B, both in the image; absent: N. The right answer is "A and B", "not N", "B, not N" or, for
-    "modified_positive" (which only training has), "B"; the distractors are always "N, not B", "N" and "not A".
-    Source: arXiv 2501.09425, section 3.
+    The right option is "A and B" (positive), "not N" (negative), "B, but not N" (hybrid) or "B" (modified_positive).
+    The wrong ones are always "N, but not B", "N" and "not A". Source: arXiv 2501.09425, section 3.
+
+    Args:
+        kind: one of NEGMCQ_KINDS.
+        present: the objects A and B, both in the image.
+        absent: the object N, not in the image.
+        wording: puts the options into words.
+        rng: draws the order of the options.
     """
     first, second = present
-    right = {
+    right_option = {
         "positive": lambda: wording.pair(first, second),
         "negative": lambda: wording.negative(absent),
         "hybrid": lambda: wording.hybrid(second, absent),
         "modified_positive": lambda: wording.single(second),
     }[kind]()
-    options = [right, wording.hybrid(absent, second), wording.single(absent), wording.negative(first)]
+    options = [right_option, wording.hybrid(absent, second), wording.single(absent), wording.negative(first)]
     option_kinds = [kind, "hybrid", "positive", "negative"]
     order = rng.permutation(4)
     return Question(
@@ -84,23 +114,41 @@ def mcq(kind: str, present: tuple[str, str], absent: str, wording: Wording, rng:
     )
 
 
-def truth_table(first: str, second: str, writer: Writer) -> tuple[str, ...]:
-    """Four captions of two names, each true in exactly one of CELLS and in that order.
+def write_truth_table(first: str, second: str, writer: CaptionWriter) -> tuple[str, ...]:
+    """Write four captions about two objects, each true in exactly one cell.
 
-    Which name comes first is drawn per caption, so that neither order nor position tells the answer.
+    Which name comes first is drawn for each caption, so that neither order nor position gives the answer away.
+
+    Args:
+        first: the object A.
+        second: the object B.
+        writer: writes the captions.
+
+    Returns:
+        A caption for each of TRUTH_TABLE_CELLS, in that order.
     """
     return (
-        writer.negating([first], second),
-        writer.negating([second], first),
-        writer.affirmative([first, second]),
-        writer.neither([first, second]),
+        writer.write_negated([first], second),
+        writer.write_negated([second], first),
+        writer.write_affirmative([first, second]),
+        writer.write_neither([first, second]),
     )
 
 
-def truth_table_group(first: str, second: str, writer: Writer, rng: np.random.Generator) -> list[Question]:
-    """The group's four questions in the order of CELLS: the same four options, in one random order, for each image."""
-    captions = truth_table(first, second, writer)
+def build_truth_table_group(first: str, second: str, writer: CaptionWriter, rng: np.random.Generator) -> list[Question]:
+    """Build a truth table's four questions: the same four options, in one random order, for four images.
+
+    Args:
+        first: the object A.
+        second: the object B.
+        writer: writes the options.
+        rng: draws the order of the options.
+
+    Returns:
+        A question for each of TRUTH_TABLE_CELLS, in that order.
+    """
+    captions = write_truth_table(first, second, writer)
     order = rng.permutation(4)
     options = tuple(captions[i] for i in order)
-    cells = tuple(CELLS[i] for i in order)
-    return [Question(options, cells.index(kind), kind, cells) for kind in CELLS]
+    option_kinds = tuple(TRUTH_TABLE_CELLS[i] for i in order)
+    return [Question(options, option_kinds.index(cell), cell, option_kinds) for cell in TRUTH_TABLE_CELLS]

@@ -1,61 +1,77 @@
-"""Truth tables over labelled images: questions in fours that nobody can answer without looking.
+"""Truth tables over labelled images: groups of four questions that cannot be answered without the images.
 
-For a pair of objects A and B there is an image of A only, one of B only, one of both and one of neither, and of each
-the same four options are asked. Every option is right once, so that whoever sees the options alone gets one in four.
+For two objects A and B there is an image with A only, one with B only, one with both and one with neither, and the
+same four options are put to each. Each option is right once, so a model that sees only the options gets one in four.
 """
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from negjax.synthesis.captions import Writer
-from negjax.synthesis.labels import Labels
-from negjax.synthesis.questions import Question, truth_table_group
+from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.labels import ObjectLabels
+from negjax.synthesis.questions import Question, build_truth_table_group
 
 
-def truth_tables(
-    labels: Labels, pairs: Iterable[tuple[str, str]], writer: Writer, count: int, reuse: int
+def build_truth_tables(
+    labels: ObjectLabels, pairs: Iterable[tuple[str, str]], writer: CaptionWriter, count: int, reuse: int
 ) -> Iterator[tuple[int, Question, int]]:
-    """Up to `count` groups of four questions: (image, question, number of the group), a group's in the order of CELLS.
+    """Build groups of four questions.
 
-    pairs: the pairs to try, in order, one group each. One is passed over when a cell has no image left.
-    reuse: in how many groups an image may stand.
+    Args:
+        labels: the labels of the images.
+        pairs: pairs of objects to try in order, each for one group; skipped when a cell has no image left.
+        writer: writes the options, and draws.
+        count: the largest number of groups.
+        reuse: the largest number of groups that an image may be in.
+
+    Yields:
+        The row of an image, a question about it, and the number of the group; the questions of a group in the order
+        of TRUTH_TABLE_CELLS.
     """
     rng = writer.rng
     column = {name: n for n, name in enumerate(labels.names)}
-    uses = np.zeros(len(labels.holds_IN), int)
+    uses_I = np.zeros(len(labels.present_IN), int)
     group = 0
     for pair in pairs:
-        first, second = writer.shuffled(pair)
-        has_first, has_second = labels.holds_IN[:, column[first]], labels.holds_IN[:, column[second]]
-        no_first, no_second = labels.absent_IN[:, column[first]], labels.absent_IN[:, column[second]]
-        free = uses < reuse
-        cells = {
-            "a_only": free & has_first & no_second,
-            "b_only": free & no_first & has_second,
-            "both": free & has_first & has_second,
-            "neither": free & no_first & no_second,
+        first, second = writer.shuffle(pair)
+        has_first_I, has_second_I = labels.present_IN[:, column[first]], labels.present_IN[:, column[second]]
+        no_first_I, no_second_I = labels.absent_IN[:, column[first]], labels.absent_IN[:, column[second]]
+        available_I = uses_I < reuse
+        candidates = {
+            "a_only": available_I & has_first_I & no_second_I,
+            "b_only": available_I & no_first_I & has_second_I,
+            "both": available_I & has_first_I & has_second_I,
+            "neither": available_I & no_first_I & no_second_I,
         }
-        if not all(fits.any() for fits in cells.values()):
+        if not all(fits_I.any() for fits_I in candidates.values()):
             continue
-        for question in truth_table_group(first, second, writer, rng):
-            chosen = rng.choice(np.flatnonzero(cells[question.kind]))
-            uses[chosen] += 1
-            yield int(chosen), question, group
+        for question in build_truth_table_group(first, second, writer, rng):
+            image = rng.choice(np.flatnonzero(candidates[question.kind]))
+            uses_I[image] += 1
+            yield int(image), question, group
         group += 1
         if group == count:
             return
 
 
-def co_occurring_pairs(labels: Labels, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
-    """Pairs of objects for truth tables: each as often as its rarest cell has images, in random order.
+def draw_co_occurring_pairs(labels: ObjectLabels, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
+    """Draw pairs of objects for truth tables.
 
-    So a pair that is common in all four ways comes early and often, and one that is never together never. Pairs of
-    names that are alike (a bear and a teddy bear) are left out.
+    A pair that is frequent in all four cells comes early and often; one without images in a cell never comes. Pairs
+    with similar names (a bear and a teddy bear) are left out.
+
+    Args:
+        labels: the labels of the images.
+        rng: draws the order.
+
+    Yields:
+        Each pair as often as its rarest cell has images, in random order.
     """
-    holds_IN, absent_IN = labels.holds_IN.astype(np.float64), labels.absent_IN.astype(np.float64)
-    only_NN = holds_IN.T @ absent_IN
-    rarest_NN = np.minimum.reduce([labels.together_NN, only_NN, only_NN.T, absent_IN.T @ absent_IN]).astype(np.int64)
-    first, second = np.nonzero(np.triu(rarest_NN * ~labels.alike_NN, 1))
+    present_IN, absent_IN = labels.present_IN.astype(np.float64), labels.absent_IN.astype(np.float64)
+    only_NN = present_IN.T @ absent_IN
+    cells = [labels.cooccurrence_NN, only_NN, only_NN.T, absent_IN.T @ absent_IN]
+    rarest_NN = np.minimum.reduce(cells).astype(np.int64)
+    first, second = np.nonzero(np.triu(rarest_NN * ~labels.similar_NN, 1))
     for pair in rng.permutation(np.repeat(np.arange(len(first)), rarest_NN[first, second])):
         yield labels.names[first[pair]], labels.names[second[pair]]

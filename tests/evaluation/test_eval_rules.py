@@ -8,8 +8,8 @@ import pytest
 
 from negjax.evaluation.blind.rules import RULES, absent_object, longer_affirmation, rule_credit
 from negjax.language.negation import is_negated
-from negjax.synthesis.captions import Writer
-from negjax.synthesis.questions import MCQ_KINDS, NEGBENCH, mcq, truth_table_group, varied
+from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.questions import MCQ_KINDS, NEGBENCH_WORDING, build_mcq, build_truth_table_group, varied_wording
 
 NEGATED = [
     "This image has no dog",
@@ -114,9 +114,9 @@ def test_the_order_of_the_options_does_not_matter(rule):
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_truth_tables_are_at_chance(rule):
     rng = np.random.default_rng(1)
-    writer = Writer(rng, held_out=True)
+    writer = CaptionWriter(rng, held_out=True)
     for a, b in [("cat", "dog"), ("owl", "car"), ("bus", "key"), ("cup", "traffic light")]:
-        group = truth_table_group(a, b, writer, rng)
+        group = build_truth_table_group(a, b, writer, rng)
         credit = rule_credit(rule, [q.options for q in group], np.array([q.answer for q in group]))
         assert credit.sum() == pytest.approx(1)
 
@@ -126,14 +126,14 @@ def test_questions_of_negbenchs_form_give_themselves_away(held_out):
     """In the plain templates always, in our varied wording nearly so; the first rule is right on "A and B" alone."""
     rng = np.random.default_rng(2)
     names = ["cat", "dog", "owl", "car", "cup", "bus", "key", "apple", "book", "traffic light"]
-    for wording, least in ((NEGBENCH, 1), (varied(Writer(rng, held_out)), 0.97)):
+    for wording, least in ((NEGBENCH_WORDING, 1), (varied_wording(CaptionWriter(rng, held_out)), 0.97)):
         asked = []
         for n in range(150):
             first, second, absent = rng.permutation(names)[:3]
-            asked.append(mcq(MCQ_KINDS[n % 3], (str(first), str(second)), str(absent), wording, rng))
+            asked.append(build_mcq(MCQ_KINDS[n % 3], (str(first), str(second)), str(absent), wording, rng))
         options, answer = [q.options for q in asked], np.array([q.answer for q in asked])
         assert rule_credit(absent_object, options, answer).mean() >= least
-        if wording is NEGBENCH:
+        if wording is NEGBENCH_WORDING:
             by_length = rule_credit(longer_affirmation, options, answer).reshape(-1, 3).mean(axis=0)
             np.testing.assert_allclose(by_length[1:], 1 / 3)
             assert by_length[0] > 0.9

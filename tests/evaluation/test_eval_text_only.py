@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from negjax.evaluation.blind.text_only import cross_validated_credit, transfer_credit
-from negjax.synthesis.captions import Writer
-from negjax.synthesis.questions import truth_table_group
+from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.questions import build_truth_table_group
 
 
 def given_away(n: int, seed: int) -> tuple[list[list[str]], np.ndarray]:
@@ -79,12 +79,12 @@ def test_images_joined_by_an_option_set_are_left_out_of_each_others_fit_where_th
 def test_truth_tables_are_at_chance(seed):
     """Groups share images, as in real sets, and one scorer answers all four questions of a group."""
     rng = np.random.default_rng(3)
-    writer = Writer(rng, held_out=False)
+    writer = CaptionWriter(rng, held_out=False)
     names = ["cat", "dog", "owl", "car", "cup", "bus", "key", "apple", "book", "fork"]
     options, answer, image = [], [], []
     for _ in range(40):
         first, second = rng.permutation(names)[:2]
-        group = truth_table_group(str(first), str(second), writer, rng)
+        group = build_truth_table_group(str(first), str(second), writer, rng)
         options += [question.options for question in group]
         answer += [question.answer for question in group]
         image += rng.permutation(60)[:4].tolist()

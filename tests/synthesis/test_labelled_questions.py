@@ -6,8 +6,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from negjax.synthesis.labelled_questions import BIAS_TEMPLATES, mcq_images, mcq_questions, presence_questions
-from negjax.synthesis.labels import labels_of
+from negjax.synthesis.labelled_questions import (
+    AFFIRMATION_BIAS_TEMPLATES,
+    build_mcq_questions,
+    build_presence_questions,
+    select_mcq_images,
+)
+from negjax.synthesis.labels import build_labels
 from negjax.synthesis.questions import MCQ_KINDS
 
 FORMS = {  # NegBench's templates
@@ -31,8 +36,8 @@ def is_true(option: str, objects: set[str]) -> bool:
 
 
 def test_negbenchs_questions(coco):
-    labels, asked = labels_of(coco), Counter()
-    questions = list(mcq_questions(labels, 10**6, 1, np.random.default_rng(0)))
+    labels, asked = build_labels(coco), Counter()
+    questions = list(build_mcq_questions(labels, 10**6, 1, np.random.default_rng(0)))
     assert [image for image, _ in questions] == [i for i, each in enumerate(coco) if len(each) >= 2]
     for number, (image, question) in enumerate(questions):
         assert question.kind == MCQ_KINDS[number % 3]
@@ -46,11 +51,11 @@ def test_negbenchs_questions(coco):
 
 def test_absent_objects_are_those_that_one_expects(coco):
     """What is said to be absent beside a fork is found beside forks more often than things are on the whole."""
-    labels = labels_of(coco)
+    labels = build_labels(coco)
     often = Counter(name for each in coco if "fork" in each for name in each)
     forks = sum("fork" in each for each in coco)
     chosen = []
-    for image, question in mcq_questions(labels, 10**6, 1, np.random.default_rng(0)):
+    for image, question in build_mcq_questions(labels, 10**6, 1, np.random.default_rng(0)):
         if "fork" in coco[image]:
             single = question.options[question.option_kinds.index("positive")]
             if question.kind != "positive":
@@ -59,21 +64,21 @@ def test_absent_objects_are_those_that_one_expects(coco):
 
 
 def test_fewer_and_more_questions_than_images(coco):
-    labels = labels_of(coco)
-    few = [image for image, _ in mcq_questions(labels, 50, 1, np.random.default_rng(0))]
+    labels = build_labels(coco)
+    few = [image for image, _ in build_mcq_questions(labels, 50, 1, np.random.default_rng(0))]
     assert len(set(few)) == 50
     assert few == sorted(few)
-    assert few != mcq_images(labels)[:50]
-    some = labels_of(coco[:30])
-    fit = len(mcq_images(some))
-    uses = Counter(image for image, _ in mcq_questions(some, 2 * fit + 5, 3, np.random.default_rng(0)))
+    assert few != select_mcq_images(labels)[:50]
+    some = build_labels(coco[:30])
+    fit = len(select_mcq_images(some))
+    uses = Counter(image for image, _ in build_mcq_questions(some, 2 * fit + 5, 3, np.random.default_rng(0)))
     assert sorted(uses.values()) == [2] * (fit - 5) + [3] * 5
-    assert len(list(mcq_questions(some, 10**6, 3, np.random.default_rng(0)))) == 3 * fit
+    assert len(list(build_mcq_questions(some, 10**6, 3, np.random.default_rng(0)))) == 3 * fit
 
 
 def test_presence_questions(coco):
-    labels = labels_of(coco)
-    questions = list(presence_questions(labels, 10**6, np.random.default_rng(0)))
+    labels = build_labels(coco)
+    questions = list(build_presence_questions(labels, 10**6, np.random.default_rng(0)))
     assert len(questions) % 4 == 0
     uses = Counter(image for image, _, _ in questions)
     assert set(uses.values()) == {2}
@@ -91,7 +96,7 @@ def test_presence_questions(coco):
 
 @pytest.mark.parametrize("rule", [min, max, lambda options: min(options, key=len), lambda options: options[0]])
 def test_presence_cannot_be_told_from_the_options(coco, rule):
-    questions = list(presence_questions(labels_of(coco), 10**6, np.random.default_rng(1)))
+    questions = list(build_presence_questions(build_labels(coco), 10**6, np.random.default_rng(1)))
     right = Counter()
     for _, question, pair in questions:
         right[pair] += rule(question.options) == question.options[question.answer]
@@ -102,13 +107,13 @@ def test_presence_cannot_be_told_from_the_options(coco, rule):
 
 def test_presence_needs_images_that_differ():
     rng = np.random.default_rng(0)
-    assert list(presence_questions(labels_of([{"a"}, {"a", "b"}, set()]), 9, rng)) == []
-    assert list(presence_questions(labels_of([{"bear"}, {"teddy bear"}]), 9, rng)) == []
-    assert len(list(presence_questions(labels_of([{"a", "c"}, {"c", "b"}, {"a"}, {"b"}]), 1, rng))) == 4
+    assert list(build_presence_questions(build_labels([{"a"}, {"a", "b"}, set()]), 9, rng)) == []
+    assert list(build_presence_questions(build_labels([{"bear"}, {"teddy bear"}]), 9, rng)) == []
+    assert len(list(build_presence_questions(build_labels([{"a", "c"}, {"c", "b"}, {"a"}, {"b"}]), 1, rng))) == 4
 
 
 def test_bias_templates():
-    assert {text.format(a="A", b="B") for text in BIAS_TEMPLATES.values()} == {
+    assert {text.format(a="A", b="B") for text in AFFIRMATION_BIAS_TEMPLATES.values()} == {
         "This image includes A",
         "This image does not include A",
         "This image includes A but does not include B",

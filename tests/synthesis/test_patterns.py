@@ -8,20 +8,20 @@ import pytest
 from caption_reader import read
 
 from negjax.synthesis import patterns
-from negjax.synthesis.captions import fill
+from negjax.synthesis.captions import fill_pattern
 from negjax.synthesis.patterns import (
     ABSENT,
     AFFIRMATIVE,
+    INSERTED_NEGATION,
     NEGATION_FIRST,
     NEGATION_LAST,
     NEITHER,
     OPENERS,
     UNNEGATED,
-    WOVEN,
-    Patterns,
-    said_of,
+    SentencePatterns,
+    select_for_medium,
 )
-from negjax.synthesis.questions import NEGBENCH
+from negjax.synthesis.questions import NEGBENCH_WORDING
 
 NAMES = ["apple", "cat", "dog", "key", "owl"]
 # Kind -> the names it is filled with here: present, absent.
@@ -42,22 +42,22 @@ PLACES = {
 
 
 def both(name: str) -> list[str]:
-    table: Patterns = getattr(patterns, name)
+    table: SentencePatterns = getattr(patterns, name)
     return [*table.train, *table.held_out]
 
 
 def filled(part: str, medium: str = "drawing") -> dict[str, set[str]]:
     """All sentences of a part ("train" or "held_out") with each opener, by kind."""
-    openers = getattr(said_of(OPENERS, medium), part)
+    openers = getattr(select_for_medium(OPENERS, medium), part)
     return {
-        kind: {opener + fill(pattern, *names) for opener, pattern in product(openers, getattr(table, part))}
+        kind: {opener + fill_pattern(pattern, *names) for opener, pattern in product(openers, getattr(table, part))}
         for kind, names in KINDS.items()
-        for table in [said_of(getattr(patterns, kind), medium)]
+        for table in [select_for_medium(getattr(patterns, kind), medium)]
     }
 
 
 def test_every_table_is_tested_here():
-    tables = {name for name, value in vars(patterns).items() if isinstance(value, Patterns)}
+    tables = {name for name, value in vars(patterns).items() if isinstance(value, SentencePatterns)}
     assert tables == {*KINDS, "OPENERS"}
 
 
@@ -103,14 +103,14 @@ def test_every_sentence_says_what_its_kind_says(kind):
     present, absent = KINDS[kind]
     for opener, pattern in product({*OPENERS.train, *OPENERS.held_out}, both(kind)):
         for some in [present, present[:1], [*present, "key"]] if present else [present]:
-            caption = opener + fill(pattern, some, absent)
+            caption = opener + fill_pattern(pattern, some, absent)
             assert read(caption, NAMES) == (some, absent), caption
 
 
 @pytest.mark.parametrize(("kind", "first"), [("NEGATION_FIRST", True), ("NEGATION_LAST", False)])
 def test_the_absent_thing_stands_where_the_kind_says(kind, first):
     for pattern in both(kind):
-        caption = fill(pattern, ["cat", "key"], ["owl"])
+        caption = fill_pattern(pattern, ["cat", "key"], ["owl"])
         assert (caption.index("owl") < caption.index("cat")) == first, caption
 
 
@@ -120,7 +120,7 @@ def test_small_words_fit(kind):
     _, absent = KINDS[kind]
     for pattern in both(kind):
         for some, verb in ((["apple"], "is"), (["apple", "key"], "are")):
-            caption = f" {fill(pattern, some if 'P' in pattern else [], absent)} "
+            caption = f" {fill_pattern(pattern, some if 'P' in pattern else [], absent)} "
             for wrong in (" a apple", " a owl", " an key", " an dog", "  ", "{", "}"):
                 assert wrong not in caption, caption
             if "{is}" in pattern:
@@ -132,12 +132,12 @@ def test_verbs_agree_with_plural_names(kind):
     """Every "is" or "are" stands beside what it is said of: of skis that is "are", before and after them."""
     present, absent = KINDS[kind]
     for pattern in both(kind):
-        caption = fill(pattern, ["jeans"] if present else [], ["skis", "scissors"][: len(absent)])
+        caption = fill_pattern(pattern, ["jeans"] if present else [], ["skis", "scissors"][: len(absent)])
         assert not re.search(
             r"(?<!you see )\b(is|an?) (no |not |neither |in this scene)?(jeans|skis|scissors)", caption
         ), caption
         assert not re.search(r"\b(jeans|skis|scissors) is\b", caption), caption
-        again = fill(pattern, ["cat"] if present else [], ["owl", "dog"][: len(absent)])
+        again = fill_pattern(pattern, ["cat"] if present else [], ["owl", "dog"][: len(absent)])
         assert not re.search(r"\bare (no |not |neither )?(an? )?(cat|owl|dog)\b|(?<!and the )\b(cat|owl) are\b", again)
 
 
@@ -152,7 +152,7 @@ def test_photographs_are_not_said_to_be_drawn():
             for text in some:
                 assert read(text, NAMES) == KINDS[kind], text
         assert "a photo of a cat and an apple" in sentences["AFFIRMATIVE"] or part == "held_out"
-    assert said_of(AFFIRMATIVE, "drawing") is AFFIRMATIVE
+    assert select_for_medium(AFFIRMATIVE, "drawing") is AFFIRMATIVE
 
 
 @pytest.mark.parametrize("medium", ["drawing", "photo"])
@@ -164,10 +164,10 @@ def test_training_and_held_out_sentences_are_disjoint(medium):
 
 def test_negbenchs_templates_are_in_no_training_sentence():
     templates = [
-        NEGBENCH.pair("cat", "apple"),
-        NEGBENCH.hybrid("cat", "owl"),
-        NEGBENCH.single("cat"),
-        NEGBENCH.negative("owl"),
+        NEGBENCH_WORDING.pair("cat", "apple"),
+        NEGBENCH_WORDING.hybrid("cat", "owl"),
+        NEGBENCH_WORDING.single("cat"),
+        NEGBENCH_WORDING.negative("owl"),
     ]
     assert templates == [
         "This image features a cat and an apple",
@@ -176,8 +176,8 @@ def test_negbenchs_templates_are_in_no_training_sentence():
         "This image does not feature an owl",
     ]
     train = set().union(*filled("train").values())
-    alone = {opener + fill(p, ["cat"], ["owl"]) for opener in OPENERS.train for p in NEGATION_LAST.train}
-    alone |= {opener + fill(p, ["cat"]) for opener in OPENERS.train for p in AFFIRMATIVE.train}
+    alone = {opener + fill_pattern(p, ["cat"], ["owl"]) for opener in OPENERS.train for p in NEGATION_LAST.train}
+    alone |= {opener + fill_pattern(p, ["cat"]) for opener in OPENERS.train for p in AFFIRMATIVE.train}
     for sentence in train | alone:
         assert all(template.lower() not in sentence for template in templates), sentence
 
@@ -193,15 +193,15 @@ def test_every_held_out_negation_has_its_sentence_without_it():
     assert UNNEGATED.keys() == {*NEGATION_FIRST.held_out, *NEGATION_LAST.held_out}
     for pattern, plain in UNNEGATED.items():
         assert plain in pattern
-        assert read(fill(plain, ["cat", "key"]), NAMES) == (["cat", "key"], [])
+        assert read(fill_pattern(plain, ["cat", "key"]), NAMES) == (["cat", "key"], [])
 
 
 def test_a_caption_keeps_its_words_when_an_absent_thing_is_woven_in():
-    assert len(set(WOVEN)) == len(WOVEN) >= 10
-    for pattern in WOVEN:
+    assert len(set(INSERTED_NEGATION)) == len(INSERTED_NEGATION) >= 10
+    for pattern in INSERTED_NEGATION:
         words = {"caption": "A cat sits", "continued": "a cat sits"}
-        caption = fill(pattern, absent=["owl"], **words)
+        caption = fill_pattern(pattern, absent=["owl"], **words)
         assert caption.lower().count("a cat sits") == 1
         assert read(re.sub(r"[:;.]", ",", caption), NAMES) == (["cat"], ["owl"]), caption
         assert ("a cat sits" in caption) == pattern.endswith("{continued}")
-        assert "are" in fill(pattern, absent=["skis"], **words).split() or "{N_is}" not in pattern
+        assert "are" in fill_pattern(pattern, absent=["skis"], **words).split() or "{N_is}" not in pattern

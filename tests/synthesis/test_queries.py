@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from negjax.synthesis.captions import Writer
-from negjax.synthesis.labels import labels_of
-from negjax.synthesis.queries import queries
+from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.labels import build_labels
+from negjax.synthesis.queries import build_queries
 
 
 def made(objects, count: int, least: int, seed: int = 0):
-    return queries(labels_of(objects), count, least, Writer(np.random.default_rng(seed), held_out=True, medium="photo"))
+    return build_queries(
+        build_labels(objects), count, least, CaptionWriter(np.random.default_rng(seed), held_out=True, medium="photo")
+    )
 
 
 @pytest.mark.parametrize("least", [5, 20])

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from caption_reader import read
 
-from negjax.synthesis.captions import Writer
-from negjax.synthesis.questions import CELLS, NEGBENCH, TRAINING_KINDS, mcq, truth_table, truth_table_group, varied
+from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.questions import (
+    NEGBENCH_WORDING,
+    NEGMCQ_KINDS,
+    TRUTH_TABLE_CELLS,
+    build_mcq,
+    build_truth_table_group,
+    varied_wording,
+    write_truth_table,
+)
 
 NAMES = ["apple", "cat", "dog", "key", "owl"]
 SCENES = {"a_only": {"cat"}, "b_only": {"owl"}, "both": {"cat", "owl"}, "neither": {"key"}}
@@ -37,7 +45,7 @@ def test_mcq_is_built_as_negbenchs(kind, right):
     }
     rng, answers = np.random.default_rng(0), Counter()
     for _ in range(800):
-        question = mcq(kind, ("apple", "cat"), "owl", NEGBENCH, rng)
+        question = build_mcq(kind, ("apple", "cat"), "owl", NEGBENCH_WORDING, rng)
         assert question.kind == kind
         assert question.options[question.answer] == right
         assert sorted(question.options) == sorted([right, *wrong])
@@ -55,14 +63,14 @@ def test_mcq_is_built_as_negbenchs(kind, right):
     assert all(150 < answers[place] < 250 for place in range(4))
 
 
-@pytest.mark.parametrize("kind", TRAINING_KINDS)
+@pytest.mark.parametrize("kind", NEGMCQ_KINDS)
 @pytest.mark.parametrize("held_out", [False, True])
 def test_mcq_in_varied_words_has_one_true_option(kind, held_out):
     """In a picture with A and B and something else that no option names."""
-    writer = Writer(np.random.default_rng(1), held_out)
+    writer = CaptionWriter(np.random.default_rng(1), held_out)
     texts = set()
     for _ in range(300):
-        question = mcq(kind, ("apple", "cat"), "owl", varied(writer), writer.rng)
+        question = build_mcq(kind, ("apple", "cat"), "owl", varied_wording(writer), writer.rng)
         truth = [is_true(option, {"apple", "cat", "key"}) for option in question.options]
         assert truth == [i == question.answer for i in range(4)], question
         said = sorted(tuple(map(tuple, map(sorted, read(option, NAMES)))) for option in question.options)
@@ -79,31 +87,31 @@ def test_mcq_in_varied_words_has_one_true_option(kind, held_out):
 
 @pytest.mark.parametrize("held_out", [False, True])
 def test_each_caption_of_a_truth_table_is_true_in_its_cell_alone(held_out):
-    writer, first = Writer(np.random.default_rng(2), held_out), Counter()
+    writer, first = CaptionWriter(np.random.default_rng(2), held_out), Counter()
     for _ in range(1500):
-        captions = truth_table("cat", "owl", writer)
-        table = [[is_true(caption, SCENES[cell]) for cell in CELLS] for caption in captions]
+        captions = write_truth_table("cat", "owl", writer)
+        table = [[is_true(caption, SCENES[cell]) for cell in TRUTH_TABLE_CELLS] for caption in captions]
         assert table == np.eye(4, dtype=bool).tolist(), captions
-        for cell, caption in zip(CELLS, captions):
+        for cell, caption in zip(TRUTH_TABLE_CELLS, captions):
             first[cell] += caption.index("cat") < caption.index("owl")
     # Which name comes first is drawn for each caption, whatever it says of it.
-    assert all(650 < first[cell] < 850 for cell in CELLS)
+    assert all(650 < first[cell] < 850 for cell in TRUTH_TABLE_CELLS)
 
 
 def test_orders_within_a_truth_table_are_independent():
-    writer, orders = Writer(np.random.default_rng(3), False), Counter()
+    writer, orders = CaptionWriter(np.random.default_rng(3), False), Counter()
     for _ in range(3200):
-        captions = truth_table("cat", "owl", writer)
+        captions = write_truth_table("cat", "owl", writer)
         orders[tuple(caption.index("cat") < caption.index("owl") for caption in captions)] += 1
     assert len(orders) == 16
     assert 140 < min(orders.values()) <= max(orders.values()) < 260
 
 
 def test_a_group_asks_the_same_options_of_all_four_images():
-    writer, places = Writer(np.random.default_rng(4), True), Counter()
+    writer, places = CaptionWriter(np.random.default_rng(4), True), Counter()
     for _ in range(400):
-        group = truth_table_group("cat", "owl", writer, writer.rng)
-        assert [question.kind for question in group] == list(CELLS)
+        group = build_truth_table_group("cat", "owl", writer, writer.rng)
+        assert [question.kind for question in group] == list(TRUTH_TABLE_CELLS)
         assert len({question.options for question in group}) == 1
         assert sorted(question.answer for question in group) == [0, 1, 2, 3]  # a blind scorer gets one of four
         for question in group:

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from caption_reader import read
 
-from negjax.synthesis.captions import Writer
-from negjax.synthesis.labels import labels_of
-from negjax.synthesis.questions import CELLS, Question
-from negjax.synthesis.truth_tables import co_occurring_pairs, truth_tables
+from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.labels import build_labels
+from negjax.synthesis.questions import TRUTH_TABLE_CELLS, Question
+from negjax.synthesis.truth_tables import build_truth_tables, draw_co_occurring_pairs
 
 REUSE = 4
 Asked = tuple[int, Question, int]
 
 
 def asked(objects: Sequence[set[str]], count: int, seed: int = 0) -> list[Asked]:
-    labels, writer = labels_of(objects), Writer(np.random.default_rng(seed), held_out=True, medium="photo")
-    return list(truth_tables(labels, co_occurring_pairs(labels, writer.rng), writer, count, REUSE))
+    labels, writer = build_labels(objects), CaptionWriter(np.random.default_rng(seed), held_out=True, medium="photo")
+    return list(build_truth_tables(labels, draw_co_occurring_pairs(labels, writer.rng), writer, count, REUSE))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_two_thousand_groups_with_bounded_reuse(table):
     assert len(table) == 4 * 2000
     for number, group in enumerate(groups(table)):
         assert {each for _, _, each in group} == {number}
-        assert [question.kind for _, question, _ in group] == list(CELLS)
+        assert [question.kind for _, question, _ in group] == list(TRUTH_TABLE_CELLS)
         assert len({question.options for _, question, _ in group}) == 1
         assert sorted(question.answer for _, question, _ in group) == [0, 1, 2, 3]
         assert len({image for image, _, _ in group}) == 4
@@ -132,7 +132,7 @@ def test_the_seed_decides(coco):
 def test_pairs_come_as_often_as_their_rarest_cell():
     images = [{"a"}] * 3 + [{"b"}] * 2 + [{"a", "b"}] * 5 + [{"c"}] * 4 + [{"bear"}, {"teddy bear"}] * 2
     images += [{"bear", "teddy bear"}] * 9
-    pairs = list(co_occurring_pairs(labels_of(images), np.random.default_rng(0)))
+    pairs = list(draw_co_occurring_pairs(build_labels(images), np.random.default_rng(0)))
     cells = Counter()
     for first, second in combinations(["a", "b", "c"], 2):
         sizes = [sum(((first in each), (second in each)) == cell for each in images) for cell in np.ndindex(2, 2)]
@@ -143,7 +143,7 @@ def test_pairs_come_as_often_as_their_rarest_cell():
 
 def test_no_more_groups_than_images_allow():
     images = [{"a"}, {"b"}, {"a", "b"}, set()] + [{"a"}] * 9 + [{"b"}] * 9
-    labels, writer = labels_of(images), Writer(np.random.default_rng(0), True)
-    made = list(truth_tables(labels, [("a", "b")] * 100, writer, 100, 3))
+    labels, writer = build_labels(images), CaptionWriter(np.random.default_rng(0), True)
+    made = list(build_truth_tables(labels, [("a", "b")] * 100, writer, 100, 3))
     assert len(made) == 4 * 3  # one image of both, three times
     assert Counter(image for image, question, _ in made if question.kind == "both") == {2: 3}

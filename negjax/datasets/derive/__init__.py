@@ -1,1 +1,1 @@
-"""New sets made from the labels of a stored set."""
+"""Sets derived from the object labels of a stored set: questions, queries and training data."""

@@ -1,1 +1,1 @@
-"""Scenes: pictures of everyday objects, drawn by code, and what can be said and asked about them."""
+"""Sets of scenes that are drawn by code: objects as vector shapes, layouts, captions and questions about them."""

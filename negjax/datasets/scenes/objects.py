@@ -1,8 +1,11 @@
-"""The 24 objects of the scenes, each with an outline and colours of its own, in alphabetical order."""
+"""The 24 objects that scenes show, each with its own outline and colours, in alphabetical order."""
 
-from negjax.datasets.scenes.made import MADE
-from negjax.datasets.scenes.nature import NATURE
+from negjax.datasets.scenes.manmade_objects import MANMADE_OBJECTS
+from negjax.datasets.scenes.natural_objects import NATURAL_OBJECTS
 from negjax.datasets.scenes.shapes import SceneObject
 
-OBJECTS: tuple[SceneObject, ...] = tuple(sorted((*NATURE, *MADE), key=lambda each: each.name))
-NAMES: tuple[str, ...] = tuple(each.name for each in OBJECTS)
+SCENE_OBJECTS: dict[str, SceneObject] = {
+    scene_object.name: scene_object
+    for scene_object in sorted((*NATURAL_OBJECTS, *MANMADE_OBJECTS), key=lambda scene_object: scene_object.name)
+}
+OBJECT_NAMES: tuple[str, ...] = tuple(SCENE_OBJECTS)

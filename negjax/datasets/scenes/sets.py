@@ -1,4 +1,4 @@
-"""The sets made from scenes: for training, and for testing on combinations and sentences never trained on."""
+"""The sets of scenes: four for training, and five tasks on combinations and sentences that are never trained on."""
 
 import zlib
 from collections.abc import Iterable, Sequence
@@ -8,132 +8,170 @@ from typing import Any
 
 import numpy as np
 
+from negjax.datasets.records import Record
 from negjax.datasets.scenes import records
-from negjax.datasets.scenes.objects import NAMES
-from negjax.datasets.scenes.pools import draw_pool
-from negjax.datasets.scenes.world import World
+from negjax.datasets.scenes.combinations import CombinationSplit
+from negjax.datasets.scenes.objects import OBJECT_NAMES
+from negjax.datasets.scenes.pool import draw_scenes
 from negjax.datasets.stored.store import write_set
-from negjax.language.phrases import a
-from negjax.synthesis.captions import Writer
-from negjax.synthesis.questions import CELLS
+from negjax.language.phrases import with_article
+from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.questions import TRUTH_TABLE_CELLS
 
-TRAINING = ("scenes_captions", "scenes_negcap", "scenes_negmcq", "scenes_balanced")
-TASKS = (
+SCENE_TRAINING_SETS = ("scenes_captions", "scenes_negcap", "scenes_negmcq", "scenes_balanced")
+SCENE_TASKS = (
     "scenes_retrieval",
     "scenes_negated_retrieval",
     "scenes_mcq",
     "scenes_truth_table",
     "scenes_zeroshot",
 )
-TEMPLATES = ("a picture of {}", "a drawing of {}", "this image shows {}", "there is {} here")
+ZEROSHOT_TEMPLATES = ("a picture of {}", "a drawing of {}", "this image shows {}", "there is {} here")
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many pictures and questions. The defaults are those of the quickstart."""
+    """How many images and questions to draw. The defaults are those of the quickstart.
+
+    The quickstart stores the `repr` of this class in its workdir, to recognise sets of another size: renaming the
+    class or an attribute makes the scenes of earlier workdirs unusable.
+
+    Attributes:
+        pretraining: images for pre-training, in `scenes_captions`.
+        finetuning: images for fine-tuning, in the other training sets.
+        galleries: galleries of the retrieval tasks.
+        gallery: images of a gallery.
+        asked: images that the test questions are about.
+        questions: questions of `scenes_mcq`.
+        groups: groups of four questions of `scenes_truth_table`.
+        reuse: the largest number of truth tables that an image may be in.
+        named: images of each object alone, in `scenes_zeroshot`.
+        captions: captions of each training image.
+        queries: captions of each image of a gallery.
+        training_pixels: the side at which training images are stored.
+    """
 
     pretraining: int = 20_000
     finetuning: int = 20_000
     galleries: int = 4
     gallery: int = 500
-    asked: int = 1_600  # pictures that test questions are asked about
+    asked: int = 1_600
     questions: int = 1_200
     groups: int = 300
-    reuse: int = 4  # groups of a truth table that a picture may stand in
-    named: int = 20  # pictures of each object alone
-    captions: int = 3  # for each training picture
-    queries: int = 2  # captions for each picture of a gallery
-    training_pixels: int = 40  # side at which training pictures are stored
+    reuse: int = 4
+    named: int = 20
+    captions: int = 3
+    queries: int = 2
+    training_pixels: int = 40
 
 
 def build_scenes(data_dir: Path, seed: int, size: Size = Size(), *, overwrite: bool = False) -> None:
-    """Draws the pictures and writes every set of TRAINING and TASKS below data_dir. Same seed, same bytes."""
-    build = _Build(data_dir, seed, size, World(seed), overwrite)
-    build.pretraining()
-    build.finetuning()
-    build.testing()
+    """Draw the scenes and write the sets of SCENE_TRAINING_SETS and SCENE_TASKS.
+
+    Args:
+        data_dir: the folder of the sets.
+        seed: decides everything that is drawn; the same seed and size give the same bytes.
+        size: how many images and questions to draw.
+        overwrite: replace sets that exist already.
+
+    Raises:
+        ValueError: when `size` has too few images for its truth tables.
+    """
+    builder = _SceneSetsBuilder(data_dir, seed, size, CombinationSplit(seed), overwrite)
+    builder.build_pretraining_set()
+    builder.build_finetuning_sets()
+    builder.build_tasks()
 
 
 @dataclass(frozen=True)
-class _Build:
+class _SceneSetsBuilder:
+    """Draws and writes the sets; the attributes are the arguments of `build_scenes` and the split of its seed."""
+
     data_dir: Path
     seed: int
     size: Size
-    world: World
+    split: CombinationSplit
     overwrite: bool
 
-    def pretraining(self) -> None:
-        size, rng = self.size, self.rng("pretraining")
-        pictures = draw_pool(self.combinations(size.pretraining, rng), (self.seed, 1), size.training_pixels)
-        writer = Writer(rng, held_out=False)
-        captions = (records.captioned(scene, writer, size.captions) for scene in pictures)
-        self.write_training("scenes_captions", captions, ["captions"], negated=False)
+    def build_pretraining_set(self) -> None:
+        size, rng = self.size, self._make_rng("pretraining")
+        combinations = [self.split.draw_training(rng) for _ in range(size.pretraining)]
+        scenes = draw_scenes(combinations, (self.seed, 1), size.training_pixels)
+        writer = CaptionWriter(rng, held_out=False)
+        rows = (records.caption_record(scene, writer, size.captions) for scene in scenes)
+        self._write_training_set("scenes_captions", rows, ["captions"], negated=False)
 
-    def finetuning(self) -> None:
-        size, rng = self.size, self.rng("finetuning")
-        pool = list(draw_pool(self.combinations(size.finetuning, rng), (self.seed, 2), size.training_pixels))
-        writer = Writer(rng, held_out=False)
-        negcap = (records.negcap(scene, self.world, writer, size.captions) for scene in pool)
-        self.write_training("scenes_negcap", negcap, ["captions", "negated_captions"])
-        self.write_training("scenes_negmcq", records.mcq_training(pool, self.world, writer), ["question"])
-        groups = records.truth_tables(pool, self.world.trained, writer, size.finetuning // 4, size.reuse)
-        both = (records.balanced(*row, self.world, writer, size.captions) for row in groups)
+    def build_finetuning_sets(self) -> None:
+        """Write three sets about the same images."""
+        size, rng = self.size, self._make_rng("finetuning")
+        combinations = [self.split.draw_training(rng) for _ in range(size.finetuning)]
+        scenes = list(draw_scenes(combinations, (self.seed, 2), size.training_pixels))
+        writer = CaptionWriter(rng, held_out=False)
+        rows = (records.negcap_record(scene, self.split, writer, size.captions) for scene in scenes)
+        self._write_training_set("scenes_negcap", rows, ["captions", "negated_captions"])
+        self._write_training_set("scenes_negmcq", records.negmcq_records(scenes, self.split, writer), ["question"])
+        pairs, groups = self.split.training_pairs, size.finetuning // 4
+        tables = records.draw_truth_tables(scenes, pairs, writer, groups, size.reuse)
+        rows = (records.balanced_record(*question, self.split, writer, size.captions) for question in tables)
         fields = ["captions", "negated_captions", "question"]
-        self.write_training("scenes_balanced", both, fields, group_size=len(CELLS))
+        self._write_training_set("scenes_balanced", rows, fields, group_size=len(TRUTH_TABLE_CELLS))
 
-    def testing(self) -> None:
-        size, rng = self.size, self.rng("testing")
-        shown = [names for _ in range(size.galleries) for names in _gallery(self.world, rng, size.gallery)]
-        pool = list(draw_pool(shown, (self.seed, 3)))
-        writer = Writer(rng, held_out=True)
+    def build_tasks(self) -> None:
+        rng = self._make_rng("testing")
+        writer = CaptionWriter(rng, held_out=True)
+        self._build_retrieval_tasks(rng, writer)
+        self._build_question_tasks(rng, writer)
+        self._build_zeroshot_task()
 
-        def in_galleries(examples: Iterable[records.Record]) -> Iterable[records.Record]:
-            return (example | {"group": i // size.gallery} for i, example in enumerate(examples))
+    def _build_retrieval_tasks(self, rng: np.random.Generator, writer: CaptionWriter) -> None:
+        """Write two tasks over the same galleries."""
+        size = self.size
+        combinations = [names for _ in range(size.galleries) for names in self.split.draw_gallery(rng, size.gallery)]
+        scenes = list(draw_scenes(combinations, (self.seed, 3)))
 
-        plain = in_galleries(records.captioned(scene, writer, size.queries) for scene in pool)
-        self.write("scenes_retrieval", plain, ["captions"], task_kind="retrieval", negated=False)
-        negated = in_galleries(records.negated(scene, self.world, writer, size.queries) for scene in pool)
-        self.write("scenes_negated_retrieval", negated, ["captions"], task_kind="retrieval", negated=True)
+        def number_galleries(rows: Iterable[Record]) -> Iterable[Record]:
+            return (row | {"group": i // size.gallery} for i, row in enumerate(rows))
 
-        # Galleries hold few pictures of two objects, as no two are of the same set; questions get their own pictures.
-        pool = list(draw_pool([self.world.testing(rng) for _ in range(size.asked)], (self.seed, 5)))
-        questions = records.mcq_testing(pool, self.world, rng, size.questions)
-        self.write("scenes_mcq", questions, ["question"], task_kind="mcq", negated=True)
-        groups = records.truth_tables(pool, self.world.held_out, writer, size.groups, size.reuse)
-        asked = (records.asked(*row) for row in groups)
-        self.write("scenes_truth_table", asked, ["question"], task_kind="truth_table", negated=True)
+        plain = number_galleries(records.caption_record(scene, writer, size.queries) for scene in scenes)
+        self._write("scenes_retrieval", plain, ["captions"], task_kind="retrieval", negated=False)
+        negated = number_galleries(
+            records.negated_retrieval_record(scene, self.split, writer, size.queries) for scene in scenes
+        )
+        self._write("scenes_negated_retrieval", negated, ["captions"], task_kind="retrieval", negated=True)
 
-        alone = draw_pool([[name] for name in NAMES for _ in range(size.named)], (self.seed, 4))
-        named = ({"media": scene.png, "label": NAMES.index(scene.names[0])} for scene in alone)
-        prompts = {"classnames": [a(name) for name in NAMES], "templates": list(TEMPLATES)}
-        self.write("scenes_zeroshot", named, ["label"], task_kind="zeroshot", negated=False, **prompts)
+    def _build_question_tasks(self, rng: np.random.Generator, writer: CaptionWriter) -> None:
+        """Write two tasks about the same images.
 
-    def combinations(self, count: int, rng: np.random.Generator) -> list[list[str]]:
-        return [self.world.training(rng) for _ in range(count)]
+        They are not those of the galleries, which hold few images of two objects, because each shows another set.
+        """
+        size = self.size
+        combinations = [self.split.draw_testing(rng) for _ in range(size.asked)]
+        scenes = list(draw_scenes(combinations, (self.seed, 5)))
+        questions = records.mcq_records(scenes, self.split, rng, size.questions)
+        self._write("scenes_mcq", questions, ["question"], task_kind="mcq", negated=True)
+        pairs = self.split.held_out_pairs
+        tables = records.draw_truth_tables(scenes, pairs, writer, size.groups, size.reuse)
+        rows = (records.question_record(*question) for question in tables)
+        self._write("scenes_truth_table", rows, ["question"], task_kind="truth_table", negated=True)
 
-    def rng(self, purpose: str) -> np.random.Generator:
+    def _build_zeroshot_task(self) -> None:
+        combinations = [[name] for name in OBJECT_NAMES for _ in range(self.size.named)]
+        scenes = draw_scenes(combinations, (self.seed, 4))
+        rows = ({"media": scene.png, "label": OBJECT_NAMES.index(scene.names[0])} for scene in scenes)
+        classnames = [with_article(name) for name in OBJECT_NAMES]
+        prompts = {"classnames": classnames, "templates": list(ZEROSHOT_TEMPLATES)}
+        self._write("scenes_zeroshot", rows, ["label"], task_kind="zeroshot", negated=False, **prompts)
+
+    def _make_rng(self, purpose: str) -> np.random.Generator:
+        """Make a generator for one purpose, independent of the others."""
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
 
-    def write_training(
-        self,
-        name: str,
-        examples: Iterable[records.Record],
-        fields: Sequence[str],
-        negated: bool = True,
-        **more: Any,
+    def _write_training_set(
+        self, name: str, rows: Iterable[Record], fields: Sequence[str], negated: bool = True, **metadata: Any
     ) -> None:
         altered = f"resized to {self.size.training_pixels}"
-        self.write(name, examples, fields, task_kind="train", negated=negated, altered=altered, **more)
+        self._write(name, rows, fields, task_kind="train", negated=negated, altered=altered, **metadata)
 
-    def write(self, name: str, examples: Iterable[records.Record], fields: Sequence[str], **metadata: Any) -> None:
+    def _write(self, name: str, rows: Iterable[Record], fields: Sequence[str], **metadata: Any) -> None:
         metadata["source"] = {"drawn": "negjax scenes", "seed": self.seed}
-        write_set(self.data_dir, name, lambda: iter(examples), fields, metadata, overwrite=self.overwrite)
-
-
-def _gallery(world: World, rng: np.random.Generator, size: int) -> list[list[str]]:
-    """Test combinations, no two of them the same set of objects."""
-    gallery: dict[frozenset[str], list[str]] = {}
-    while len(gallery) < size:
-        names = world.testing(rng)
-        gallery.setdefault(frozenset(names), names)
-    return list(gallery.values())
+        write_set(self.data_dir, name, lambda: iter(rows), fields, metadata, overwrite=self.overwrite)

@@ -10,11 +10,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from negjax.language.negation import NEGATION, OPENING, WHOLE, is_negated, plain
+from negjax.language.negation import CLAUSE_CUES, FORWARD_CUES, NEGATION_CUE, is_negated, normalize
 
 CLAUSE = re.compile(
     r"[,;:.!?()]+|\b(?:but|yet|while|whereas|however|though|although)\b"
-    rf"|\band (?=(?:do|does|is|are|it|shows?|features?|includes?|contains?|{WHOLE})\b)|(?=\b(?:{OPENING})\b)"
+    rf"|\band (?=(?:do|does|is|are|it|shows?|features?|includes?|contains?|{CLAUSE_CUES})\b)|(?=\b(?:{FORWARD_CUES})\b)"
 )
 # What captions say around the things they name; it tells nothing about which thing is meant.
 FRAME = """
@@ -89,9 +89,9 @@ def _share(score_O: np.ndarray) -> np.ndarray:
 def _read(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The stems of the words that a caption affirms, and of those that it denies, clause by clause."""
     parts: tuple[set[str], set[str]] = set(), set()
-    for clause in CLAUSE.split(plain(text)):
-        negated = NEGATION.search(clause) is not None
-        words = re.findall(r"[a-z]+(?:'[a-z]+)?", NEGATION.sub(" ", clause))
+    for clause in CLAUSE.split(normalize(text)):
+        negated = NEGATION_CUE.search(clause) is not None
+        words = re.findall(r"[a-z]+(?:'[a-z]+)?", NEGATION_CUE.sub(" ", clause))
         parts[negated].update(_stem(word) for word in words if word not in _FRAME)
     return frozenset(parts[0]), frozenset(parts[1])
 

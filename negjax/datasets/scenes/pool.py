@@ -1,4 +1,4 @@
-"""Pools of drawn scenes: what each picture shows, and its pixels as PNG."""
+"""Drawing many scenes, in several processes: the names of the objects of each and its image as PNG."""
 
 import multiprocessing
 import os
@@ -13,42 +13,57 @@ from PIL import Image
 from negjax.datasets.scenes.draw import draw_scene, encode_png
 from negjax.media.images import Preprocess, to_pixels
 
-CHUNK = 256  # scenes that a worker draws at a time
+SCENES_PER_CHUNK = 256  # that a worker draws at a time
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The objects of a picture and the picture as PNG."""
+    """A drawn scene.
+
+    Attributes:
+        names: the names of the objects in the image.
+        png: the image as PNG.
+    """
 
     names: tuple[str, ...]
     png: bytes
 
 
-def draw_pool(
+def draw_scenes(
     combinations: Sequence[Sequence[str]], seed: Sequence[int], resize_to: int = 0, workers: int | None = None
 ) -> Iterator[Scene]:
-    """One scene for each combination of names, in order; the seed and the place in the list decide each picture.
+    """Draw one scene for each combination of objects.
 
-    resize_to: side in pixels to which pictures are reduced as CLIP's preprocessing would (0: as drawn).
-    workers: processes that draw; by default one for each core, and none besides this one for a short list.
+    Args:
+        combinations: the names of the objects of each scene.
+        seed: together with the index of a scene in the list, it decides the image.
+        resize_to: side in pixels to which images are reduced, by the resize of CLIP's preprocessing; 0 for as drawn.
+        workers: the number of processes; by default one for each core, and only this one for a short list.
+
+    Yields:
+        The scenes in the order of the list.
     """
-    chunks = [range(i, min(i + CHUNK, len(combinations))) for i in range(0, len(combinations), CHUNK)]
-    work = ([(i, tuple(combinations[i])) for i in chunk] for chunk in chunks)
+    chunks = [
+        range(i, min(i + SCENES_PER_CHUNK, len(combinations))) for i in range(0, len(combinations), SCENES_PER_CHUNK)
+    ]
+    chunks_of_work = ([(i, tuple(combinations[i])) for i in chunk] for chunk in chunks)
     draw = partial(_draw_chunk, seed=tuple(seed), resize_to=resize_to)
     workers = min(len(chunks), os.cpu_count() or 1) if workers is None else workers
     if workers <= 1:
-        yield from _flatten(map(draw, work))
+        yield from _flatten(map(draw, chunks_of_work))
         return
     # Spawned, not forked: the parent may hold threads of JAX.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as executor:
-        yield from _flatten(executor.map(draw, work))
+        yield from _flatten(executor.map(draw, chunks_of_work))
 
 
 def _flatten(chunks: Iterable[list[Scene]]) -> Iterator[Scene]:
+    """Chain the chunks, without waiting for later ones."""
     return (scene for chunk in chunks for scene in chunk)
 
 
 def _draw_chunk(work: list[tuple[int, tuple[str, ...]]], *, seed: tuple[int, ...], resize_to: int) -> list[Scene]:
+    """Draw the scenes of a chunk: their indices and names."""
     scenes = []
     for index, names in work:
         image = draw_scene(names, np.random.default_rng([*seed, index]))

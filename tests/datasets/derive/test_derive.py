@@ -2,6 +2,9 @@
 
 import hashlib
 import io
+import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,12 +15,14 @@ from PIL import Image
 from negjax.commands import derive as command
 from negjax.commands.parsing import Parser
 from negjax.datasets.build.evaluation_set import build_from_csv
-from negjax.datasets.derive.derive import derive
-from negjax.datasets.derive.kinds import KINDS, DeriveRequest, LabelledImages, derive_rows
+from negjax.datasets.derive.build import derive_rows, derive_set
+from negjax.datasets.derive.kinds import DERIVED_KINDS, load_row_maker
+from negjax.datasets.derive.request import DeriveRequest
+from negjax.datasets.derive.rows import LabelledImages
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
-from negjax.synthesis.labels import labels_of
-from negjax.synthesis.questions import CELLS, MCQ_KINDS
+from negjax.synthesis.labels import build_labels
+from negjax.synthesis.questions import MCQ_KINDS, TRUTH_TABLE_CELLS
 
 NAMES = ["bus", "cat", "dog", "scissors", "umbrella"]
 PLAIN = {"task_kind": "retrieval", "negated": False}
@@ -54,7 +59,7 @@ def sets(tmp_path) -> Path:
 
 
 def made(folder: Path, kind: str, name: str = "new", *, source: str = "source", objects=None, **wish):
-    result = derive(DeriveRequest(kind, **wish), source, name, folder, objects=objects, progress=False)
+    result = derive_set(DeriveRequest(kind, **wish), source, name, folder, objects=objects, progress=False)
     return result, open_set(folder, name)
 
 
@@ -62,23 +67,36 @@ def objects_by_image(rows: list[dict]) -> dict[bytes, set[str]]:
     return {row["media"]: set(row["positive_objects"]) for row in rows}
 
 
-def test_kinds_of_the_command_are_those_there_are():
-    assert set(command.KINDS) == set(KINDS)
+def test_the_command_offers_the_kinds_of_the_table_and_each_has_its_module(capsys):
+    parser = Parser(prog="negjax data")
+    command.add(parser.add_subparsers())
+    with pytest.raises(SystemExit):
+        parser.parse_args(["derive", "--help"])
+    text = capsys.readouterr().out
+    assert "{truth_table,questions,balanced,queries,affirmation}" in text
+    for name, kind in DERIVED_KINDS.items():
+        assert re.search(rf"^  {name} +{re.escape(kind.summary)}$", text, re.MULTILINE)
+        assert load_row_maker(name).__module__ == f"negjax.datasets.derive.{name}"
+
+
+def test_the_table_of_kinds_imports_nothing_heavy():
+    program = "import sys, negjax.datasets.derive.kinds; assert not {'numpy', 'inflect'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_truth_table(sets):
     result, data = made(sets, "truth_table")
     rows, objects = list(data.rows()), objects_by_image(labelled())
     assert result.rows == len(rows) == len(data)
-    assert result.images == len({row["media"] for row in rows}) <= result.of == 60
+    assert result.images == len({row["media"] for row in rows}) <= result.source_images == 60
     assert (data.fields, data.metadata["task_kind"], data.metadata["negated"]) == (("question",), "truth_table", True)
     for start in range(0, len(rows), 4):
         four = rows[start : start + 4]
-        assert [row["kind"] for row in four] == list(CELLS)
+        assert [row["kind"] for row in four] == list(TRUTH_TABLE_CELLS)
         assert {row["group"] for row in four} == {start // 4}
         assert len({tuple(row["options"]) for row in four}) == 1
-        assert all(sorted(row["option_kinds"]) == sorted(CELLS) for row in four)
-        assert [row["option_kinds"][row["answer"]] for row in four] == list(CELLS)
+        assert all(sorted(row["option_kinds"]) == sorted(TRUTH_TABLE_CELLS) for row in four)
+        assert [row["option_kinds"][row["answer"]] for row in four] == list(TRUTH_TABLE_CELLS)
         (pair,) = {tuple(name for name in NAMES if name in row["options"][0]) for row in four}
         counts = [len(objects[row["media"]] & set(pair)) for row in four]
         assert counts == [1, 1, 2, 0]
@@ -111,7 +129,7 @@ def test_questions(sets):
     assert [row["group"] for row in rows] == list(range(len(fit)))
     assert all(row["option_kinds"][row["answer"]] == row["kind"] for row in rows)
     assert data.metadata["task_kind"] == "mcq"
-    assert result.notes == (f"nothing can be asked about {60 - len(fit)} images, for it takes two objects",)
+    assert result.notes == (f"no question about {60 - len(fit)} images, because it takes two objects",)
     _, more = made(sets, "questions", "more", reuse=3)
     assert set(Counter(row["media"] for row in more.rows()).values()) == {3}
 
@@ -133,7 +151,7 @@ def test_balanced(sets):
         for caption, name in zip(row["negated_captions"], absent, strict=True):
             assert name in caption
             assert any(text.strip(".").lower() in caption.lower() for text in told["captions"])
-        assert (row["group"], row["kind"]) == (number // 4, CELLS[number % 4])
+        assert (row["group"], row["kind"]) == (number // 4, TRUTH_TABLE_CELLS[number % 4])
     tested = {text for row in made(sets, "truth_table", "tested")[1].rows() for text in row["options"]}
     assert not tested & {text for row in rows for text in row["options"]}
 
@@ -177,7 +195,7 @@ def test_affirmation(sets):
         assert ["does not" in option for option in row["options"]] == [x == "negation" for x in row["option_kinds"]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DERIVED_KINDS)
 def test_same_seed_same_bytes(sets, kind):
     def digest(name: str, seed: int) -> str:
         made(sets, kind, name, seed=seed)
@@ -193,7 +211,7 @@ def test_an_image_in_several_rows_counts_once_with_all_its_labels(tmp_path):
     again = [row | {"positive_objects": ["bus"], "captions": ["again"]} for row in rows[1:6]]
     write(tmp_path, rows + again)
     result, data = made(tmp_path, "queries", least=1)
-    assert (result.of, len(data)) == (20, 20)
+    assert (result.source_images, len(data)) == (20, 20)
     expected = [{*row["positive_objects"], *(["bus"] if 1 <= i < 6 else [])} for i, row in enumerate(rows)]
     assert [set(row["positive_objects"]) for row in data.rows()] == expected
 
@@ -215,7 +233,7 @@ def test_alterations_are_handed_on(tmp_path):
     write(tmp_path, labelled(), altered="resized to 40")
     result, data = made(tmp_path, "truth_table")
     assert data.metadata["altered"] == "resized to 40"
-    assert result.notes == ("negjax eval will refuse it, for the images of source are altered (resized to 40)",)
+    assert result.notes == ("negjax eval will refuse it, because the images of source are altered (resized to 40)",)
     result, data = made(tmp_path, "balanced", "training")
     assert data.metadata["altered"] == "resized to 40"
     assert result.notes == ()
@@ -234,8 +252,8 @@ def test_no_more_than_the_labels_allow(sets):
 @pytest.mark.parametrize(
     ("kind", "wish", "message"),
     [
-        ("tables", {}, "--kind tables: there are truth_table, questions"),
-        ("queries", {"reuse": 2}, "--reuse is for --kind truth_table, balanced, questions, not for queries"),
+        ("tables", {}, "unknown --kind 'tables'; choose one of truth_table, questions"),
+        ("queries", {"reuse": 2}, "--reuse is for --kind truth_table, questions, balanced, not for queries"),
         ("questions", {"least": 2}, "--least is for --kind queries, not for questions"),
         ("questions", {"groups": 0}, "--groups 0: give 1 or more"),
         ("questions", {"seed": -1}, "--seed -1: give 0 or more"),
@@ -259,7 +277,11 @@ def test_bad_sources(tmp_path):
     question = {"media": png(1), "options": ["a", "b"], "answer": 0}
     write_set(tmp_path, "asked", lambda: iter([question]), ["question"], {"task_kind": "mcq", "negated": True})
     for kind, source, message in (
-        ("questions", "asked", "set asked has no positive_objects, for it is a set of question: derive from one that"),
+        (
+            "questions",
+            "asked",
+            "set asked has no positive_objects, because it is a set of question: derive from one that",
+        ),
         ("questions", "unlabelled", "set unlabelled: no row has positive_objects"),
         ("balanced", "negated", "set negated has captions that negate already: --kind balanced takes plain captions"),
         ("truth_table", "clips", "set clips is of videos"),
@@ -271,13 +293,13 @@ def test_bad_sources(tmp_path):
             made(tmp_path, kind, source=source)
     made(tmp_path, "truth_table", source="negated")  # whose labels are as good as any
     with pytest.raises(NegjaxError, match="--name source is the source itself"):
-        derive(DeriveRequest("questions"), "source", "source", tmp_path, overwrite=True)
+        derive_set(DeriveRequest("questions"), "source", "source", tmp_path, overwrite=True)
 
 
 def test_an_image_of_everything_has_nothing_to_negate():
     images = [{"a"}, {"b"}, {"a", "b"}, set()]
     with pytest.raises(NegjaxError, match="an image holds every object"):
-        derive_rows(DeriveRequest("balanced"), LabelledImages(labels_of(images), [["text"]] * 4))
+        derive_rows(DeriveRequest("balanced"), LabelledImages(build_labels(images), [["text"]] * 4))
 
 
 def test_the_command(sets, capsys):
@@ -318,7 +340,7 @@ def test_blank_names_are_no_objects(tmp_path):
         row["positive_objects"] = [" ", *(f" {name} " for name in row["positive_objects"])]
     write(tmp_path, rows)
     write(tmp_path, labelled(), "clean")
-    for kind in KINDS:
+    for kind in DERIVED_KINDS:
         assert made(tmp_path, kind, f"a_{kind}")[0].rows == made(tmp_path, kind, f"b_{kind}", source="clean")[0].rows
     data = open_set(tmp_path, "a_balanced")
     assert {name for row in data.rows() for name in row["positive_objects"]} <= set(NAMES)

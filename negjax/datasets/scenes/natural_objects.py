@@ -1,29 +1,30 @@
-"""What grows and lives: fruit, plants and animals."""
+"""Drawings of natural objects: fruit, plants and animals, as shapes in unit coordinates."""
 
 from negjax.datasets.scenes.shapes import (
+    BLACK,
+    WHITE,
     SceneObject,
     arc,
-    blob,
     box,
     curve,
     ellipse,
+    mirrored_polygon,
     polygon,
     scene_object,
+    smooth_polygon,
     stroke,
-    symmetric,
 )
 
-WHITE, BLACK = "#ffffff", "#16161c"
 CACTUS, FUR, STALK = "#12803e", "#41435f", "#2c9a35"
 BANANA, BANANA_TIP = "#ffd91f", "#5c3d10"
 DUCK, FIN, CROWN = "#ffdd12", "#ffcb05", "#3bb02b"
 
-NATURE: tuple[SceneObject, ...] = (
+NATURAL_OBJECTS: tuple[SceneObject, ...] = (
     scene_object(
         "apple",
         stroke("#6b3d1a", 0.16, [(0.0, -0.42), (0.02, -0.7), (0.14, -0.98)]),
         ellipse("#5fbf2d", 0.45, -0.8, 0.34, 0.15, -28),
-        symmetric(
+        mirrored_polygon(
             "#dc1528",
             [(0, -0.5), (0.42, -0.66), (0.85, -0.42), (0.9, 0.08), (0.68, 0.62), (0.32, 0.9), (0, 0.82)],
         ),
@@ -52,7 +53,7 @@ NATURE: tuple[SceneObject, ...] = (
     scene_object(
         "carrot",
         *(ellipse("#2fae3a", x, -0.72, 0.15, 0.34, tilt) for x, tilt in ((-0.3, -34), (0.3, 34), (0, 0))),
-        symmetric("#ff7a0d", [(0, -0.5), (0.4, -0.54), (0.58, -0.3), (0.36, 0.34), (0.1, 0.88), (0, 0.94)]),
+        mirrored_polygon("#ff7a0d", [(0, -0.5), (0.4, -0.54), (0.58, -0.3), (0.36, 0.34), (0.1, 0.88), (0, 0.94)]),
         stroke("#c4510a", 0.07, [(-0.5, -0.24), (-0.12, -0.2)]),
         stroke("#c4510a", 0.07, [(0.48, -0.02), (0.1, 0.02)]),
         stroke("#c4510a", 0.07, [(-0.33, 0.26), (-0.06, 0.29)]),
@@ -61,7 +62,7 @@ NATURE: tuple[SceneObject, ...] = (
         "cat",
         stroke(FUR, 0.24, curve([(0.4, 0.8), (0.98, 0.74), (1.0, 0.3), (0.8, 0.02)])),
         ellipse(FUR, 0.81, 0.03, 0.12, 0.12),
-        symmetric(FUR, [(0, -0.1), (0.42, 0.1), (0.62, 0.6), (0.56, 0.94), (0, 0.96)]),
+        mirrored_polygon(FUR, [(0, -0.1), (0.42, 0.1), (0.62, 0.6), (0.56, 0.94), (0, 0.96)]),
         ellipse(WHITE, 0, 0.56, 0.32, 0.36),
         *(polygon(FUR, [(s * 0.66, -1.06), (s * 0.72, -0.4), (s * 0.06, -0.72)]) for s in (-1, 1)),
         *(polygon("#ff9fb2", [(s * 0.56, -0.88), (s * 0.58, -0.58), (s * 0.28, -0.7)]) for s in (-1, 1)),
@@ -73,8 +74,8 @@ NATURE: tuple[SceneObject, ...] = (
     ),
     scene_object(
         "duck",
-        blob("#ff7a00", [(0.66, -0.52), (1.04, -0.42), (0.66, -0.18)]),
-        blob(
+        smooth_polygon("#ff7a00", [(0.66, -0.52), (1.04, -0.42), (0.66, -0.18)]),
+        smooth_polygon(
             DUCK,
             [
                 (-1.0, -0.05),
@@ -93,10 +94,10 @@ NATURE: tuple[SceneObject, ...] = (
     ),
     scene_object(
         "fish",
-        blob(FIN, [(0.0, -0.4), (0.1, -0.78), (-0.4, -0.62), (-0.5, -0.2)]),
+        smooth_polygon(FIN, [(0.0, -0.4), (0.1, -0.78), (-0.4, -0.62), (-0.5, -0.2)]),
         polygon(FIN, [(-0.5, 0.0), (-1.05, -0.55), (-0.9, 0.0), (-1.05, 0.55)]),
         polygon(FIN, [(0.1, 0.4), (-0.25, 0.74), (-0.3, 0.3)]),
-        blob(
+        smooth_polygon(
             "#2aa5f5",
             [
                 (0.98, 0),
@@ -126,9 +127,9 @@ NATURE: tuple[SceneObject, ...] = (
     ),
     scene_object(
         "mushroom",
-        symmetric("#f5e6c8", [(0, -0.1), (0.28, 0.0), (0.26, 0.5), (0.4, 0.9), (0, 0.95)]),
+        mirrored_polygon("#f5e6c8", [(0, -0.1), (0.28, 0.0), (0.26, 0.5), (0.4, 0.9), (0, 0.95)]),
         ellipse("#d9c49a", 0, 0.18, 0.36, 0.12),
-        symmetric("#e3281c", [(0, -0.95), (0.55, -0.78), (0.95, -0.25), (0.9, 0.1), (0.4, 0.18), (0, 0.2)]),
+        mirrored_polygon("#e3281c", [(0, -0.95), (0.55, -0.78), (0.95, -0.25), (0.9, 0.1), (0.4, 0.18), (0, 0.2)]),
         ellipse(WHITE, 0.08, -0.58, 0.23, 0.19),
         ellipse(WHITE, -0.5, -0.22, 0.21, 0.21),
         ellipse(WHITE, 0.52, -0.2, 0.2, 0.2),

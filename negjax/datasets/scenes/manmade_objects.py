@@ -1,24 +1,26 @@
-"""What people make: toys, vehicles and things about the house."""
+"""Drawings of manmade objects: toys, vehicles and household items, as shapes in unit coordinates."""
 
 from negjax.datasets.scenes.shapes import (
+    BLACK,
+    WHITE,
     SceneObject,
     arc,
     box,
     curve,
     ellipse,
+    mirrored_polygon,
     polygon,
     ring,
     scene_object,
     stroke,
-    symmetric,
     wedge,
 )
 
-WHITE, BLACK, YELLOW = "#ffffff", "#16161c", "#ffd91f"
+YELLOW = "#ffd91f"
 FRAME, PAINT, NECK, LIME, SAIL = "#00a67e", "#1c3fd6", "#4a240c", "#b5ea1e", "#00768f"
 STAND, ROCKET_RED, SCARF, VIOLET = "#5a1f63", "#d8232f", "#1789e6", "#6a1fb5"
 
-MADE: tuple[SceneObject, ...] = (
+MANMADE_OBJECTS: tuple[SceneObject, ...] = (
     scene_object(
         "ball",
         *(
@@ -31,7 +33,7 @@ MADE: tuple[SceneObject, ...] = (
         "balloon",
         stroke("#5a4a55", 0.09, curve([(0, 0.5), (0.1, 0.72), (-0.1, 0.94), (0.05, 1.16)])),
         polygon("#b80a6c", [(0, 0.38), (0.19, 0.67), (-0.19, 0.67)]),
-        symmetric("#f0188c", [(0, -1.1), (0.6, -0.95), (0.86, -0.42), (0.66, 0.1), (0.28, 0.43), (0, 0.5)]),
+        mirrored_polygon("#f0188c", [(0, -1.1), (0.6, -0.95), (0.86, -0.42), (0.66, 0.1), (0.28, 0.43), (0, 0.5)]),
         ellipse("#ffb3dc", -0.38, -0.6, 0.15, 0.27, 25),
     ),
     scene_object(
@@ -78,7 +80,7 @@ MADE: tuple[SceneObject, ...] = (
         box(NECK, -0.12, -0.75, 0.12, 0.1),
         box(NECK, -0.22, -1.05, 0.22, -0.72),
         *(box("#f0e6d0", s * 0.26 - 0.07, y, s * 0.26 + 0.07, y + 0.1) for s in (-1, 1) for y in (-1.0, -0.86)),
-        symmetric(
+        mirrored_polygon(
             "#d9822b",
             [(0, -0.22), (0.4, -0.22), (0.56, 0.04), (0.46, 0.28), (0.74, 0.62), (0.6, 0.98), (0, 1.06)],
         ),
@@ -113,13 +115,13 @@ MADE: tuple[SceneObject, ...] = (
         ellipse("#fff3a0", 0, 0.0, 0.4, 0.22),
         box(STAND, -0.1, -0.1, 0.1, 0.8),
         ellipse(STAND, 0, 0.48, 0.26, 0.28),
-        symmetric(STAND, [(0, 0.7), (0.34, 0.74), (0.5, 0.94), (0, 0.94)]),
+        mirrored_polygon(STAND, [(0, 0.7), (0.34, 0.74), (0.5, 0.94), (0, 0.94)]),
         polygon("#6fe3b0", [(-0.42, -0.9), (0.42, -0.9), (0.84, -0.02), (-0.84, -0.02)]),
         polygon("#2fb57d", [(-0.77, -0.16), (0.77, -0.16), (0.84, -0.02), (-0.84, -0.02)]),
     ),
     scene_object(
         "pizza",
-        symmetric("#b86a1f", [(0, -1.0), (0.62, -0.9), (0.92, -0.64), (0.72, -0.44), (0, -0.5)]),
+        mirrored_polygon("#b86a1f", [(0, -1.0), (0.62, -0.9), (0.92, -0.64), (0.72, -0.44), (0, -0.5)]),
         polygon("#ffc940", [*curve([(-0.8, -0.58), (0, -0.76), (0.8, -0.58)]), (0, 1.0)]),
         ellipse("#c9281e", -0.34, -0.36, 0.21, 0.21),
         ellipse("#c9281e", 0.36, -0.3, 0.21, 0.21),
@@ -129,10 +131,10 @@ MADE: tuple[SceneObject, ...] = (
     ),
     scene_object(
         "rocket",
-        symmetric("#ff9d0a", [(0, 0.55), (0.32, 0.66), (0.2, 0.9), (0, 1.1)]),
+        mirrored_polygon("#ff9d0a", [(0, 0.55), (0.32, 0.66), (0.2, 0.9), (0, 1.1)]),
         *(polygon(ROCKET_RED, [(s * 0.36, 0.0), (s * 0.86, 0.46), (s * 0.86, 0.86), (s * 0.34, 0.6)]) for s in (-1, 1)),
-        symmetric("#d5dbe6", [(0, -1.05), (0.32, -0.7), (0.5, -0.15), (0.46, 0.36), (0.32, 0.66), (0, 0.66)]),
-        symmetric(ROCKET_RED, [(0, -1.07), (0.19, -0.9), (0.35, -0.6), (0, -0.54)]),
+        mirrored_polygon("#d5dbe6", [(0, -1.05), (0.32, -0.7), (0.5, -0.15), (0.46, 0.36), (0.32, 0.66), (0, 0.66)]),
+        mirrored_polygon(ROCKET_RED, [(0, -1.07), (0.19, -0.9), (0.35, -0.6), (0, -0.54)]),
         ellipse("#274b9f", 0, -0.12, 0.28, 0.28),
         ellipse("#8fd3ff", 0, -0.12, 0.18, 0.18),
         box(ROCKET_RED, -0.07, 0.3, 0.07, 0.86),

@@ -14,12 +14,12 @@ from caption_reader import read
 from PIL import Image
 
 from negjax.datasets.records import Record
+from negjax.datasets.scenes.combinations import CombinationSplit
 from negjax.datasets.scenes.draw import draw_scene, encode_png
-from negjax.datasets.scenes.objects import NAMES
-from negjax.datasets.scenes.sets import TASKS, TRAINING, Size, _gallery, build_scenes
-from negjax.datasets.scenes.world import World
+from negjax.datasets.scenes.objects import OBJECT_NAMES
+from negjax.datasets.scenes.sets import SCENE_TASKS, SCENE_TRAINING_SETS, Size, build_scenes
 from negjax.datasets.stored.store import list_sets, open_set
-from negjax.synthesis.questions import CELLS, MCQ_KINDS, TRAINING_KINDS
+from negjax.synthesis.questions import MCQ_KINDS, NEGMCQ_KINDS, TRUTH_TABLE_CELLS
 
 SEED = 7  # of the fixture `scenes`
 TINY = Size(pretraining=12, finetuning=120, galleries=1, gallery=24, asked=48, questions=9, groups=2, named=1)
@@ -31,11 +31,11 @@ def rows(folder: Path, name: str) -> list[Record]:
 
 def named(text: str) -> set[str]:
     """The objects that a text names, whatever it says of them."""
-    return set(re.findall(rf"\b(?:{'|'.join(NAMES)})\b", text))
+    return set(re.findall(rf"\b(?:{'|'.join(OBJECT_NAMES)})\b", text))
 
 
 def held_out() -> set[frozenset[str]]:
-    return {frozenset(pair) for pair in World(SEED).held_out}
+    return {frozenset(pair) for pair in CombinationSplit(SEED).held_out_pairs}
 
 
 def pairs(names: set[str] | list[str]) -> set[frozenset[str]]:
@@ -57,10 +57,10 @@ def test_same_seed_same_bytes_and_another_seed_differs(tmp_path):
     for folder, seed in (("a", 3), ("b", 3), ("c", 4)):
         build_scenes(tmp_path / folder, seed, TINY)
     first, again, other = (digests(tmp_path / folder) for folder in "abc")
-    assert len(first) >= 3 * len((*TRAINING, *TASKS))
+    assert len(first) >= 3 * len((*SCENE_TRAINING_SETS, *SCENE_TASKS))
     assert first == again
     assert first.keys() == other.keys()
-    for name in (*TRAINING, *TASKS):
+    for name in (*SCENE_TRAINING_SETS, *SCENE_TASKS):
         contents = [open_set(tmp_path / folder, name).metadata["content"] for folder in "abc"]
         assert contents[0] == contents[1] != contents[2]
         records = [path for path in first if path.startswith(name) and "array_record" in path]
@@ -70,17 +70,17 @@ def test_same_seed_same_bytes_and_another_seed_differs(tmp_path):
 
 def test_the_sets_say_what_they_are(scenes):
     listed = {each.name: each for each in list_sets(scenes)}
-    assert set(listed) == {*TRAINING, *TASKS}
-    kinds = {name: listed[name].task_kind for name in TASKS}
+    assert set(listed) == {*SCENE_TRAINING_SETS, *SCENE_TASKS}
+    kinds = {name: listed[name].task_kind for name in SCENE_TASKS}
     assert list(kinds.values()) == ["retrieval", "retrieval", "mcq", "truth_table", "zeroshot"]
-    assert [listed[name].negated for name in TASKS] == [False, True, True, True, False]
-    for name in TRAINING:
+    assert [listed[name].negated for name in SCENE_TASKS] == [False, True, True, True, False]
+    for name in SCENE_TRAINING_SETS:
         assert listed[name].task_kind == "train"
         assert re.fullmatch(r"resized to \d+", open_set(scenes, name).metadata["altered"])
-    assert all(open_set(scenes, name).metadata["altered"] == "" for name in TASKS)
+    assert all(open_set(scenes, name).metadata["altered"] == "" for name in SCENE_TASKS)
     assert open_set(scenes, "scenes_balanced").metadata["group_size"] == 4
     assert [listed[name].n for name in ("scenes_captions", "scenes_negcap", "scenes_mcq")] == [96, 240, 60]
-    assert len(NAMES) == len(set(NAMES)) >= 24
+    assert len(OBJECT_NAMES) == len(set(OBJECT_NAMES)) >= 24
 
 
 def test_pictures_show_what_their_records_say(scenes, shown):
@@ -99,17 +99,19 @@ def test_pictures_show_what_their_records_say(scenes, shown):
 
 def test_a_pair_in_ten_or_so_is_held_out():
     for seed in range(20):
-        world = World(seed)
-        assert not set(world.held_out) & set(world.trained)
-        assert len(pairs(list(NAMES))) == len(world.held_out) + len(world.trained)
-        assert 0.05 < len(world.held_out) / len(pairs(list(NAMES))) < 0.25
-    assert World(1).held_out == World(1).held_out != World(2).held_out
+        split = CombinationSplit(seed)
+        assert not set(split.held_out_pairs) & set(split.training_pairs)
+        assert len(pairs(list(OBJECT_NAMES))) == len(split.held_out_pairs) + len(split.training_pairs)
+        assert 0.05 < len(split.held_out_pairs) / len(pairs(list(OBJECT_NAMES))) < 0.25
+    assert (
+        CombinationSplit(1).held_out_pairs == CombinationSplit(1).held_out_pairs != CombinationSplit(2).held_out_pairs
+    )
 
 
 def test_held_out_pairs_are_never_together_in_training(scenes, shown):
     """Not in a picture, nor in all that its record says of it: captions, absent objects, options of its question."""
     met: set[frozenset[str]] = set()
-    for name in TRAINING:
+    for name in SCENE_TRAINING_SETS:
         for row in rows(scenes, name):
             picture = shown[row["media_sha256"]]
             said = named(" ; ".join([*row.get("captions", []), *row.get("negated_captions", [])]))
@@ -120,7 +122,7 @@ def test_held_out_pairs_are_never_together_in_training(scenes, shown):
             if name != "scenes_balanced":  # whose questions are also asked of pictures of other things
                 met |= pairs(picture | said | asked)
     assert not met & held_out()
-    assert len(met) > 0.9 * len(World(SEED).trained)
+    assert len(met) > 0.9 * len(CombinationSplit(SEED).training_pairs)
 
 
 def test_test_pictures_and_truth_tables_hold_a_held_out_pair(scenes):
@@ -145,7 +147,7 @@ def test_galleries_hold_different_sets_of_objects(scenes):
 
 
 def test_a_large_gallery_repeats_no_set_in_another_order():
-    gallery = _gallery(World(SEED), np.random.default_rng(0), 1500)
+    gallery = CombinationSplit(SEED).draw_gallery(np.random.default_rng(0), 1500)
     assert len({frozenset(names) for names in gallery}) == len(gallery) == 1500
 
 
@@ -153,7 +155,7 @@ def test_captions_name_every_object_and_nothing_else(scenes):
     for name in ("scenes_captions", "scenes_negcap", "scenes_retrieval"):
         for row in rows(scenes, name):
             for caption in row["captions"]:
-                present, absent = read(caption, NAMES)
+                present, absent = read(caption, OBJECT_NAMES)
                 assert sorted(present) == sorted(row["positive_objects"]), caption
                 assert absent == []
 
@@ -164,17 +166,17 @@ def test_negated_captions_say_what_is_not_there(scenes):
             assert len(row["negative_objects"]) == len(set(row["negative_objects"])) == len(row[column])
             assert not set(row["negative_objects"]) & set(row["positive_objects"])
             for caption, missing in zip(row[column], row["negative_objects"]):
-                present, absent = read(caption, NAMES)
+                present, absent = read(caption, OBJECT_NAMES)
                 assert (sorted(present), absent) == (sorted(row["positive_objects"]), [missing]), caption
 
 
 def is_true(caption: str, scene: set[str]) -> bool:
-    present, absent = read(caption, NAMES)
+    present, absent = read(caption, OBJECT_NAMES)
     assert present or absent, caption
     return scene.issuperset(present) and not scene & set(absent)
 
 
-@pytest.mark.parametrize(("name", "kinds"), [("scenes_mcq", MCQ_KINDS), ("scenes_negmcq", TRAINING_KINDS)])
+@pytest.mark.parametrize(("name", "kinds"), [("scenes_mcq", MCQ_KINDS), ("scenes_negmcq", NEGMCQ_KINDS)])
 def test_one_option_of_each_question_is_true(scenes, shown, name, kinds):
     asked, answers = Counter(), Counter()
     for row in rows(scenes, name):
@@ -202,7 +204,7 @@ def test_truth_tables_agree_with_their_pictures(scenes, shown, name):
     for start in range(0, len(table), 4):
         four = table[start : start + 4]
         assert {row["group"] for row in four} == {start // 4}
-        assert [row["kind"] for row in four] == list(CELLS)
+        assert [row["kind"] for row in four] == list(TRUTH_TABLE_CELLS)
         assert len({tuple(row["options"]) for row in four}) == 1
         assert sorted(row["answer"] for row in four) == [0, 1, 2, 3]
         for row in four:
@@ -216,15 +218,15 @@ def test_zero_shot_pictures_hold_their_label_alone(scenes):
     data = open_set(scenes, "scenes_zeroshot")
     names = data.metadata["classnames"]
     assert len(names) == len(set(names)) >= 24
-    assert [re.sub(r"^an? ", "", name) for name in names] == list(NAMES)
+    assert [re.sub(r"^an? ", "", name) for name in names] == list(OBJECT_NAMES)
     assert all(name.startswith("an " if name.split()[1][0] in "aeiou" else "a ") for name in names)
     assert all(template.count("{}") == 1 for template in data.metadata["templates"])
     labels = Counter(row["label"] for row in data.rows())
-    assert labels == dict.fromkeys(range(len(NAMES)), 2)
+    assert labels == dict.fromkeys(range(len(OBJECT_NAMES)), 2)
     for i, row in enumerate(data.rows()):
-        assert row["media"] == encode_png(draw_scene([NAMES[row["label"]]], np.random.default_rng([SEED, 4, i])))
+        assert row["media"] == encode_png(draw_scene([OBJECT_NAMES[row["label"]]], np.random.default_rng([SEED, 4, i])))
 
 
 def test_too_few_pictures_for_the_truth_tables_are_an_error(tmp_path):
-    with pytest.raises(ValueError, match=r"\d+ pictures give only \d+ of 900 groups"):
+    with pytest.raises(ValueError, match=r"\d+ images give only \d+ of 900 groups"):
         build_scenes(tmp_path, 3, dataclasses.replace(TINY, groups=900))

@@ -1,0 +1,55 @@
+"""The derived kind `balanced`: for training, each image with captions, negated captions and a truth-table question."""
+
+import numpy as np
+
+from negjax.datasets.derive.request import DeriveRequest
+from negjax.datasets.derive.rows import DerivedRows, LabelledImages, truth_table_rows
+from negjax.datasets.records import Record
+from negjax.errors import NegjaxError
+from negjax.synthesis.captions import NEGCAP_NEGATIONS, CaptionWriter
+from negjax.synthesis.questions import TRUTH_TABLE_CELLS
+
+
+def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Generator) -> DerivedRows:
+    """Make truth tables with options in training patterns, and negated captions of the same images.
+
+    By default there are so many groups that each image is in one of them on average.
+
+    Args:
+        request: how many groups, and in how many of them an image may be.
+        images: the images of the source.
+        rng: draws pairs of objects, images, options and captions.
+
+    Raises:
+        NegjaxError: for an image that holds every object.
+    """
+    writer = CaptionWriter(rng, held_out=False, medium="photo")
+    max_groups = max(1, len(images) // len(TRUTH_TABLE_CELLS))
+    rows = [
+        (image, question | _caption_columns(images, image, writer))
+        for image, question in truth_table_rows(request, images, writer, max_groups)
+    ]
+    metadata = {"task_kind": "train", "negated": True, "group_size": len(TRUTH_TABLE_CELLS)}
+    return DerivedRows(
+        rows, ["captions", "negated_captions", "question"], metadata, len(rows) // len(TRUTH_TABLE_CELLS)
+    )
+
+
+def _caption_columns(images: LabelledImages, image: int, writer: CaptionWriter) -> Record:
+    """Build the captions and negated captions of an image, the latter from its own captions where it has any."""
+    absent = images.labels.draw_likely_absent(image, NEGCAP_NEGATIONS, writer.rng)
+    if not absent:
+        raise NegjaxError("an image holds every object, so that no caption can say what is absent: add objects")
+    captions = images.captions[image]
+    texts = [caption for caption in captions if caption.strip()]
+    return {
+        "captions": list(captions),
+        "positive_objects": images.labels.objects_in(image),
+        "negative_objects": absent,
+        "negated_captions": [
+            writer.insert_negation(texts[int(writer.rng.integers(len(texts)))], name)
+            if texts
+            else writer.write_absent(name)
+            for name in absent
+        ],
+    }

@@ -1,0 +1,52 @@
+"""What a derived set shall be: its kind, seed and limits, as the flags of `negjax data derive` give them."""
+
+from dataclasses import dataclass
+
+from negjax.datasets.derive.kinds import DERIVED_KINDS, kinds_with_reuse
+from negjax.errors import NegjaxError
+
+
+@dataclass(frozen=True)
+class DeriveRequest:
+    """What to derive. Attributes that are None take the defaults of the kind.
+
+    Attributes:
+        kind: a key of DERIVED_KINDS.
+        seed: decides everything that is drawn.
+        groups: how many groups, questions, queries or pairs of images to make.
+        reuse: in how many groups or questions an image may be, for kinds that have such a limit.
+        least: how many images must answer a query, and how many only its exclusion must rule out.
+    """
+
+    kind: str
+    seed: int = 0
+    groups: int | None = None
+    reuse: int | None = None
+    least: int | None = None
+
+    @property
+    def max_uses(self) -> int:
+        """In how many groups or questions an image may be."""
+        return self.reuse or DERIVED_KINDS[self.kind].reuse or 1
+
+
+def check_request(request: DeriveRequest) -> None:
+    """Check a request.
+
+    Args:
+        request: the request.
+
+    Raises:
+        NegjaxError: names the flag whose value makes no sense for the kind.
+    """
+    if request.kind not in DERIVED_KINDS:
+        raise NegjaxError(f"unknown --kind '{request.kind}'; choose one of {', '.join(DERIVED_KINDS)}")
+    if request.reuse is not None and DERIVED_KINDS[request.kind].reuse is None:
+        raise NegjaxError(f"--reuse is for --kind {', '.join(kinds_with_reuse())}, not for {request.kind}")
+    if request.least is not None and not DERIVED_KINDS[request.kind].has_least:
+        raise NegjaxError(f"--least is for --kind queries, not for {request.kind}")
+    for flag, value in (("groups", request.groups), ("reuse", request.reuse), ("least", request.least)):
+        if value is not None and value < 1:
+            raise NegjaxError(f"--{flag} {value}: give 1 or more")
+    if request.seed < 0:
+        raise NegjaxError(f"--seed {request.seed}: give 0 or more")

@@ -1,0 +1,104 @@
+"""Indefinite articles and grammatical number of object names, from the library `inflect` and a table of exceptions.
+
+`inflect` guesses from spelling and knows the irregular forms. It does not know which nouns are uncounted, and errs on
+some acronyms, numerals and words that end in "s": these are in the tables below. It is imported at the first call,
+because the import takes a third of a second.
+"""
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import inflect
+
+Number = Literal["singular", "plural", "uncounted"]
+
+_UNCOUNTED_WORDS = """
+asparagus bacon baggage bread broccoli butter celery cheese clothing corn cutlery debris dirt dust equipment foliage
+food furniture garbage graffiti grass greenery hair hummus ice jewelry jewellery lettuce lightning luggage machinery
+meat milk molasses moss mud pasta popcorn rain rice sand scenery seafood silverware smoke snow spaghetti spinach steam
+sunlight tofu traffic vegetation water
+athletics gymnastics mathematics news physics tennis
+atelectasis cardiomegaly consolidation edema pneumonia
+"""
+UNCOUNTED = frozenset(_UNCOUNTED_WORDS.split())
+# Words whose number `inflect` gets wrong.
+SINGULAR_IN_S = {"chamois", "chassis", "christmas", "corps", "gps", "pancreas", "series", "species", "texas", "thermos"}
+PLURALS = {"cacti", "cattle", "folk", "fungi", "passers-by", "police", "taxis"}
+
+# What `inflect` gives the wrong article: acronyms that are spelled out letter by letter, and numerals.
+_TAKES_AN = re.compile(
+    r"(?:hdmi|led|lcd|mba|mlb|mp3|mri|nba|nfl|nhl|rgb|rv|sms|sos|suv)s?\b|8|1[18](?:00)?(?!\d)"
+    r"|[aefhilmnorsx](?:\d|&)|usher\b",
+    re.IGNORECASE,
+)
+_TAKES_A = re.compile(r"(?:eu|ups|url|uv)s?\b", re.IGNORECASE)
+
+# A name's head noun is the last word before any of these: "pair of skis", "man with glasses", "mouse (computer)".
+_AFTER_HEAD = re.compile(r" (?:at|for|from|in|near|of|on|with|without) |\s*[(,]", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1 << 16)
+def noun_number(name: str) -> Number:
+    """The grammatical number of an object's name, which is that of its head noun.
+
+    Args:
+        name: an object's name in any case, such as "wine glass", "skis" or "pair of skis"; not blank.
+
+    Returns:
+        "plural" ("skis are"), "uncounted" ("broccoli is", without an article) or "singular" ("a pair of skis is").
+    """
+    head = _AFTER_HEAD.split(name.strip())[0] or name
+    noun = head.split()[-1]
+    if noun.isupper() and len(noun) <= 3:  # an acronym, such as GPS
+        return "singular"
+    noun = noun.lower()
+    if noun in UNCOUNTED:
+        return "uncounted"
+    if noun in SINGULAR_IN_S:
+        return "singular"
+    if noun in PLURALS:
+        return "plural"
+    singular = _engine().singular_noun(noun)
+    if not singular:
+        return "singular"
+    if singular == noun:  # one form for both: "scissors", "trousers", but also "sheep"
+        return "plural" if noun.endswith("s") else "singular"
+    # Of "bus" `inflect` believes that it is the plural of "bu". What tells the two apart is that it knows the plural
+    # "buses", while of a word that is a plural already it only appends another "s".
+    return "plural" if _engine().plural_noun(noun) == noun + "s" else "singular"
+
+
+@lru_cache(maxsize=1 << 16)
+def indefinite_article(phrase: str) -> Literal["a", "an"]:
+    """The indefinite article by the sound of the phrase's first word: "an" before "hour", "a" before "one-way sign".
+
+    Args:
+        phrase: a singular name, with or without adjectives; not blank.
+
+    Returns:
+        "a" or "an".
+    """
+    # By letters alone: neither an accent nor an opening quotation mark changes the article.
+    letters = unicodedata.normalize("NFKD", phrase).encode("ascii", "ignore").decode().lstrip(" \"'([")
+    if _TAKES_AN.match(letters):
+        return "an"
+    if not letters or _TAKES_A.match(letters):
+        return "a"
+    return "an" if _engine().a(letters).startswith("an ") else "a"
+
+
+@cache
+def _engine() -> "inflect.engine":
+    """The library, imported without the run-time type checks that typeguard would compile into it (4 s of CPU time)."""
+    import typeguard
+
+    checked = typeguard.typechecked
+    typeguard.typechecked = lambda function: function  # type: ignore[assignment]
+    try:
+        import inflect
+    finally:
+        typeguard.typechecked = checked
+    return inflect.engine()
