@@ -24,9 +24,9 @@ from negjax.models.clip import abstract_params
 from negjax.models.layers import Compute
 from negjax.models.loaded import usual_preprocess
 from negjax.models.presets import preset
-from negjax.runtime.chips import chip_of
+from negjax.runtime.chips import chip_for_topology
 from negjax.runtime.collectives import Collective, collectives
-from negjax.runtime.mesh import batch_sharding, local_rows, make_mesh
+from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh
 from negjax.training.flops import step_flops
 from negjax.training.optimizer import trainable
 from negjax.training.program import make_program
@@ -74,10 +74,12 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
     have OPTIONS options of their own. Set the variables of `negjax.commands.compile.COMPILER` before JAX starts.
     Raises NegjaxError for a topology that does not exist, without the TPU's compiler, and for what does not fit.
     """
-    chip = chip_of(topology)
+    chip = chip_for_topology(topology)
     mesh = make_mesh(_devices(topology), fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
     for name, source in experiment.sources.items():
-        local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size", parts=experiment.loss.micro_batches)
+        local_row_indices(
+            mesh, source.batch_size, f"config.sources.{name}.batch_size", parts=experiment.loss.micro_batches
+        )
     config = _architecture(experiment)
     length = tokens or config.text.context_length
     if not 0 < length <= config.text.context_length:
@@ -92,9 +94,11 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
     flops = step_flops(config, batches, experiment.sources, learns) / mesh.size
     sent = _collectives(compiled)
     again = (experiment.model.remat == "full") + (experiment.loss.micro_batches > 1)
-    at_best = {"compute": step_flops(config, batches, experiment.sources, learns, again) / mesh.size / chip.flops}
+    at_best = {
+        "compute": step_flops(config, batches, experiment.sources, learns, again) / mesh.size / chip.flops_per_second
+    }
     if sent is not None:
-        at_best["collectives"] = sum(each.bytes for each in sent) / chip.links
+        at_best["collectives"] = sum(each.bytes for each in sent) / chip.link_bytes_per_second
     step_seconds = max(at_best.values())
     return Compiled(
         topology=topology,
@@ -103,12 +107,12 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
         batch={name: source.batch_size for name, source in experiment.sources.items()},
         compile_seconds=round(seconds, 1),
         memory=_memory(compiled),
-        memory_of_chip=int(chip.memory),
+        memory_of_chip=int(chip.memory_bytes),
         flops=flops,
         collectives=sent,
         at_best=at_best,
         step_seconds=step_seconds,
-        mfu=flops / chip.flops / step_seconds,
+        mfu=flops / chip.flops_per_second / step_seconds,
     )
 
 

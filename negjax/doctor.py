@@ -1,4 +1,4 @@
-"""What is installed, what runs, and what mends the rest: `negjax doctor`."""
+"""Checks the installation and the machine, and says how to fix what is wrong: `negjax doctor`."""
 
 import os
 import platform
@@ -19,129 +19,139 @@ EXTRAS = {
     "torch": "PyTorch weights",
     "dev": "tests, lint and types",
 }
-HARDWARE = {  # extra -> files that a machine with such an accelerator has, and what JAX calls its devices
+ACCELERATORS = {  # extra -> files of a machine with such an accelerator, and JAX's name of the platform
     "cuda13": (("/dev/nvidia0", "/proc/driver/nvidia/version"), "gpu"),
     "tpu": (("/dev/accel0", "/dev/vfio/0"), "tpu"),
 }
-LEAST_FREE = 5e9  # bytes of disk below which data sets and checkpoints will not fit for long
+MIN_FREE_BYTES = 5e9  # of disk; less will not hold data sets and checkpoints for long
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at and found. Where it is not ok, or could be added, `mend` says how."""
+    """The result of a check.
+
+    Attributes:
+        what: the package, device or property that was checked.
+        found: its version or state.
+        ok: False for what must be fixed.
+        fix: how to fix it, or how to add an extra that is not installed.
+    """
 
     what: str
     found: str
     ok: bool = True
-    mend: str = ""
+    fix: str = ""
 
 
 def examine() -> list[Finding]:
-    """Looks at packages, devices, extras and the machine, and computes a small product of matrices on a device."""
-    needed = [Requirement(text) for text in requires("negjax") or ()]
-    packages = [_package(each) for each in needed if _applies(each, "")]
-    extras = [_extra(name, [each for each in needed if not _applies(each, "")]) for name in EXTRAS]
-    return [Finding("python", platform.python_version()), *packages, *_devices(), *extras, *_machine()]
+    """Checks packages, devices, extras and the machine, and computes a small matrix product on a device."""
+    requirements = [Requirement(text) for text in requires("negjax") or ()]
+    packages = [_check_package(requirement) for requirement in requirements if _applies(requirement, "")]
+    optional = [requirement for requirement in requirements if not _applies(requirement, "")]
+    extras = [_check_extra(name, optional) for name in EXTRAS]
+    return [Finding("python", platform.python_version()), *packages, *_check_devices(), *extras, *_check_machine()]
 
 
-def problems(findings: list[Finding]) -> int:
-    """How many findings are wrong. An extra that is not installed is not wrong."""
+def count_problems(findings: list[Finding]) -> int:
+    """Returns the number of findings that are not ok. An extra that is not installed is ok."""
     return sum(not finding.ok for finding in findings)
 
 
 def to_dict(findings: list[Finding]) -> dict[str, Any]:
-    """The findings for programs, JSON-able."""
-    return {"ok": problems(findings) == 0, "findings": [asdict(finding) for finding in findings]}
+    """Returns the findings for programs, JSON-able."""
+    return {"ok": count_problems(findings) == 0, "findings": [asdict(finding) for finding in findings]}
 
 
 def to_table(findings: list[Finding]) -> Table:
-    """The findings for people."""
-    wrong = problems(findings)
-    summary = f"{wrong} to mend, marked with !!" if wrong else "everything that is needed is there"
+    """Returns the findings for the terminal."""
+    problems = count_problems(findings)
+    summary = f"{problems} to fix, marked with !!" if problems else "everything that is needed is installed"
     table = Table(box=box.SIMPLE, caption=summary, caption_justify="left")
-    for heading in ("", "what", "found", "to mend or to add it"):
+    for heading in ("", "what", "found", "to fix or to add it"):
         table.add_column(heading, overflow="fold")
-    for each in findings:
-        table.add_row("[green]ok[/]" if each.ok else "[red]!![/]", each.what, each.found, each.mend.replace("[", r"\["))
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.ok else "[red]!![/]"
+        table.add_row(mark, finding.what, finding.found, finding.fix.replace("[", r"\["))
     return table
 
 
-def _applies(needed: Requirement, extra: str) -> bool:
-    return needed.marker is None or needed.marker.evaluate({"extra": extra})
+def _applies(requirement: Requirement, extra: str) -> bool:
+    """Whether the requirement belongs to the extra, or to every installation for ""."""
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
-def _lacks(needed: Requirement) -> str:
-    """What of a requirement, with its own extras, is missing or of another version; empty when nothing is."""
+def _describe_missing(requirement: Requirement) -> str:
+    """What of a requirement, with its own extras, is missing or of another version; "" if it is fulfilled."""
     try:
-        found = version(needed.name)
+        installed = version(requirement.name)
     except PackageNotFoundError:
-        return f"{needed.name} is not installed"
-    if not needed.specifier.contains(found, prereleases=True):
-        return f"{needed.name} is {found}, needed is {needed.specifier}"
-    inner = [Requirement(text) for text in requires(needed.name) or ()] if needed.extras else []
-    for extra in needed.extras:
-        for each in inner:
-            if _applies(each, extra) and not _applies(each, "") and (lack := _lacks(each)):
-                return lack
+        return f"{requirement.name} is not installed"
+    if not requirement.specifier.contains(installed, prereleases=True):
+        return f"{requirement.name} is {installed}, needed is {requirement.specifier}"
+    inner = [Requirement(text) for text in requires(requirement.name) or ()] if requirement.extras else []
+    for extra in requirement.extras:
+        for dependency in inner:
+            belongs = _applies(dependency, extra) and not _applies(dependency, "")
+            if belongs and (missing := _describe_missing(dependency)):
+                return missing
     return ""
 
 
-def _package(needed: Requirement) -> Finding:
-    lack = _lacks(needed)
-    if not lack:
-        return Finding(needed.name, version(needed.name))
-    return Finding(needed.name, lack, False, f'pip install "{needed.name}{needed.specifier}"')
+def _check_package(requirement: Requirement) -> Finding:
+    missing = _describe_missing(requirement)
+    if not missing:
+        return Finding(requirement.name, version(requirement.name))
+    return Finding(requirement.name, missing, False, f'pip install "{requirement.name}{requirement.specifier}"')
 
 
-def _extra(name: str, optional: list[Requirement]) -> Finding:
-    own = [each for each in optional if _applies(each, name)]
-    lack = next((lack for each in own if (lack := _lacks(each))), "" if own else "the negjax installed here is older")
+def _check_extra(name: str, optional: list[Requirement]) -> Finding:
+    requirements = [requirement for requirement in optional if _applies(requirement, name)]
     what = f"extra {name} ({EXTRAS[name]})"
-    return Finding(what, lack, True, f'pip install "negjax[{name}]"') if lack else Finding(what, "installed")
+    if not requirements:
+        missing = "the installed negjax is older and does not have it"
+    else:
+        missing = next(filter(None, map(_describe_missing, requirements)), "")
+    return Finding(what, missing, True, f'pip install "negjax[{name}]"') if missing else Finding(what, "installed")
 
 
-def _devices() -> list[Finding]:
-    """The devices that JAX sees, whether they compute, and accelerators that it does not see."""
+def _check_devices() -> list[Finding]:
+    """The devices that JAX uses, whether they compute, and accelerators that it does not use."""
     import jax
     import jax.numpy as jnp
 
     try:
         devices = jax.devices()
         ones = jnp.ones((128, 128), jnp.bfloat16)
-        right = bool((jax.jit(jnp.matmul)(ones, ones) == 128).all())
-    except Exception as error:  # whatever a driver or a plugin trips over
+        correct = bool((jax.jit(jnp.matmul)(ones, ones) == 128).all())
+    except Exception as error:  # drivers and plugins raise anything
         reason = " ".join(str(error).split())[:300]
-        return [Finding("devices", f"JAX cannot use them: {reason}", False, "see the message; JAX_PLATFORMS=cpu runs")]
-    platform_name = devices[0].platform
-    found = [
-        Finding("devices", f"{len(devices)} x {devices[0].device_kind} ({platform_name})"),
-        Finding(
-            "a bfloat16 product", "computed" if right else "wrong result", right, "" if right else "update the driver"
-        ),
+        fix = "see the message; JAX_PLATFORMS=cpu uses the CPU"
+        return [Finding("devices", f"JAX cannot use them: {reason}", False, fix)]
+    jax_platform = devices[0].platform
+    product = ("computed", True, "") if correct else ("wrong result", False, "update the driver")
+    findings = [
+        Finding("devices", f"{len(devices)} x {devices[0].device_kind} ({jax_platform})"),
+        Finding("a bfloat16 product", *product),
     ]
-    for extra, (files, name) in HARDWARE.items():
-        if platform_name != name and any(Path(file).exists() for file in files):
-            chosen = os.environ.get("JAX_PLATFORMS")
-            mend = f'pip install "negjax[{extra}]"' if not chosen else "unset JAX_PLATFORMS"
-            what = "this machine has one, but JAX does not use it" + (f" (JAX_PLATFORMS={chosen})" if chosen else "")
-            found.append(Finding(name, what, False, mend))
-    if platform_name == "gpu" and os.environ.get("LD_LIBRARY_PATH"):
-        found.append(
-            Finding("LD_LIBRARY_PATH", "set: it can hide JAX's own CUDA libraries", True, "unset LD_LIBRARY_PATH")
-        )
-    return found
+    for extra, (files, name) in ACCELERATORS.items():
+        if jax_platform != name and any(Path(file).exists() for file in files):
+            forced = os.environ.get("JAX_PLATFORMS")
+            fix = f'pip install "negjax[{extra}]"' if not forced else "unset JAX_PLATFORMS"
+            what = "this machine has one, but JAX does not use it" + (f" (JAX_PLATFORMS={forced})" if forced else "")
+            findings.append(Finding(name, what, False, fix))
+    if jax_platform == "gpu" and os.environ.get("LD_LIBRARY_PATH"):
+        found = "set: it can hide JAX's own CUDA libraries"
+        findings.append(Finding("LD_LIBRARY_PATH", found, True, "unset LD_LIBRARY_PATH"))
+    return findings
 
 
-def _machine() -> list[Finding]:
+def _check_machine() -> list[Finding]:
     free = shutil.disk_usage(Path.cwd()).free
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    enough = free > MIN_FREE_BYTES
+    fix = "" if enough else "free some space, or work on another disk"
     return [
         Finding("processors", f"{os.cpu_count()}"),
         Finding("memory", f"{memory / 1e9:.0f} GB"),
-        Finding(
-            "free disk here",
-            f"{free / 1e9:.0f} GB",
-            free > LEAST_FREE,
-            "" if free > LEAST_FREE else "make room, or work elsewhere",
-        ),
+        Finding("free disk here", f"{free / 1e9:.0f} GB", enough, fix),
     ]

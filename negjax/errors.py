@@ -1,5 +1,5 @@
-"""The one exception that is meant for people: the command line prints it as a single line."""
+"""The exception for errors that users can act on; the command line prints it as a single line."""
 
 
 class NegjaxError(Exception):
-    """What is wrong, where (file, row or flag), and what to do, in one line."""
+    """Says in one line what is wrong, where (file, row, flag or setting) and what to do."""

@@ -19,8 +19,8 @@ from negjax.models.init import init_params
 from negjax.models.layers import Compute
 from negjax.models.loaded import LoadedModel, usual_preprocess
 from negjax.models.presets import preset
-from negjax.runtime.mesh import batch_shards, local_rows, make_mesh
-from negjax.runtime.profile import Window
+from negjax.runtime.mesh import local_row_indices, make_mesh, num_batch_shards
+from negjax.runtime.profiler import ProfileWindow
 from negjax.runtime.sinks import check_sinks
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.training.loop import Evaluate, train
@@ -31,7 +31,7 @@ from negjax.weights.read import read_model
 logger = logging.getLogger(__name__)
 
 
-def run_experiment(experiment: Experiment, workdir: Path, window: Window | None = None) -> LoadedModel:
+def run_experiment(experiment: Experiment, workdir: Path, window: ProfileWindow | None = None) -> LoadedModel:
     """Trains as the experiment says, evaluating its tasks on the way, and returns the last weights.
 
     window: the steps to trace, if any.
@@ -51,7 +51,7 @@ def describe_run(experiment: Experiment, workdir: Path) -> dict[str, Any]:
             "dataset": source.dataset,
             "rows": rows,
             "epochs": round(experiment.steps * source.batch_size / rows, 2),
-            "batch_per_device": source.batch_size // batch_shards(mesh),
+            "batch_per_device": source.batch_size // num_batch_shards(mesh),
         }
     return {
         "experiment": experiment.to_dict(),
@@ -72,7 +72,7 @@ def _checked_model(experiment: Experiment, workdir: Path) -> LoadedModel:
     for name, source in experiment.sources.items():
         check_trainable(data[name], source)
         where, parts = f"config.sources.{name}.batch_size", experiment.loss.micro_batches
-        local_rows(mesh, source.batch_size, where, group_size(data[name]), parts)
+        local_row_indices(mesh, source.batch_size, where, group_size(data[name]), parts)
     model = initial_model(experiment)
     for name, source in experiment.sources.items():
         short_side = data[name].metadata.get("short_side", 0)

@@ -26,7 +26,7 @@ from negjax.evaluation.report.report import write_report
 from negjax.evaluation.results import write_results
 from negjax.experiment import run_experiment
 from negjax.runtime.files import write_atomic
-from negjax.runtime.memory import host_peak
+from negjax.runtime.memory import host_peak_bytes
 from negjax.weights.read import read_model
 
 # For a trial run.
@@ -106,7 +106,7 @@ def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
     results = {
         "seed": seed,
         "seconds": round(time.monotonic() - begin, 1),
-        "peak_memory_bytes": host_peak(),
+        "peak_memory_bytes": host_peak_bytes(),
         "stages": stages,
     }
     write_atomic(workdir / "results.json", json.dumps(results, indent=2) + "\n")

@@ -195,7 +195,7 @@ def test_a_store_whose_library_is_missing(place):
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout == ""
     needs = 'negjax: error: gs:// needs gcsfs, which is not installed: pip install "negjax[gcs]"\n2\n'
-    s3 = "negjax: error: negjax does not work on s3://: mount the bucket as a folder, or use gs://\n2\n"
+    s3 = "negjax: error: negjax does not support s3://: mount the bucket as a folder, or use gs://\n2\n"
     assert done.stderr == needs * 5 + s3
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from negjax.cli import _arguments
+from negjax.cli import parse_arguments
 from negjax.commands.data import KINDS as BUILT
 from negjax.commands.derive import KINDS as DERIVED
 from negjax.config import Experiment, ModelSpec, Optim, Source, Suite
@@ -279,7 +279,7 @@ def test_fine_tuning_configs_tell_how_their_sets_and_weights_are_made(name):
     """Every command of the docstring can be parsed, and they make what the config names."""
     text = (CONFIGS / f"{name}.py").read_text().split('"""')[1].replace("\\\\\n", " ")
     commands = [shlex.split(line) for line in text.splitlines() if line.startswith("    negjax ")]
-    parsed = [_arguments(words[1:]) for words in commands]
+    parsed = [parse_arguments(words[1:]) for words in commands]
     converted, *built = [args for args in parsed if hasattr(args, "dst") or hasattr(args, "kind")]
     trained = [args for args in parsed if getattr(args, "config", None)]
     for args in trained:

@@ -28,8 +28,9 @@ from negjax.datasets.sources.joined_questions import with_questions
 from negjax.datasets.sources.parts import csv_parts
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.input.pipeline import batches
-from negjax.media.images import Preprocess, decode, shrunk
-from negjax.runtime.progress import counter
+from negjax.media.images import Preprocess, decode
+from negjax.media.jpeg import shrink_to_jpeg
+from negjax.runtime.progress import track_progress
 from negjax.tokenizers.clip import Tokenizer
 
 IN_A_TAR = 10_000
@@ -46,7 +47,7 @@ def draw(folder: Path, rows: int, seed: int) -> None:
     with (
         (folder / "negcap.csv").open("w", newline="") as caps,
         (folder / "negmcq.csv").open("w", newline="") as questions,
-        counter(rows, "drawing") as done,
+        track_progress(rows, "drawing") as done,
     ):
         captions, asked = csv.writer(caps), csv.writer(questions)
         captions.writerow(["filepath", "caption", "negative_captions"])
@@ -102,7 +103,7 @@ def build(args: argparse.Namespace) -> dict:
 
 def read(args: argparse.Namespace) -> dict:
     photos = sorted(path for path in Path(args.photos).rglob("*.jpg"))
-    small = [shrunk(decode(path.read_bytes(), str(path)), path.read_bytes(), 224) for path in photos]
+    small = [shrink_to_jpeg(decode(path.read_bytes(), str(path)), path.read_bytes(), 224) for path in photos]
     rows = ({"media": small[i % len(small)], "captions": [f"photograph {i} of a street"]} for i in range(args.rows))
     said = {"task_kind": "train", "negated": False, "altered": "short side at most 224"}
     write_set(args.folder, "photos", lambda: rows, ["captions"], said, overwrite=True)

@@ -31,7 +31,7 @@ from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel, to_meta, usual_preprocess
 from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.pace import TIMINGS
+from negjax.runtime.step_timer import TIMING_KEYS
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 
 SECONDS_TO_END = 60  # for the other processes, once one is killed
@@ -97,7 +97,7 @@ def logged(workdir: Path) -> list[dict[str, Any]]:
     path = workdir / "metrics.jsonl"
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     whole = [json.loads(line) for line in lines if line.endswith("\n")]
-    return [{key: value for key, value in line.items() if key not in TIMINGS} for line in whole]
+    return [{key: value for key, value in line.items() if key not in TIMING_KEYS} for line in whole]
 
 
 def saving(workdir: Path, begun: float) -> bool:

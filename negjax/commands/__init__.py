@@ -1,1 +1,1 @@
-"""The commands of `negjax`, each file with the flags and the work of one kind of command."""
+"""The commands of `negjax`: one file a command, which parses flags and calls the room that does the work."""

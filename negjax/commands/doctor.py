@@ -6,23 +6,25 @@ from typing import Any
 
 from negjax.commands.parsing import command, show
 
-DOCTOR = """\
+DOCTOR_EXAMPLE = """\
 example:
   negjax doctor"""
 
 
 def add(commands: Any) -> None:
-    """Adds what this file holds to the commands of the parser."""
-    each = command(commands, "doctor", _doctor, "what is installed, what is missing, and what mends it", DOCTOR)
-    each.add_argument("--json", action="store_true", help="for programs")
+    """Adds the command to the parser."""
+    parser = command(
+        commands, "doctor", _doctor, "what is installed, what is missing, and how to fix it", DOCTOR_EXAMPLE
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from negjax.doctor import examine, problems, to_dict, to_table
+    from negjax.doctor import count_problems, examine, to_dict, to_table
 
     findings = examine()
     if args.json:
         print(json.dumps(to_dict(findings), indent=2))
     else:
         show(to_table(findings))
-    return 1 if problems(findings) else 0
+    return 1 if count_problems(findings) else 0

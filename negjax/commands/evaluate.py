@@ -48,11 +48,11 @@ def _eval(args: argparse.Namespace) -> int:
     from negjax.evaluation.plan import Video
     from negjax.evaluation.report.table import table
     from negjax.evaluation.results import write_results
-    from negjax.runtime.distributed import is_first, together
+    from negjax.runtime.distributed import exit_together, is_first_process
     from negjax.runtime.files import check_writable
     from negjax.weights.read import read_model
 
-    with together():
+    with exit_together():
         video = Video()
         if args.config:
             suite = load_config(Suite, args.config)
@@ -70,7 +70,7 @@ def _eval(args: argparse.Namespace) -> int:
         model = read_model(args.model, args.step, arch=args.arch, activation=args.activation, ema=args.ema)
         cache_dir = args.cache_dir or Path(args.out) / "cache"
         result = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
-        if is_first():
+        if is_first_process():
             write_results(result, args.out)
             show(table(result.results))
             print(f"written: {Path(args.out) / 'results.json'}")

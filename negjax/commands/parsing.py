@@ -1,4 +1,4 @@
-"""What the commands share: the parser, flags that several have, and tables on stdout."""
+"""What several commands share: the parser, common flags, and tables on stdout."""
 
 import argparse
 from collections.abc import Callable
@@ -7,16 +7,29 @@ from typing import Any, NoReturn
 
 from negjax.errors import NegjaxError
 
-Handler = Callable[[argparse.Namespace], int]
+CommandHandler = Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
+    """Prints an error in one line, without argparse's usage above it."""
+
     def error(self, message: str) -> NoReturn:
-        """In one line, without argparse's usage above it."""
         self.exit(2, f"negjax: error: {message} (see {self.prog} --help)\n")
 
 
-def command(commands: Any, name: str, run: Handler | None, summary: str, example: str) -> Parser:
+def command(commands: Any, name: str, run: CommandHandler | None, summary: str, example: str) -> Parser:
+    """Adds a command to the parser.
+
+    Args:
+        commands: what `add_subparsers` returned.
+        name: of the command.
+        run: gets the parsed arguments and returns the exit status; None for a command that has commands of its own.
+        summary: one line for the list of commands.
+        example: shown at the end of `--help`.
+
+    Returns:
+        The parser of the command, to add its flags to.
+    """
     parser: Parser = commands.add_parser(
         name,
         help=summary,
@@ -29,51 +42,65 @@ def command(commands: Any, name: str, run: Handler | None, summary: str, example
     return parser
 
 
-def path(given: str) -> str:
-    """A flag's path, in which ~ is the home folder: no shell says so after --flag= or in quotes."""
-    return str(Path(given).expanduser()) if given == "~" or given.startswith("~/") else given
+def path(text: str) -> str:
+    """Returns the path that a flag gives, with ~ as the home folder: no shell expands it after --flag= or in quotes."""
+    return str(Path(text).expanduser()) if text == "~" or text.startswith("~/") else text
 
 
-def add_model_flags(command: Parser) -> None:
-    command.add_argument("--arch", default="", metavar="NAME", help="what the weights are, where they do not say it")
-    command.add_argument("--activation", default="", metavar="A", help="override it: gelu, quick_gelu or gelu_tanh")
-    command.add_argument("--step", default="latest", help="of a workdir: latest, best or a number; default: latest")
+def add_model_flags(parser: Parser) -> None:
+    """Adds the flags that say which model to load."""
+    parser.add_argument("--arch", default="", metavar="NAME", help="architecture of weights that do not say it")
+    parser.add_argument("--activation", default="", metavar="A", help="override it: gelu, quick_gelu or gelu_tanh")
+    parser.add_argument("--step", default="latest", help="of a workdir: latest, best or a number; default: latest")
     ema = "of a workdir: the running average of its weights (config.optim.ema)"
-    command.add_argument("--ema", action="store_true", help=ema)
+    parser.add_argument("--ema", action="store_true", help=ema)
 
 
-def add_process_flags(command: Parser) -> None:
-    """For work of several processes, each started with the same command but for its number."""
-    command.add_argument("--coordinator", metavar="HOST:PORT", help="of process 0; TPU, SLURM, ... say it themselves")
-    command.add_argument("--num-processes", type=int, metavar="N", help="how many there are; 1: alone on any cluster")
-    command.add_argument("--process-id", type=int, metavar="I", help="which of them this is, from 0")
-    wait = "how long to wait for all of them; default: 300"
-    command.add_argument("--join-timeout", type=int, default=300, metavar="SECONDS", help=wait)
+def add_process_flags(parser: Parser) -> None:
+    """Adds the flags for work of several processes, each started with the same command but for its index."""
+    coordinator = "of process 0; TPU pods, SLURM, Open MPI and Kubernetes provide it"
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help=coordinator)
+    processes = "number of processes; 1 runs a single process on any cluster"
+    parser.add_argument("--num-processes", type=int, metavar="N", help=processes)
+    parser.add_argument("--process-id", type=int, metavar="I", help="index of this process, from 0")
+    timeout = "how long to wait for all processes; default: 300"
+    parser.add_argument("--join-timeout", type=int, default=300, metavar="SECONDS", help=timeout)
 
 
 def join_processes(args: argparse.Namespace, *, preemption: bool = False) -> None:
-    """Joins the other processes, if the flags or a cluster say that there are some; before anything else uses JAX.
+    """Joins the other processes, if the flags or a cluster name any. To be called before anything else uses JAX.
 
-    preemption: as for `negjax.runtime.distributed.join`.
+    Args:
+        args: with the flags of `add_process_flags`.
+        preemption: as for `negjax.runtime.cluster.join_cluster`.
+
+    Raises:
+        NegjaxError: the flags are incomplete, or not all processes joined in time.
     """
-    given = {"--coordinator": args.coordinator, "--num-processes": args.num_processes, "--process-id": args.process_id}
-    lacking = [name for name, value in given.items() if value is None]
+    flags = {"--coordinator": args.coordinator, "--num-processes": args.num_processes, "--process-id": args.process_id}
+    missing = [name for name, value in flags.items() if value is None]
     if args.num_processes == 1:
         return
-    if lacking and len(lacking) < len(given):
-        raise NegjaxError(f"{' and '.join(lacking)} not given: several processes need all of {', '.join(given)}")
+    if missing and len(missing) < len(flags):
+        raise NegjaxError(f"{' and '.join(missing)} not given: several processes need all of {', '.join(flags)}")
     if args.join_timeout < 1:
-        raise NegjaxError(f"--join-timeout {args.join_timeout}: it must be at least a second")
-    from negjax.runtime.distributed import ProcessPlace, detect, join_cluster
+        raise NegjaxError(f"--join-timeout {args.join_timeout}: it must be at least 1 second")
+    from negjax.runtime.cluster import ProcessInfo, detect_cluster, join_cluster
 
-    place = detect() if lacking else ProcessPlace(args.coordinator, args.num_processes, args.process_id)
-    if place is not None:
-        where = place.coordinator, place.processes, place.process
-        join_cluster(*where, devices=place.devices, seconds=args.join_timeout, preemption=preemption)
+    process = detect_cluster() if missing else ProcessInfo(args.coordinator, args.num_processes, args.process_id)
+    if process is not None:
+        join_cluster(
+            process.coordinator,
+            process.num_processes,
+            process.process_id,
+            local_device_ids=process.local_device_ids,
+            timeout=args.join_timeout,
+            preemption=preemption,
+        )
 
 
 def show(table: Any) -> None:
-    """A rich table on stdout; printed by us, for rich ends the program when nobody reads it."""
+    """Prints a rich table. rich itself would end the program when nobody reads its output."""
     from rich.console import Console
 
     console = Console()

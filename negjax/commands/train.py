@@ -42,18 +42,18 @@ def _train(args: argparse.Namespace) -> int:
     from negjax.config import Experiment
     from negjax.config_file import load_config
     from negjax.experiment import describe_run, run_experiment
-    from negjax.runtime.distributed import is_first, together
-    from negjax.runtime.profile import parse_window
+    from negjax.runtime.distributed import exit_together, is_first_process
+    from negjax.runtime.profiler import parse_window
 
-    with together():
+    with exit_together():
         window = parse_window(args.profile) if args.profile else None
         experiment = load_config(Experiment, args.config, args.overrides)
         if args.dry_run:
             plan = describe_run(experiment, args.workdir)
-            if is_first():
+            if is_first_process():
                 print(json.dumps(plan, indent=2))
             return 0
         run_experiment(experiment, args.workdir, window)
-        if is_first():
+        if is_first_process():
             print(f"trained {experiment.steps:,} steps: {args.workdir}")
     return 0

@@ -23,7 +23,7 @@ from negjax.evaluation.plan import (
     ZeroShot,
 )
 from negjax.media.images import Preprocess
-from negjax.tokenizers.hf import AnyTokenizer
+from negjax.tokenizers import AnyTokenizer
 
 QUESTIONS = ("mcq", "binary_mcq", "truth_table", "affirmation")
 KINDS = (*QUESTIONS, "pairs", "retrieval", "zeroshot", "queries")

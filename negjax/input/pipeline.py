@@ -20,9 +20,11 @@ from negjax.datasets.stored.store import StoredSet
 from negjax.errors import NegjaxError
 from negjax.input.broken import BrokenRows
 from negjax.input.cache import DecodedImages, Entry
-from negjax.media.augment import recoloring
-from negjax.media.images import Preprocess, decode, random_box, ready_pixels, to_pixels
-from negjax.tokenizers.hf import AnyTokenizer
+from negjax.media.augment import jitter_params
+from negjax.media.boxes import random_box
+from negjax.media.images import Preprocess, decode, to_pixels
+from negjax.media.jpeg import decode_unresized
+from negjax.tokenizers import AnyTokenizer
 
 Batch = dict[str, np.ndarray]
 LENGTH_STEP = 4  # captions are cut at the longest of the batch, rounded up to this, so that few shapes are compiled
@@ -142,7 +144,7 @@ class _Loader:
         rows = [self._row(int(i)) for i in numbers[part]]
         batch = {"image": np.stack([self._pixels(image, draw) for (image, _), draw in zip(rows, draws[part])])}
         if source.recolors:
-            batch["augment"] = recoloring(source, plan["color"].reshape(-1, COLORS)[part])
+            batch["augment"] = jitter_params(source, plan["color"].reshape(-1, COLORS)[part])
         if source.uses_captions:
             names = _caption_fields(self.data, source)
             fields = np.where(draws[:, 0] < source.negated_fraction, names[-1], names[0])
@@ -213,7 +215,7 @@ class _Loader:
         """The image as the model takes it, or whole where it is yet to be cropped."""
         if self.source.crop_scale < 1:
             return np.asarray(decode(media, where))
-        ready = ready_pixels(media, self.preprocess)
+        ready = decode_unresized(media, self.preprocess)
         return to_pixels(decode(media, where), self.preprocess) if ready is None else ready
 
 

@@ -1,1 +1,1 @@
-"""Pixels: decoding, resizing, cropping."""
+"""Pixels: decoding, resizing, cropping and colour augmentation of images and clips."""

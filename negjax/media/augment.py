@@ -1,7 +1,8 @@
-"""Colours changed at random: torchvision's ColorJitter and open_clip's random grey, on the device.
+"""Colour augmentation on the device: torchvision's ColorJitter and open_clip's random grey.
 
-The host draws six numbers for each image, and the step computes the rest, a few hundred operations a pixel: far less
-than a tower takes. Shapes: B batch, H and W the image's sides.
+The host draws seven numbers for each image (`jitter_params`), and the training step computes the rest
+(`apply_color_jitter`), a few hundred operations a pixel, far less than a tower takes. Shapes: B batch, H and W the
+image's sides.
 """
 
 from itertools import permutations
@@ -12,65 +13,83 @@ import numpy as np
 
 from negjax.config import Source
 
-ORDERS = np.array(list(permutations(range(4))))  # of brightness, contrast, saturation and hue
-GREY = (0.2989, 0.587, 0.114)  # what red, green and blue count, as torchvision has it
+JITTER_ORDERS = np.array(list(permutations(range(4))))  # of brightness, contrast, saturation and hue
+LUMA_WEIGHTS = (0.2989, 0.587, 0.114)  # torchvision's, of red, green and blue
 
 
-def recoloring(source: Source, draws_B7: np.ndarray) -> np.ndarray:
-    """How the colours of each image change, float32 [B, 6], of 7 draws each from [0, 1).
+def jitter_params(source: Source, draws_B7: np.ndarray) -> np.ndarray:
+    """Turns uniform draws into the parameters of the colour augmentation.
 
-    Columns: the factors of brightness, contrast and saturation, the turn of the hue as a part of the circle, the row
-    of ORDERS, and 1 for grey. With color_jitter (b, c, s, h) the factors are uniform in 1 - b (at least 0) to 1 + b and
-    so on, the turn in -h to h; all four apply with color_jitter_prob, in random order, and grey comes last.
+    With color_jitter (b, c, s, h) the factors are uniform in [max(0, 1 - b), 1 + b] and so on, the rotation of the hue
+    in [-h, h]; all four are applied with probability color_jitter_prob, in random order. Grey comes last.
+
+    Args:
+        source: the config of a data source, of which color_jitter, color_jitter_prob and gray_scale_prob count.
+        draws_B7: from [0, 1): whether to jitter, four strengths, the order, whether to turn grey.
+
+    Returns:
+        float32 [B, 6]: the factors of brightness, contrast and saturation; the rotation of the hue, 1 being a full
+        turn; the row of JITTER_ORDERS; 1 for grey.
     """
-    same_4, most_4 = np.array([1, 1, 1, 0]), np.array(source.color_jitter)
-    low_4, high_4 = np.maximum(same_4 - most_4, [0, 0, 0, -1]), same_4 + most_4
+    identity_4, strength_4 = np.array([1, 1, 1, 0]), np.array(source.color_jitter)
+    low_4, high_4 = np.maximum(identity_4 - strength_4, [0, 0, 0, -1]), identity_4 + strength_4
     jitter_B4 = low_4 + (high_4 - low_4) * draws_B7[:, 1:5]
-    jitter_B4 = np.where(draws_B7[:, :1] < source.color_jitter_prob, jitter_B4, same_4)
-    order_B, grey_B = np.floor(len(ORDERS) * draws_B7[:, 5]), draws_B7[:, 6] < source.gray_scale_prob
+    jitter_B4 = np.where(draws_B7[:, :1] < source.color_jitter_prob, jitter_B4, identity_4)
+    order_B, grey_B = np.floor(len(JITTER_ORDERS) * draws_B7[:, 5]), draws_B7[:, 6] < source.gray_scale_prob
     return np.column_stack([jitter_B4, order_B, grey_B]).astype(np.float32)
 
 
-def recolored(pixels_BHW3: jax.Array, how_B6: jax.Array) -> jax.Array:
-    """uint8 pixels with their colours changed as `recoloring` says.
+def apply_color_jitter(pixels_BHW3: jax.Array, params_B6: jax.Array) -> jax.Array:
+    """Changes the colours of images.
 
-    The formulas are those of torchvision.transforms.functional on float images; rounded once, at the end.
+    The formulas are those of torchvision.transforms.functional on float images; values are rounded once, at the end.
+
+    Args:
+        pixels_BHW3: uint8.
+        params_B6: as `jitter_params` returns.
+
+    Returns:
+        uint8 [B, H, W, 3].
     """
-    return jax.vmap(_recolored)(pixels_BHW3, how_B6)
+    return jax.vmap(_jitter_image)(pixels_BHW3, params_B6)
 
 
-def _recolored(pixels_HW3: jax.Array, how_6: jax.Array) -> jax.Array:
-    brightness, contrast, saturation, hue, order, grey = how_6
-    changes = [
-        lambda x: _blend(x, 0.0, brightness),
-        lambda x: _blend(x, _grey(x).mean(), contrast),
-        lambda x: _blend(x, _grey(x), saturation),
-        lambda x: jnp.where(hue == 0, x, _turned(x, hue)),
+def _jitter_image(pixels_HW3: jax.Array, params_6: jax.Array) -> jax.Array:
+    brightness, contrast, saturation, hue, order, grey = params_6
+    transforms = [
+        lambda image: _blend(image, 0.0, brightness),
+        lambda image: _blend(image, _to_grey(image).mean(), contrast),
+        lambda image: _blend(image, _to_grey(image), saturation),
+        lambda image: jnp.where(hue == 0, image, _rotate_hue(image, hue)),
     ]
     image_HW3 = pixels_HW3.astype(jnp.float32) / 255
-    for change in jnp.array(ORDERS)[order.astype(jnp.int32)]:  # a switch would compute all four, too, for many images
-        changed = [each(image_HW3) for each in changes]
-        image_HW3 = jnp.select([change == number for number in range(len(changes))], changed)
-    image_HW3 = jnp.where(grey > 0, _grey(image_HW3), image_HW3)
+    # Computes all four transforms and selects; under vmap a switch would compute all four too.
+    for index in jnp.array(JITTER_ORDERS)[order.astype(jnp.int32)]:
+        results = [transform(image_HW3) for transform in transforms]
+        image_HW3 = jnp.select([index == i for i in range(len(transforms))], results)
+    image_HW3 = jnp.where(grey > 0, _to_grey(image_HW3), image_HW3)
     return jnp.round(255 * image_HW3).astype(jnp.uint8)
 
 
-def _blend(image_HW3: jax.Array, other: jax.Array | float, share: jax.Array) -> jax.Array:
-    return jnp.clip(share * image_HW3 + (1 - share) * other, 0, 1)
+def _blend(image_HW3: jax.Array, other: jax.Array | float, factor: jax.Array) -> jax.Array:
+    return jnp.clip(factor * image_HW3 + (1 - factor) * other, 0, 1)
 
 
-def _grey(image_HW3: jax.Array) -> jax.Array:
-    return jnp.sum(image_HW3 * jnp.array(GREY), axis=-1, keepdims=True)
+def _to_grey(image_HW3: jax.Array) -> jax.Array:
+    """[H, W, 1]."""
+    return jnp.sum(image_HW3 * jnp.array(LUMA_WEIGHTS), axis=-1, keepdims=True)
 
 
-def _turned(image_HW3: jax.Array, turn: jax.Array) -> jax.Array:
-    """With the hue of the HSV colour turned, -1 to 1 being once around."""
+def _rotate_hue(image_HW3: jax.Array, turn: jax.Array) -> jax.Array:
+    """Rotates the hue of the HSV colour, by `turn` full turns."""
     red, green, blue = jnp.moveaxis(image_HW3, -1, 0)
     value = image_HW3.max(-1)
     chroma = value - image_HW3.min(-1)
-    whole = jnp.where(chroma == 0, 1, chroma)
-    hue_of_6 = jnp.select(
-        [value == red, value == green], [(green - blue) / whole, 2 + (blue - red) / whole], 4 + (red - green) / whole
+    divisor = jnp.where(chroma == 0, 1, chroma)
+    hue_in_sixths = jnp.select(
+        [value == red, value == green],
+        [(green - blue) / divisor, 2 + (blue - red) / divisor],
+        4 + (red - green) / divisor,
     )
-    channel_HW3 = (jnp.array([5, 3, 1]) + hue_of_6[..., None] + 6 * turn) % 6
+    channel_HW3 = (jnp.array([5, 3, 1]) + hue_in_sixths[..., None] + 6 * turn) % 6
     return value[..., None] - chroma[..., None] * jnp.clip(jnp.minimum(channel_HW3, 4 - channel_HW3), 0, 1)

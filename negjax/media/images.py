@@ -1,4 +1,7 @@
-"""Images to pixels, as CLIP's own preprocessing makes them with Pillow, and pixels to the model's input."""
+"""Images to pixels, as CLIP's own preprocessing makes them with Pillow, and pixels to the model's input.
+
+Encoded bytes -> `decode` -> `to_pixels`, uint8 [S, S, 3] -> on the device `normalise`, float32 [B, S, S, 3].
+"""
 
 import io
 from dataclasses import dataclass
@@ -7,25 +10,29 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from negjax.errors import NegjaxError
+from negjax.media.boxes import BoxLTRB
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
-MOST_PIXELS = 89_478_485  # Pillow's own bound on what may be a decompression bomb: a quarter of a gigabyte as RGB
-SHRUNK_QUALITY = 95
-_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+MAX_PIXELS = 89_478_485  # Pillow's own bound against decompression bombs: a quarter of a gigabyte as RGB
+RESIZE_MODES = ("shortest", "squash", "longest")
+_RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """What is done to an image before the model sees it; stored with every checkpoint.
+    """How an image is turned into the model's input; stored with every checkpoint.
 
-    size: side of the square in pixels. mean, std: of each channel, for pixels in [0, 1]. resize_mode: "shortest"
-    (short side to `size`, centre crop; CLIP's), "squash" (both sides to `size`; SigLIP's in open_clip) or "longest"
-    (long side to `size`, centred on black).
+    Attributes:
+        size: side of the square input in pixels.
+        mean: of each channel, for pixels in [0, 1].
+        std: of each channel, for pixels in [0, 1].
+        interpolation: of resizing.
+        resize_mode: "shortest" (short side to `size`, centre crop; CLIP's), "squash" (both sides to `size`; SigLIP's in
+            open_clip) or "longest" (long side to `size`, centred on black).
     """
 
     size: int = 224
@@ -35,128 +42,110 @@ class Preprocess:
     resize_mode: Literal["shortest", "squash", "longest"] = "shortest"
 
     def __post_init__(self) -> None:
-        if self.interpolation not in _FILTERS:
-            raise NegjaxError(f"interpolation is {self.interpolation!r}: it must be bicubic or bilinear")
-        if self.resize_mode not in ("shortest", "squash", "longest"):
-            raise NegjaxError(f"resize_mode is {self.resize_mode!r}: it must be shortest, squash or longest")
+        if self.interpolation not in _RESAMPLING:
+            raise NegjaxError(f"unknown interpolation {self.interpolation!r}; choose one of {', '.join(_RESAMPLING)}")
+        if self.resize_mode not in RESIZE_MODES:
+            raise NegjaxError(f"unknown resize_mode {self.resize_mode!r}; choose one of {', '.join(RESIZE_MODES)}")
 
 
-def decode(data: bytes, where: str) -> Image.Image:
-    """The image as RGB. `where` names it in errors.
+def decode(data: bytes, name: str) -> Image.Image:
+    """Decodes an image to RGB, as CLIP's preprocessing does.
 
-    As CLIP does: the first frame of an animation, transparency dropped, EXIF rotation not applied. 16-bit grey is
-    scaled to 8 bits. Raises NegjaxError for what cannot be decoded whole, and for pictures over MOST_PIXELS.
+    Of an animation the first frame is taken; transparency is dropped, and EXIF rotation is not applied. 16-bit grey is
+    scaled to 8 bits.
+
+    Args:
+        data: the encoded image.
+        name: of the image, for errors.
+
+    Raises:
+        NegjaxError: the image cannot be decoded completely, or has more than MAX_PIXELS.
     """
     try:
         image: Image.Image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MOST_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} pixels, more than {MOST_PIXELS:,}")
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
         image.load()
         if image.mode.startswith("I;16"):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         return image if image.mode == "RGB" else image.convert("RGB")
     except UnidentifiedImageError as error:  # its own message names an object in memory
-        raise NegjaxError(f"{where}: the image cannot be decoded (no known image format)") from error
-    except Exception as error:  # Pillow's decoders raise whatever they trip over
+        raise NegjaxError(f"{name}: the image cannot be decoded (unknown image format)") from error
+    except Exception as error:  # Pillow's decoders raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise NegjaxError(f"{where}: the image cannot be decoded ({reason})") from error
+        raise NegjaxError(f"{name}: the image cannot be decoded ({reason})") from error
 
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+def to_pixels(image: Image.Image, preprocess: Preprocess, box: BoxLTRB | None = None) -> np.ndarray:
+    """Resizes and crops an image exactly as torchvision does with Pillow.
 
+    Args:
+        image: RGB.
+        preprocess: of the model.
+        box: this part of the image is resized to the square instead.
 
-def random_box(
-    width: int, height: int, least: float, draw_4: np.ndarray, ratios: tuple[float, float] = (3 / 4, 4 / 3)
-) -> Box:
-    """The part of an image that torchvision's RandomResizedCrop((least, 1), ratios) would keep, of 4 draws from [0, 1).
-
-    Its area is a share of the image's, uniform between `least` and 1; the logarithm of its width over its height is
-    uniform between those of `ratios`. Where a side does not fit it is cut to fit (torchvision draws again).
+    Returns:
+        uint8 [S, S, 3], S = preprocess.size.
     """
-    area = width * height * (least + (1 - least) * draw_4[0])
-    middle, half = np.log(ratios[0] * ratios[1]) / 2, np.log(ratios[1] / ratios[0]) / 2
-    ratio = float(np.exp(middle + half * (2 * draw_4[1] - 1)))
-    wide, high = min(width, (area * ratio) ** 0.5), min(height, (area / ratio) ** 0.5)
-    left, top = draw_4[2] * (width - wide), draw_4[3] * (height - high)
-    return float(left), float(top), float(left + wide), float(top + high)
-
-
-def to_pixels(image: Image.Image, preprocess: Preprocess, box: Box | None = None) -> np.ndarray:
-    """uint8 [S, S, 3], S = preprocess.size, resized and cropped exactly as torchvision does with Pillow.
-
-    box: take this part of the image instead, resized to the whole square.
-    """
-    size, resample = preprocess.size, _FILTERS[preprocess.interpolation]
-    width, height = image.size
+    size, resample = preprocess.size, _RESAMPLING[preprocess.interpolation]
     if box is not None:
-        image = image.resize((size, size), resample, box)
-    elif preprocess.resize_mode == "squash":
-        image = image.resize((size, size), resample)
-    elif preprocess.resize_mode == "shortest":
-        wide, high = _with_short_side(width, height, size)
-        if (wide, high) == image.size:  # nothing to resize: cut the array, which spares two copies of the image
-            return _centre(np.asarray(image), size)
-        left, top = _corner(wide, high, size)
-        if wide * high <= MOST_PIXELS:
-            image = image.resize((wide, high), resample).crop((left, top, left + size, top + size))
-        else:  # so elongated that only the crop's part of it fits in memory
-            across, down = width / wide, height / high
-            box = (left * across, top * down, (left + size) * across, (top + size) * down)
-            image = image.resize((size, size), resample, box)
-    else:
-        ratio = size / max(width, height)
-        small = image.resize((max(1, round(width * ratio)), max(1, round(height * ratio))), resample)
-        image = Image.new("RGB", (size, size))
-        image.paste(small, ((size - small.width) // 2, (size - small.height) // 2))
-    return np.asarray(image)
+        return np.asarray(image.resize((size, size), resample, box))
+    if preprocess.resize_mode == "squash":
+        return np.asarray(image.resize((size, size), resample))
+    if preprocess.resize_mode == "shortest":
+        return _resize_shortest(image, size, resample)
+    return _resize_longest(image, size, resample)
 
 
-def ready_pixels(data: bytes, preprocess: Preprocess) -> np.ndarray | None:
-    """What `to_pixels` of `decode` gives for a JPEG that needs no resizing, faster; None for everything else.
+def normalise(pixels_BHWC: jax.Array, preprocess: Preprocess) -> jax.Array:
+    """Returns the model's input, float32: pixels in [0, 1], minus the mean, over the standard deviation.
 
-    The decoder is the same, libjpeg-turbo, without Pillow between: on two threads that share Python's lock a third to
-    two thirds more images a second. Data with anything odd about them are left to Pillow.
+    Args:
+        pixels_BHWC: in the scale 0 to 255, of any type.
+        preprocess: of the model.
     """
-    if preprocess.resize_mode != "shortest" or data[:2] != b"\xff\xd8":
-        return None
-    size = preprocess.size
-    try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if colours != "YCbCr" or min(width, height) != size:
-            return None
-        pixels = simplejpeg.decode_jpeg(data, "RGB")
-    except ValueError:
-        return None
-    return _centre(pixels, size)
+    mean, std = jnp.array(preprocess.mean), jnp.array(preprocess.std)
+    return (pixels_BHWC.astype(jnp.float32) / 255 - mean) / std
 
 
-def shrunk(image: Image.Image, encoded: bytes, short_side: int) -> bytes:
-    """The image encoded anew as JPEG of SHRUNK_QUALITY, its short side `short_side` as `to_pixels` resizes it; or
-    `encoded`, as it is, where its short side is not longer."""
-    if min(image.size) <= short_side:
-        return encoded
-    out, size = io.BytesIO(), _with_short_side(*image.size, short_side)
-    image.resize(size, Image.Resampling.BICUBIC).save(out, "JPEG", quality=SHRUNK_QUALITY)
-    return out.getvalue()
-
-
-def _with_short_side(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """The size of an image once it is resized, by torchvision's rule."""
+def shortest_side_size(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """Returns (width, height) of an image whose short side is resized to `short_side`, by torchvision's rule."""
     short = min(width, height)
     return int(short_side * width / short), int(short_side * height / short)
 
 
-def _corner(width: int, height: int, size: int) -> tuple[int, int]:
-    """Left and top of the square in the middle, by torchvision's rule."""
-    return round((width - size) / 2), round((height - size) / 2)
-
-
-def _centre(pixels_HW3: np.ndarray, size: int) -> np.ndarray:
-    left, top = _corner(pixels_HW3.shape[1], pixels_HW3.shape[0], size)
+def crop_centre(pixels_HW3: np.ndarray, size: int) -> np.ndarray:
+    """Returns the square of `size` in the centre, [size, size, 3], by torchvision's rule."""
+    left, top = _centre_corner(pixels_HW3.shape[1], pixels_HW3.shape[0], size)
     return np.ascontiguousarray(pixels_HW3[top : top + size, left : left + size])
 
 
-def normalise(pixels_BHWC: jax.Array, preprocess: Preprocess) -> jax.Array:
-    """Pixels of 0 to 255, uint8 or not rounded, to the model's input, float32: in [0, 1], less mean, over deviation."""
-    mean, std = jnp.array(preprocess.mean), jnp.array(preprocess.std)
-    return (pixels_BHWC.astype(jnp.float32) / 255 - mean) / std
+def _resize_shortest(image: Image.Image, size: int, resample: Image.Resampling) -> np.ndarray:
+    """The short side to `size`, then the square in the centre."""
+    width, height = image.size
+    new_width, new_height = shortest_side_size(width, height, size)
+    if (new_width, new_height) == image.size:  # cropping the array spares two copies of the image
+        return crop_centre(np.asarray(image), size)
+    left, top = _centre_corner(new_width, new_height, size)
+    if new_width * new_height <= MAX_PIXELS:
+        resized = image.resize((new_width, new_height), resample)
+        return np.asarray(resized.crop((left, top, left + size, top + size)))
+    # The image is so elongated that only the part that is cropped fits in memory.
+    scale_x, scale_y = width / new_width, height / new_height
+    box = BoxLTRB(left * scale_x, top * scale_y, (left + size) * scale_x, (top + size) * scale_y)
+    return np.asarray(image.resize((size, size), resample, box))
+
+
+def _resize_longest(image: Image.Image, size: int, resample: Image.Resampling) -> np.ndarray:
+    """The long side to `size`, centred on black."""
+    width, height = image.size
+    scale = size / max(width, height)
+    resized = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), resample)
+    square = Image.new("RGB", (size, size))
+    square.paste(resized, ((size - resized.width) // 2, (size - resized.height) // 2))
+    return np.asarray(square)
+
+
+def _centre_corner(width: int, height: int, size: int) -> tuple[int, int]:
+    """Left and top of the square in the centre, by torchvision's rule."""
+    return round((width - size) / 2), round((height - size) / 2)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from negjax.models.architecture import Activation, TextConfig, VisionConfig
-from negjax.runtime.mesh import FSDP
+from negjax.runtime.mesh import FSDP_AXIS
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _precision(x: jax.Array) -> jax.lax.Precision | None:
 
 
 def _whole(kernel: jax.Array, cut: int | None) -> jax.Array:
-    return kernel if cut is None else jax.lax.all_gather(kernel, FSDP, axis=cut, tiled=True)
+    return kernel if cut is None else jax.lax.all_gather(kernel, FSDP_AXIS, axis=cut, tiled=True)
 
 
 def _affine_and_inputs(cut: int | None, x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> tuple:
@@ -82,7 +82,7 @@ def _affine_gradients(cut: int | None, inputs: tuple, dy: jax.Array) -> tuple:
     dx = jnp.tensordot(dy, whole, axes=(list(range(x.ndim - 1, dy.ndim)), outputs), precision=precision)
     dkernel = jnp.tensordot(x, dy, axes=(rows, rows), precision=precision, preferred_element_type=kernel.dtype)
     if cut is not None:
-        dkernel = jax.lax.psum_scatter(dkernel, FSDP, scatter_dimension=cut, tiled=True)
+        dkernel = jax.lax.psum_scatter(dkernel, FSDP_AXIS, scatter_dimension=cut, tiled=True)
     return dx, dkernel, None if bias is None else dy.astype(bias.dtype).sum(rows)
 
 

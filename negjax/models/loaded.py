@@ -11,8 +11,8 @@ from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig, from_dict, to_dict
 from negjax.models.layers import Compute
-from negjax.runtime.sharding import on_own_rows
-from negjax.tokenizers.hf import AnyTokenizer, tokenizer_from_dict
+from negjax.runtime.sharding import map_over_batch_shards
+from negjax.tokenizers import AnyTokenizer, tokenizer_from_dict
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -58,7 +58,7 @@ def _encode_image(
     def run(params: clip.Params, pixels_BHWC: jax.Array) -> jax.Array:
         return clip.encode_image(config, params, normalise(pixels_BHWC, preprocess), compute)
 
-    return on_own_rows(run, mesh, params, pixels_BHWC)
+    return map_over_batch_shards(run, mesh, params, pixels_BHWC)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -68,7 +68,7 @@ def _encode_text(
     def run(params: clip.Params, text_BT: jax.Array) -> jax.Array:
         return clip.encode_text(config, params, text_BT, compute)
 
-    return on_own_rows(run, mesh, params, text_BT)
+    return map_over_batch_shards(run, mesh, params, text_BT)
 
 
 def usual_preprocess(config: CLIPConfig) -> Preprocess:

@@ -1,30 +1,35 @@
-"""Sizes and checksums of a folder's files, so that damage is known before anything is used."""
+"""Sizes and checksums of the files of a folder, so that damage is found before a file is used."""
 
 import json
 import zlib
 
 from etils import epath
 
-NAME = "checksums.json"
+CHECKSUMS_FILE = "checksums.json"
+BLOCK_BYTES = 1 << 22  # read at a time
 
 
-def write(folder: epath.Path) -> None:
-    """Writes FOLDER/checksums.json: path below the folder -> [bytes, crc32] of all files in subfolders."""
+def write_checksums(folder: epath.Path) -> None:
+    """Writes FOLDER/checksums.json: path below the folder -> [bytes, CRC-32], of all files in its subfolders."""
     subfolders = [path for path in folder.iterdir() if path.is_dir()]
-    files = sorted(path for subfolder in subfolders for path in _files(subfolder))
-    sums = {path.relative_to(folder).as_posix(): [path.stat().length, _crc(path)] for path in files}
-    (folder / NAME).write_text(json.dumps(sums, indent=1))
+    files = sorted(path for subfolder in subfolders for path in _list_files(subfolder))
+    checksums = {path.relative_to(folder).as_posix(): [path.stat().length, _crc32(path)] for path in files}
+    (folder / CHECKSUMS_FILE).write_text(json.dumps(checksums, indent=1))
 
 
-def problem(folder: epath.Path, subfolder: str) -> str | None:
-    """What is wrong with the files of a subfolder, in a few words; None when all are as they were written."""
+def find_damage(folder: epath.Path, subfolder: str) -> str | None:
+    """Compares the files of a subfolder with FOLDER/checksums.json.
+
+    Returns:
+        The first difference in a few words, None if there is none.
+    """
     try:
-        sums = json.loads((folder / NAME).read_text())
-        files = [(name, *expected) for name, expected in sums.items() if name.startswith(f"{subfolder}/")]
+        checksums = json.loads((folder / CHECKSUMS_FILE).read_text())
+        files = [(name, *expected) for name, expected in checksums.items() if name.startswith(f"{subfolder}/")]
     except FileNotFoundError:
-        return f"{NAME} is missing"
+        return f"{CHECKSUMS_FILE} is missing"
     except (ValueError, AttributeError, TypeError):
-        return f"{NAME} cannot be read"
+        return f"{CHECKSUMS_FILE} cannot be read"
     if not files:
         return f"{subfolder} is missing"
     for name, size, crc in files:
@@ -33,21 +38,23 @@ def problem(folder: epath.Path, subfolder: str) -> str | None:
             return f"{name} is missing"
         if path.stat().length != size:
             return f"{name} has {path.stat().length} bytes instead of {size}"
-        if _crc(path) != crc:
+        if _crc32(path) != crc:
             return f"the content of {name} was altered"
     return None
 
 
-def _files(folder: epath.Path) -> list[epath.Path]:
-    found = []
+def _list_files(folder: epath.Path) -> list[epath.Path]:
+    """All files below a folder."""
+    files = []
     for path in folder.iterdir():
-        found += _files(path) if path.is_dir() else [path]
-    return found
+        files += _list_files(path) if path.is_dir() else [path]
+    return files
 
 
-def _crc(path: epath.Path) -> int:
+def _crc32(path: epath.Path) -> int:
+    """The CRC-32 of a file."""
     crc = 0
     with path.open("rb") as file:
-        while block := file.read(1 << 22):
+        while block := file.read(BLOCK_BYTES):
             crc = zlib.crc32(block, crc)
     return crc

@@ -1,5 +1,8 @@
-"""What accelerators can do, per chip. Sources: Google Cloud's page of each TPU version (cloud.google.com/tpu/docs), and
-the data sheets of NVIDIA's GPUs, for AWS's A10G that of AWS."""
+"""Memory, FLOP/s and bandwidth of accelerators, per chip.
+
+Sources: Google Cloud's page of each TPU version (cloud.google.com/tpu/docs); the data sheets of NVIDIA's GPUs and, for
+AWS's A10G, that of AWS.
+"""
 
 from dataclasses import dataclass
 
@@ -8,11 +11,17 @@ from negjax.errors import NegjaxError
 
 @dataclass(frozen=True)
 class Chip:
-    """memory: bytes of HBM. flops: bfloat16 operations a second. links: bytes a second of all links together."""
+    """A TPU chip.
 
-    memory: float
-    flops: float
-    links: float
+    Attributes:
+        memory_bytes: of HBM.
+        flops_per_second: peak in bfloat16.
+        link_bytes_per_second: of all interconnect links together.
+    """
+
+    memory_bytes: float
+    flops_per_second: float
+    link_bytes_per_second: float
 
 
 CHIPS = {
@@ -22,16 +31,16 @@ CHIPS = {
     "v6e": Chip(32 * 2**30, 918e12, 448e9),
 }
 
-# What a `jax.Device` calls itself -> matrix operations a second of the device at most: bfloat16, of dense matrices
-# (data sheets like to double it for sparse ones), float16 for V100 and T4, which have no bfloat16.
+# `jax.Device.device_kind` -> peak FLOP/s of matrix products: bfloat16, dense (data sheets often double it for sparse
+# matrices), and float16 for V100 and T4, which have no bfloat16.
 PEAK_FLOPS = {
-    "TPU v4": CHIPS["v4"].flops,
-    "TPU v5 lite": CHIPS["v5e"].flops,
-    "TPU v5e": CHIPS["v5e"].flops,
-    "TPU v5": CHIPS["v5p"].flops,
-    "TPU v5p": CHIPS["v5p"].flops,
-    "TPU v6 lite": CHIPS["v6e"].flops,
-    "TPU v6e": CHIPS["v6e"].flops,
+    "TPU v4": CHIPS["v4"].flops_per_second,
+    "TPU v5 lite": CHIPS["v5e"].flops_per_second,
+    "TPU v5e": CHIPS["v5e"].flops_per_second,
+    "TPU v5": CHIPS["v5p"].flops_per_second,
+    "TPU v5p": CHIPS["v5p"].flops_per_second,
+    "TPU v6 lite": CHIPS["v6e"].flops_per_second,
+    "TPU v6e": CHIPS["v6e"].flops_per_second,
     "NVIDIA B200": 2250e12,
     "NVIDIA H200": 989.5e12,
     "NVIDIA GH200 480GB": 989.5e12,
@@ -54,14 +63,20 @@ PEAK_FLOPS = {
 }
 
 
-def chip_of(topology: str) -> Chip:
-    """The chip of a topology such as "v5e:4x4". Raises NegjaxError for one that is not known."""
+def chip_for_topology(topology: str) -> Chip:
+    """Returns the chip of a TPU topology such as "v5e:4x4".
+
+    Raises:
+        NegjaxError: the chip is unknown.
+    """
     version = topology.partition(":")[0]
     if version not in CHIPS:
-        raise NegjaxError(f"--topology {topology}: it begins with one of {', '.join(CHIPS)}, as in v5e:4x4")
+        raise NegjaxError(
+            f"--topology {topology}: unknown chip {version!r}; choose one of {', '.join(CHIPS)}, as in v5e:4x4"
+        )
     return CHIPS[version]
 
 
 def peak_flops(device_kind: str) -> float | None:
-    """Matrix operations a second that a device of this kind (`jax.Device.device_kind`) can do; None if not known."""
+    """Returns the peak FLOP/s of a device by its `jax.Device.device_kind`; None if unknown."""
     return PEAK_FLOPS.get(device_kind)

@@ -1,4 +1,4 @@
-"""metrics.jsonl: the figures of a run as JSON lines."""
+"""The metrics of a run as JSON lines: WORKDIR/metrics.jsonl."""
 
 import json
 import math
@@ -10,9 +10,17 @@ from typing import Any, TextIO
 from negjax.errors import NegjaxError
 from negjax.runtime.files import write_atomic
 
+METRICS_FILE = "metrics.jsonl"
+
 
 class MetricsLog:
-    """A local file with one JSON object a line, each with its "step". Lines are on disk as soon as they are written."""
+    """A local file with one JSON object a line, each with its "step"; a context manager.
+
+    Lines are on disk as soon as they are written.
+
+    Attributes:
+        path: the file, which the first `write` creates.
+    """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
@@ -29,8 +37,15 @@ class MetricsLog:
             self._file = None
 
     def write(self, values: Mapping[str, Any]) -> None:
-        """Appends an object. JSON has no number for infinity and not-a-number: they become null."""
-        finite = {
+        """Appends a line.
+
+        Args:
+            values: with "step". Infinity and NaN, which JSON does not have, become null.
+
+        Raises:
+            NegjaxError: the file cannot be written.
+        """
+        json_values = {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in values.items()
         }
@@ -38,28 +53,28 @@ class MetricsLog:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self.path.open("a", encoding="utf-8")
-            self._file.write(json.dumps(finite) + "\n")
+            self._file.write(json.dumps(json_values) + "\n")
             self._file.flush()
         except OSError as error:
             raise NegjaxError(f"cannot write {self.path}: {error.strerror}") from error
 
     def last_step(self) -> int:
-        """The last step of a whole line, 0 where there is none."""
-        return int(max((step for line in self._lines() if (step := _step(line)) < math.inf), default=0))
+        """Returns the last step of a complete line, 0 without any."""
+        return int(max((step for line in self._read_lines() if (step := _parse_step(line)) < math.inf), default=0))
 
-    def cut_back(self, step: int) -> None:
-        """Drops what was written after `step`, and a line that was cut off; call it before the first `write`."""
-        lines = self._lines()
-        kept = [line for line in lines if _step(line) <= step]
+    def truncate_after(self, step: int) -> None:
+        """Removes the lines of steps after `step` and incomplete lines. To be called before the first `write`."""
+        lines = self._read_lines()
+        kept = [line for line in lines if _parse_step(line) <= step]
         if kept != lines:
             write_atomic(self.path, "".join(f"{line}\n" for line in kept))
 
-    def _lines(self) -> list[str]:
+    def _read_lines(self) -> list[str]:
         return self.path.read_text(encoding="utf-8", errors="replace").splitlines() if self.path.exists() else []
 
 
-def _step(line: str) -> float:
-    """The step of a line; infinity for a line that is not whole."""
+def _parse_step(line: str) -> float:
+    """The step of a line; infinity for an incomplete line."""
     try:
         return json.loads(line)["step"]
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Progress for people, on stderr: a bar on a terminal, a plain line now and then in a log file."""
+"""Progress on stderr: a bar on a terminal, a line from time to time in a log file."""
 
 import time
 from collections import deque
@@ -7,27 +7,30 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol
 
+import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bars
 
-SECONDS_BETWEEN_LINES = 30.0
-SECONDS_BETWEEN_DRAWINGS = 0.05
-RATE_SECONDS = 30.0  # rates are means over so much of the past
+LINE_SECONDS = 30.0  # between lines of a log
+REFRESH_SECONDS = 0.05  # between updates of a bar
+RATE_SECONDS = 30.0  # over which the rate is averaged
 
 
-class Progress:
-    """Progress of training: steps done, loss, steps a second and time left. A context manager.
-
-    total: the last step. first: the step the run starts from.
-    """
+class TrainingProgress:
+    """Shows steps, loss, steps a second and time left of a training run; a context manager."""
 
     def __init__(self, total: int, first: int = 0):
-        self._display = _display("training", total, "step")
+        """Sets up the display.
+
+        Args:
+            total: the last step.
+            first: the step that the run starts from.
+        """
+        self._display = _make_display("training", total, "step")
         self._loss = ""
         self._first = first
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "TrainingProgress":
         self._display.start(self._first)
         return self
 
@@ -37,33 +40,39 @@ class Progress:
         self._display.stop()
 
     def advance(self, step: int) -> None:
-        """`step` steps are done in all."""
+        """Shows that `step` steps are done in all."""
         self._display.show(step, self._loss)
 
-    def show(self, loss: float) -> None:
-        """Shows this loss from now on."""
+    def set_loss(self, loss: float) -> None:
+        """Sets the loss that is shown from now on."""
         self._loss = f"loss {loss:.4f}"
 
 
-def ignore(pieces: int) -> None:
-    """Reports no progress."""
+def no_progress(count: int) -> None:
+    """Takes the number of items just done, like what `track_progress` gives, and shows nothing."""
 
 
 @contextmanager
-def counter(total: int, description: str, show: bool = True) -> Iterator[Callable[[int], None]]:
-    """Shows progress of work in `total` pieces; gives a function to call with the number of pieces just done.
+def track_progress(total: int, description: str, show: bool = True) -> Iterator[Callable[[int], None]]:
+    """Shows the progress of work on a number of items.
 
-    show: False for work that shall be silent.
+    Args:
+        total: number of items.
+        description: what is being done, "writing NAME".
+        show: False shows nothing.
+
+    Yields:
+        A function to call with the number of items just done.
     """
     if not show:
-        yield ignore
+        yield no_progress
         return
-    display = _display(description, total)
+    display = _make_display(description, total)
     done = 0
 
-    def advance(pieces: int) -> None:
+    def advance(count: int) -> None:
         nonlocal done
-        done += pieces
+        done += count
         display.show(done, "")
 
     display.start(0)
@@ -74,94 +83,103 @@ def counter(total: int, description: str, show: bool = True) -> Iterator[Callabl
 
 
 class _Display(Protocol):
+    """Shows the number of items done, with a note."""
+
     def start(self, done: int) -> None: ...
     def show(self, done: int, note: str) -> None: ...
     def stop(self) -> None: ...
 
 
-def _display(description: str, total: int, unit: str = "") -> _Display:
+def _make_display(description: str, total: int, unit: str = "") -> _Display:
+    """A bar where stderr is a terminal, else lines."""
     console = Console(stderr=True)
-    kind = _Bar if console.is_terminal else _LogLines
-    return kind(console, description, total, unit)
+    display_class = _Bar if console.is_terminal else _LogLines
+    return display_class(console, description, total, unit)
 
 
 class _Rate:
-    """Pieces a second over the last RATE_SECONDS."""
+    """Items a second over the last RATE_SECONDS."""
 
     def __init__(self) -> None:
-        self._past: deque[tuple[float, int]] = deque()
+        self._samples: deque[tuple[float, int]] = deque()  # (time, items done)
 
     def __call__(self, done: int) -> float:
-        """The rate now that `done` pieces are done; 0 at the first call."""
         now = time.monotonic()
-        if not self._past or now - self._past[-1][0] > RATE_SECONDS / 100:
-            self._past.append((now, done))
-        while now - self._past[0][0] > RATE_SECONDS and len(self._past) > 1:
-            self._past.popleft()
-        since, before = self._past[0]
-        return (done - before) / (now - since) if now > since else 0.0
+        if not self._samples or now - self._samples[-1][0] > RATE_SECONDS / 100:
+            self._samples.append((now, done))
+        while now - self._samples[0][0] > RATE_SECONDS and len(self._samples) > 1:
+            self._samples.popleft()
+        first_time, first_done = self._samples[0]
+        return (done - first_done) / (now - first_time) if now > first_time else 0.0
 
 
 class _Bar:
-    """A bar on a terminal."""
+    """A progress bar on a terminal."""
 
     def __init__(self, console: Console, description: str, total: int, unit: str):
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
-        self._bars = Bars(*columns, console=console)
-        self._task = self._bars.add_task(description, total=total, note="")
+        self._bar = rich.progress.Progress(*columns, console=console)
+        self._task = self._bar.add_task(description, total=total, note="")
         self._total, self._unit, self._rate = total, unit, _Rate()
-        self._drawn = 0.0
+        self._last_refresh = 0.0
 
     def start(self, done: int) -> None:
-        self._bars.update(self._task, completed=done)
-        self._bars.start()
+        self._bar.update(self._task, completed=done)
+        self._bar.start()
 
     def show(self, done: int, note: str) -> None:
         rate = self._rate(done)
-        if done == self._total or time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
-            self._drawn = time.monotonic()
-            self._bars.update(self._task, completed=done, note=_note(rate, self._total - done, self._unit, note))
+        if done == self._total or time.monotonic() - self._last_refresh > REFRESH_SECONDS:
+            self._last_refresh = time.monotonic()
+            full_note = _format_note(rate, self._total - done, self._unit, note)
+            self._bar.update(self._task, completed=done, note=full_note)
 
     def stop(self) -> None:
-        self._bars.stop()
+        self._bar.stop()
 
 
 class _LogLines:
-    """Lines in a log: one each SECONDS_BETWEEN_LINES, and one at the end of what took longer than a second."""
+    """Lines of a log: one every LINE_SECONDS, and one at the end of work that took longer than a second."""
 
     def __init__(self, console: Console, description: str, total: int, unit: str):
         self._console, self._description, self._total, self._unit = console, description, total, unit
         self._rate = _Rate()
 
     def start(self, done: int) -> None:
-        self._begun = self._shown = time.monotonic()
-        self._last = self._done = done
+        self._start_time = self._last_line_time = time.monotonic()
+        self._last_line_done = self._done = done
         self._note = ""
 
     def show(self, done: int, note: str) -> None:
         self._done, self._note = done, note
         rate = self._rate(done)
-        if time.monotonic() - self._shown >= SECONDS_BETWEEN_LINES:
-            self._print(_note(rate, self._total - done, self._unit, note))
+        if time.monotonic() - self._last_line_time >= LINE_SECONDS:
+            self._print(_format_note(rate, self._total - done, self._unit, note))
 
     def stop(self) -> None:
-        seconds = time.monotonic() - self._begun
-        if seconds > 1 and self._done > self._last:
-            self._print(", ".join(part for part in (self._note, f"{_duration(seconds)} in all") if part))
+        seconds = time.monotonic() - self._start_time
+        if seconds > 1 and self._done > self._last_line_done:
+            self._print(", ".join(part for part in (self._note, f"{_format_duration(seconds)} in all") if part))
 
     def _print(self, note: str) -> None:
-        self._shown, self._last = time.monotonic(), self._done
+        self._last_line_time, self._last_line_done = time.monotonic(), self._done
         unit = f"{self._unit} " if self._unit else ""
         line = f"{self._description}: {unit}{self._done:,} of {self._total:,}, {note}"
         self._console.print(line.rstrip(", "), soft_wrap=True, highlight=False, markup=False)
 
 
-def _note(rate: float, left: int, unit: str, note: str) -> str:
-    parts = [note, f"{rate:.3g} {unit}s/s" if rate and unit else "", f"{_duration(left / rate)} left" if rate else ""]
+def _format_note(rate: float, remaining: int, unit: str, note: str) -> str:
+    """The note, the rate and the time left, as far as they are known: "loss 3.0, 2 steps/s, 5:40 left"."""
+    parts = [
+        note,
+        f"{rate:.3g} {unit}s/s" if rate and unit else "",
+        f"{_format_duration(remaining / rate)} left" if rate else "",
+    ]
     return ", ".join(part for part in parts if part)
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
+    """Seconds as "M:SS" or "H:MM:SS"."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

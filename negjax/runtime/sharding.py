@@ -1,11 +1,12 @@
-"""Which axis of which array lies on which axis of the mesh: rules by path, the first that fits counts.
+"""Sharding of parameters and optimizer states over the mesh: rules by path, of which the first match counts.
 
-"fsdp" cuts every large matrix once more, beside the batch; "tensor" cuts heads and the perceptron's width, so that an
-attention or perceptron needs one sum over devices (Shoeybi et al. 2019). Optimizer states follow their parameters.
+"fsdp" shards every large matrix, over the axis that batches are split over too; "tensor" shards heads and the width of
+the MLP, so that an attention or an MLP needs one sum over devices (Shoeybi et al. 2019). Optimizer states are sharded
+as their parameters are.
 
-Each device runs the towers on its own rows. What lies cut over "fsdp" is gathered for that: a block's kernels by the
-block, one after the other (`negjax.models.layers.affine`); all else before the first, in float32, to be kept until the
-last.
+Each device runs the towers on its own rows of the batch. What is sharded over "fsdp" is gathered for that: the kernels
+of a block when the block runs (`negjax.models.layers.affine`), everything else before the first block, in float32, and
+kept until the last.
 """
 
 import re
@@ -17,9 +18,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from negjax.runtime.mesh import BATCH_AXES, FSDP, ROWS, on_each_device
+from negjax.runtime.mesh import BATCH_AXES, BATCH_SPEC, FSDP_AXIS, shard_map_over_batch
 
-RULES: tuple[tuple[str, tuple[str | None, ...]], ...] = (
+# End of a parameter's path -> mesh axis of each array axis.
+SHARDING_RULES: tuple[tuple[str, tuple[str | None, ...]], ...] = (
     (r"attention/qkv/kernel", ("fsdp", None, "tensor")),
     (r"attention/qkv/bias", (None, "tensor")),
     (r"attention/out/kernel", ("tensor", "fsdp")),
@@ -36,16 +38,23 @@ RULES: tuple[tuple[str, tuple[str | None, ...]], ...] = (
 
 
 def state_shardings(mesh: Mesh, state: Any) -> Any:
-    """The same tree with the NamedSharding of each leaf (an array, or a shape with a dtype) on the mesh.
+    """Returns the sharding of each leaf of a state.
 
-    A leaf whose path ends in what a rule names, and that has as many axes, lies as the rule says; an axis that does not
-    divide over the devices stays whole, and so does every other leaf.
+    A leaf is sharded by the first of SHARDING_RULES that matches the end of its path and its number of axes, except
+    over axes whose size does not divide evenly. Leaves without a rule are replicated.
+
+    Args:
+        mesh: the mesh.
+        state: tree of arrays or of shapes with a dtype.
+
+    Returns:
+        The same tree of NamedShardings.
     """
-    return jax.tree_util.tree_map_with_path(lambda path, leaf: _sharding(mesh, _name(path), leaf.shape), state)
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: _sharding(mesh, _path_name(path), leaf.shape), state)
 
 
 def abstract_state(mesh: Mesh, state: Any) -> Any:
-    """The same tree of shapes and types that lie on the mesh as `state_shardings` says; nothing is allocated."""
+    """Returns the same tree of jax.ShapeDtypeStructs with their `state_shardings`; nothing is allocated."""
     return jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         state,
@@ -53,77 +62,90 @@ def abstract_state(mesh: Mesh, state: Any) -> Any:
     )
 
 
-def place(tree: Any, shardings: Any) -> Any:
-    """A tree of arrays of the host, which every process has, as one of jax arrays that lie as the shardings say.
+def device_put_tree(tree: Any, shardings: Any) -> Any:
+    """Makes sharded jax arrays of host arrays that every process holds; nothing is sent between processes.
 
-    Each device is given its own part, and nothing goes from process to process.
+    Args:
+        tree: tree of host arrays, equal on all processes.
+        shardings: the same tree of NamedShardings.
     """
 
     def put(leaf: Any, sharding: NamedSharding) -> jax.Array:
-        whole = np.asarray(leaf)
-        return jax.make_array_from_callback(whole.shape, sharding, lambda part: whole[part])
+        array = np.asarray(leaf)
+        return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
 
     return jax.tree.map(put, tree, shardings)
 
 
 @dataclass(frozen=True)
-class Share:
-    """How a parameter lies over the axes of the batch.
+class ParamShard:
+    """How a parameter is sharded over the batch axes.
 
-    spec: for a `jax.shard_map` over these. early: what is cut is gathered before the first block.
+    Attributes:
+        spec: for a `jax.shard_map` over these axes.
+        gather_early: a sharded parameter is gathered before the first block, not by the block that uses it.
     """
 
     spec: PartitionSpec
-    early: bool
+    gather_early: bool
 
-    def ready(self, param: jax.Array) -> jax.Array:
-        """This device's share, within the `jax.shard_map`, for use with its own rows: whole, if that is done early.
+    def localize(self, param: jax.Array) -> jax.Array:
+        """Prepares this device's shard of the parameter for use with its own rows, inside a `jax.shard_map`.
 
-        The gradient of what this gives is each device's own; that of `param` is their sum, in its type, cut as it is.
+        Returns:
+            The parameter, gathered if `gather_early`, marked as varying over the batch axes: its gradient is each
+            device's own, and that of `param` is the sum over devices, in its type, sharded like `param`.
         """
-        if self.early and FSDP in self.spec:
-            param = jax.lax.all_gather(param, FSDP, axis=self.spec.index(FSDP), tiled=True)
-        same_on = tuple(axis for axis in BATCH_AXES if axis not in self.spec)
-        return jax.lax.pcast(param, same_on, to="varying")
+        if self.gather_early and FSDP_AXIS in self.spec:
+            param = jax.lax.all_gather(param, FSDP_AXIS, axis=self.spec.index(FSDP_AXIS), tiled=True)
+        replicated_axes = tuple(axis for axis in BATCH_AXES if axis not in self.spec)
+        return jax.lax.pcast(param, replicated_axes, to="varying")
 
 
-def shares(mesh: Mesh, params: Any) -> Any:
-    """The same tree with the Share of each parameter, which lie as `state_shardings` says."""
+def param_shards(mesh: Mesh, params: Any) -> Any:
+    """Returns the same tree with the ParamShard of each parameter, sharded by `state_shardings`."""
 
-    def share(path: tuple, leaf: Any) -> Share:
-        axes = _sharding(mesh, _name(path), leaf.shape).spec
-        spec = PartitionSpec(*(axis if axis == FSDP and mesh.shape[FSDP] > 1 else None for axis in axes))
-        return Share(spec, early="/blocks/" not in _name(path))
+    def param_shard(path: tuple, leaf: Any) -> ParamShard:
+        name = _path_name(path)
+        axes = _sharding(mesh, name, leaf.shape).spec
+        spec = PartitionSpec(*(axis if axis == FSDP_AXIS and mesh.shape[FSDP_AXIS] > 1 else None for axis in axes))
+        return ParamShard(spec, gather_early="/blocks/" not in name)
 
-    return jax.tree_util.tree_map_with_path(share, params)
+    return jax.tree_util.tree_map_with_path(param_shard, params)
 
 
-def on_own_rows(run: Callable[[Any, Any], Any], mesh: Mesh | None, params: Any, rows: Any) -> Any:
-    """run(params, rows), each device on its own rows. run must treat each row by itself; it can be differentiated.
+def map_over_batch_shards(function: Callable[[Any, Any], Any], mesh: Mesh | None, params: Any, rows: Any) -> Any:
+    """Computes function(params, rows) with each device on its own rows. Differentiable.
 
-    params: as `state_shardings` lays them out. rows: tree of arrays, each with a multiple of the mesh's batch shards of
-    rows, as are the results. mesh: None for one device.
+    Args:
+        function: must treat each row independently of the others.
+        mesh: the mesh, or None for a single device.
+        params: parameters, sharded by `state_shardings`.
+        rows: tree of arrays [B, ...], B a multiple of the mesh's batch shards.
+
+    Returns:
+        The results of the function, arrays [B, ...] sharded like the rows.
     """
     if mesh is None:
-        return run(params, rows)
-    of = shares(mesh, params)
+        return function(params, rows)
+    shards = param_shards(mesh, params)
 
-    def own(params: Any, rows: Any) -> Any:
-        return run(jax.tree.map(Share.ready, of, params), rows)
+    def run_on_shard(params: Any, rows: Any) -> Any:
+        return function(jax.tree.map(ParamShard.localize, shards, params), rows)
 
-    specs = jax.tree.map(lambda share: share.spec, of)
-    return on_each_device(own, mesh, (specs, ROWS), ROWS)(params, rows)
+    specs = jax.tree.map(lambda shard: shard.spec, shards)
+    return shard_map_over_batch(run_on_shard, mesh, (specs, BATCH_SPEC), BATCH_SPEC)(params, rows)
 
 
 def _sharding(mesh: Mesh, name: str, shape: tuple[int, ...]) -> NamedSharding:
-    for pattern, axes in RULES:
+    """The sharding of the array at the path `name`, by the first rule that matches."""
+    for pattern, axes in SHARDING_RULES:
         if re.search(rf"(^|/){pattern}$", name) and len(axes) == len(shape):
             spec = [axis if axis and size % mesh.shape[axis] == 0 else None for axis, size in zip(axes, shape)]
             return NamedSharding(mesh, PartitionSpec(*spec))
     return NamedSharding(mesh, PartitionSpec())
 
 
-def _name(path: tuple[Any, ...]) -> str:
-    """The keys of a path that are texts, "params/text/tokens": optax's own levels have none, or others before it."""
-    keys = (getattr(entry, "key", getattr(entry, "name", "")) for entry in path)
-    return "/".join(key for key in keys if isinstance(key, str))
+def _path_name(path: tuple[Any, ...]) -> str:
+    """The path as text, such as "opt_state/0/mu/text/tokens"."""
+    return jax.tree_util.keystr(path, simple=True, separator="/")

@@ -1,1 +1,27 @@
 """Text to token ids: CLIP's byte-pair encoding, and the tokenizers that other models bring."""
+
+from typing import Any
+
+from negjax.errors import NegjaxError
+from negjax.tokenizers.clip import CLIP_KIND, Tokenizer
+from negjax.tokenizers.hf import HF_KIND, HFTokenizer
+
+AnyTokenizer = Tokenizer | HFTokenizer
+
+
+def tokenizer_from_dict(data: dict[str, Any], context_length: int) -> AnyTokenizer:
+    """Returns the tokenizer that a checkpoint describes.
+
+    Args:
+        data: {"kind": "clip"}, or a `HFTokenizer.to_dict`.
+        context_length: number of ids of a row.
+
+    Raises:
+        NegjaxError: the kind is unknown, or the description is malformed.
+    """
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if kind == CLIP_KIND:
+        return Tokenizer(context_length)
+    if kind == HF_KIND:
+        return HFTokenizer.from_dict({**data, "context_length": context_length})
+    raise NegjaxError(f"unknown kind of tokenizer {kind!r}; this version of negjax knows {CLIP_KIND}, {HF_KIND}")

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from negjax.config import Source
-from negjax.media.augment import recolored
+from negjax.media.augment import apply_color_jitter
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig
@@ -54,7 +54,7 @@ def encode(
     """
     pixels = {key: x for key, x in inputs.items() if key[1] == "image"}
     for name, _ in [key for key in inputs if key[1] == "augment"]:
-        pixels[name, "image"] = recolored(pixels[name, "image"], inputs[name, "augment"])
+        pixels[name, "image"] = apply_color_jitter(pixels[name, "image"], inputs[name, "augment"])
     tokens = {key: x.reshape(-1, x.shape[-1]) for key, x in inputs.items() if key[1] not in ("image", "augment")}
     images = _joined(pixels, lambda x: clip.encode_image(config, params, normalise(x, preprocess), compute))
     texts = _joined(tokens, lambda x: clip.encode_text(config, params, x, compute))

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from negjax.errors import NegjaxError
-from negjax.runtime.mesh import ROWS, batch_shards, on_each_device
-from negjax.runtime.sharding import Share, on_own_rows, shares
+from negjax.runtime.mesh import BATCH_SPEC, num_batch_shards, shard_map_over_batch
+from negjax.runtime.sharding import ParamShard, map_over_batch_shards, param_shards
 from negjax.training.optimizer import combine, partition
 
 Params = Any
@@ -46,7 +46,7 @@ def encoded(encode: Encode, params: Params, inputs: Inputs, mesh: Mesh | None, m
         parts = jax.lax.map(partial(encode, params), _parts(inputs, micro_batches))
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)
 
-    return on_own_rows(own, mesh, params, inputs)
+    return map_over_batch_shards(own, mesh, params, inputs)
 
 
 def cached_gradient(
@@ -81,14 +81,14 @@ def cached_gradient(
     if mesh is None:
         grads = own(moving, fixed, inputs, by_embedding)
     else:
-        of_moving, of_fixed = partition(shares(mesh, params), learns)
+        of_moving, of_fixed = partition(param_shards(mesh, params), learns)
 
         def own_of_mesh(moving: list, fixed: list, inputs: Inputs, cotangents: Embeddings) -> list:
-            moving, summed = jax.vjp(lambda moving: list(map(Share.ready, of_moving, moving)), moving)
-            return summed(own(moving, list(map(Share.ready, of_fixed, fixed)), inputs, cotangents))[0]
+            moving, summed = jax.vjp(lambda moving: list(map(ParamShard.localize, of_moving, moving)), moving)
+            return summed(own(moving, list(map(ParamShard.localize, of_fixed, fixed)), inputs, cotangents))[0]
 
         specs = [[share.spec for share in of] for of in (of_moving, of_fixed)]
-        spread = on_each_device(own_of_mesh, mesh, (*specs, ROWS, ROWS), specs[0])
+        spread = shard_map_over_batch(own_of_mesh, mesh, (*specs, BATCH_SPEC, BATCH_SPEC), specs[0])
         grads = spread(moving, fixed, inputs, by_embedding)
     return jax.tree.map(jnp.add, direct, grads), metrics
 
@@ -99,7 +99,7 @@ def _parts(rows: Any, parts: int) -> Any:
 
 
 def _check(inputs: Inputs, mesh: Mesh | None, parts: int) -> None:
-    devices = 1 if mesh is None else batch_shards(mesh)
+    devices = 1 if mesh is None else num_batch_shards(mesh)
     for path, x in jax.tree.leaves_with_path(inputs):
         if len(x) % (parts * devices):
             each = f" x {parts} micro-batches" if parts > 1 else ""

@@ -22,10 +22,10 @@ from negjax.input.pipeline import batches, group_size
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.distributed import agree, reached_stop
-from negjax.runtime.mesh import local_rows, make_mesh, put_batch
-from negjax.runtime.profile import Window
-from negjax.runtime.sharding import place
+from negjax.runtime.distributed import check_agreement, reached_preemption
+from negjax.runtime.mesh import local_row_indices, make_mesh, put_batch
+from negjax.runtime.profiler import ProfileWindow
+from negjax.runtime.sharding import device_put_tree
 from negjax.tokenizers.clip import Tokenizer
 from negjax.training.flops import step_flops
 from negjax.training.guard import roll_back
@@ -52,7 +52,7 @@ def train(
     model: LoadedModel,
     workdir: epath.PathLike,
     evaluate: Evaluate | None = None,
-    window: Window | None = None,
+    window: ProfileWindow | None = None,
 ) -> LoadedModel:
     """Trains `model` as `experiment` says and returns it with its last weights.
 
@@ -68,7 +68,7 @@ def train(
     program = make_program(experiment, model.config, model.preprocess, model.compute, model.params, mesh)
 
     def initial() -> Params:
-        return place(model.params, program.shardings["params"])
+        return device_put_tree(model.params, program.shardings["params"])
 
     with ExitStack() as stack:
         stack.enter_context(claimed(workdir, experiment))
@@ -78,9 +78,9 @@ def train(
             "start": model.info.get("sha256", ""),
             "data": {name: each.fingerprint for name, each in data.items()},
         }
-        agree(meta["start"], "weights (config.model.init_from)")
+        check_agreement(meta["start"], "weights (config.model.init_from)")
         for name, fingerprint in meta["data"].items():
-            agree(fingerprint, f"rows in config.sources.{name}.dataset")
+            check_agreement(fingerprint, f"rows in config.sources.{name}.dataset")
         checkpoints = stack.enter_context(
             Checkpoints(workdir / "checkpoints", keep=experiment.keep, best_metric=experiment.evaluation.best or None)
         )
@@ -189,7 +189,7 @@ def _stream(
     """The batches of all sources on the device, from step `first` on, AHEAD of the steps that use them."""
     streams = {}
     for number, (name, source) in enumerate(experiment.sources.items()):
-        rows = local_rows(mesh, source.batch_size, f"config.sources.{name}.batch_size", group_size(data[name]))
+        rows = local_row_indices(mesh, source.batch_size, f"config.sources.{name}.batch_size", group_size(data[name]))
         streams[name] = batches(
             data[name],
             source,
@@ -221,7 +221,7 @@ def _stop_signal() -> Iterator[Callable[[], bool]]:
         passes = count(1)  # not steps, which a roll-back takes up again
 
         def together() -> bool:
-            if reached_stop(next(passes)):
+            if reached_preemption(next(passes)):
                 received.append(True)
             return bool(received)
 

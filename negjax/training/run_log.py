@@ -14,13 +14,15 @@ from etils import epath
 
 from negjax.config import Experiment
 from negjax.runtime.chips import peak_flops
-from negjax.runtime.distributed import is_first
+from negjax.runtime.distributed import is_first_process
 from negjax.runtime.files import copy_folder, is_local, write_atomic
-from negjax.runtime.memory import device_peak, host_peak
-from negjax.runtime.pace import Pace
-from negjax.runtime.profile import Profile, Window
-from negjax.runtime.progress import Progress
-from negjax.runtime.sinks import METRICS, TENSORBOARD, Sink, open_sinks
+from negjax.runtime.memory import device_peak_bytes, host_peak_bytes
+from negjax.runtime.metrics_log import METRICS_FILE
+from negjax.runtime.profiler import ProfileWindow, StepProfiler
+from negjax.runtime.progress import TrainingProgress
+from negjax.runtime.sinks import MetricSink, open_sinks
+from negjax.runtime.step_timer import StepTimer
+from negjax.runtime.tensorboard_log import TENSORBOARD_FOLDER
 
 SECONDS_BETWEEN_COPIES = 60.0  # of the figures to a workdir in a store
 
@@ -40,16 +42,16 @@ class RunLog:
         experiment: Experiment,
         first: int,
         learning_rate: Callable[[int], Any],
-        window: Window | None = None,
+        window: ProfileWindow | None = None,
     ) -> None:
         self._workdir, self._experiment, self._first, self._learning_rate = workdir, experiment, first, learning_rate
         self._folder = Path(workdir)
         self._in_store = not is_local(workdir)
-        self._profile = Profile(workdir, window)
+        self._profile = StepProfiler(workdir, window)
         self._pace = _pace(experiment)
         self._stack = ExitStack()
-        self._sinks: list[Sink] = []
-        self._progress: Progress | None = None
+        self._sinks: list[MetricSink] = []
+        self._progress: TrainingProgress | None = None
         self._held: tuple[int, Mapping[str, jax.Array]] | None = None
         self._asked: Mapping[str, jax.Array] = {}
         self._copied = -math.inf
@@ -57,15 +59,15 @@ class RunLog:
     def __enter__(self) -> "RunLog":
         experiment, first = self._experiment, self._first
         with self._stack:
-            if is_first():
+            if is_first_process():
                 if self._in_store:
                     self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-                    if (self._workdir / METRICS).exists():
-                        (self._folder / METRICS).write_bytes((self._workdir / METRICS).read_bytes())
+                    if (self._workdir / METRICS_FILE).exists():
+                        (self._folder / METRICS_FILE).write_bytes((self._workdir / METRICS_FILE).read_bytes())
                     self._stack.callback(self._copy)
                 sinks = open_sinks(self._folder, self._workdir, experiment.logging, first, experiment.to_dict())
                 self._sinks = self._stack.enter_context(sinks)
-                self._progress = self._stack.enter_context(Progress(experiment.steps, first))
+                self._progress = self._stack.enter_context(TrainingProgress(experiment.steps, first))
             self._stack.enter_context(self._profile)
             self._stack = self._stack.pop_all()
         return self
@@ -99,9 +101,9 @@ class RunLog:
         if values.pop("halted"):
             return True
         rate = float(self._learning_rate(step - 1))
-        self._write({"step": step, **values, "learning_rate": rate, **self._pace.figures(), **_memory()})
+        self._write({"step": step, **values, "learning_rate": rate, **self._pace.collect(), **_memory()})
         if self._progress:
-            self._progress.show(values["loss"])
+            self._progress.set_loss(values["loss"])
         return False
 
     def drop(self) -> None:
@@ -129,11 +131,11 @@ class RunLog:
         before, self._asked = self._asked, metrics
         if self._pace.started:
             jax.block_until_ready(before)
-            self._pace.step(flops)
+            self._pace.end_step(flops)
         else:
             jax.block_until_ready(metrics)
             self._pace.start()
-        self._profile.after(metrics)
+        self._profile.end_step(metrics)
         if self._progress:
             self._progress.advance(step)
 
@@ -145,19 +147,19 @@ class RunLog:
 
     def _copy(self) -> None:
         """To the store, if the workdir is in one."""
-        if self._in_store and is_first() and (self._folder / METRICS).exists():
-            write_atomic(self._workdir / METRICS, (self._folder / METRICS).read_bytes())
-            copy_folder(self._folder / TENSORBOARD, self._workdir / TENSORBOARD)
+        if self._in_store and is_first_process() and (self._folder / METRICS_FILE).exists():
+            write_atomic(self._workdir / METRICS_FILE, (self._folder / METRICS_FILE).read_bytes())
+            copy_folder(self._folder / TENSORBOARD_FOLDER, self._workdir / TENSORBOARD_FOLDER)
             self._copied = time.monotonic()
 
 
-def _pace(experiment: Experiment) -> Pace:
+def _pace(experiment: Experiment) -> StepTimer:
     peak = peak_flops(jax.devices()[0].device_kind)
     examples = sum(source.batch_size for source in experiment.sources.values())
-    return Pace(examples, peak * jax.device_count() if peak else None)
+    return StepTimer(examples, peak * jax.device_count() if peak else None)
 
 
 def _memory() -> dict[str, int]:
     """memory_peak_bytes, of the device of this process that used most; of a CPU host_memory_peak_bytes."""
-    peak = device_peak()
-    return {"host_memory_peak_bytes": host_peak()} if peak is None else {"memory_peak_bytes": peak}
+    peak = device_peak_bytes()
+    return {"host_memory_peak_bytes": host_peak_bytes()} if peak is None else {"memory_peak_bytes": peak}

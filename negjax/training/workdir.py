@@ -13,8 +13,9 @@ from jax.experimental import multihost_utils
 
 from negjax.config import Experiment
 from negjax.errors import NegjaxError
-from negjax.runtime.distributed import agree, is_first
-from negjax.runtime.files import alone, check_writable, is_local, write_atomic
+from negjax.runtime.distributed import check_agreement, is_first_process
+from negjax.runtime.files import check_writable, is_local, write_atomic
+from negjax.runtime.locks import lock_folder
 
 SECONDS_TO_LEAVE = 120  # of a run that is there still: it may be saving, or its machine be lost and its lock run out
 SECONDS_TO_APPEAR = 60  # of a file that another machine wrote: network file systems take their time
@@ -34,12 +35,12 @@ def claimed(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
     folder, settings = epath.Path(workdir), experiment.to_dict()
     path = folder / "config.json"
     alike = json.dumps(settings | {"data_dir": ""})  # hosts may have data of their own
-    agree(hashlib.sha256(alike.encode()).hexdigest(), "settings")  # and connects: the others can wait then
+    check_agreement(hashlib.sha256(alike.encode()).hexdigest(), "settings")  # and connects: the others can wait then
     with ExitStack() as stack:
-        if is_first():
+        if is_first_process():
             check_writable(folder)
             folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(alone(folder, f"--workdir {workdir} is in use by another run", SECONDS_TO_LEAVE))
+            stack.enter_context(lock_folder(folder, f"--workdir {workdir} is in use by another run", SECONDS_TO_LEAVE))
             check_workdir(workdir, experiment)
             write_atomic(path, json.dumps(settings, indent=2) + "\n")
         if jax.process_count() > 1:

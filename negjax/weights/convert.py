@@ -10,7 +10,7 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.models.clip import abstract_params
 from negjax.models.loaded import LoadedModel
-from negjax.runtime.progress import counter
+from negjax.runtime.progress import track_progress
 from negjax.weights.interpolate import interpolate
 from negjax.weights.read import read_model
 from negjax.weights.write import write_hf, write_negjax, write_open_clip
@@ -55,7 +55,7 @@ def convert(
     if share is not None:
         model = interpolate(read_model(mix, arch=arch, activation=activation), model, share)
     leaves = jax.tree.leaves(abstract_params(model.config))
-    with counter(len(leaves), f"writing {dst}") as done:
+    with track_progress(len(leaves), f"writing {dst}") as done:
         call = _write(model, dst, to, done)
     return Converted(model, sum(math.prod(leaf.shape) for leaf in leaves), call)
 

@@ -13,9 +13,10 @@ from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, usual_preprocess
-from negjax.runtime.progress import ignore
+from negjax.runtime.progress import no_progress
+from negjax.tokenizers import AnyTokenizer
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
-from negjax.tokenizers.hf import AnyTokenizer, read_tokenizer
+from negjax.tokenizers.hf_folder import read_tokenizer
 from negjax.weights.described import Description, describe
 from negjax.weights.sources import mismatches, open_clip_names, source_of
 from negjax.weights.stored import Stored
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_pytorch(
-    path: epath.PathLike, arch: str = "", activation: str = "", done: Callable[[int], None] = ignore
+    path: epath.PathLike, arch: str = "", activation: str = "", done: Callable[[int], None] = no_progress
 ) -> LoadedModel:
     """The model of a weights file, or of a folder that holds one.
 
@@ -99,7 +100,7 @@ def read_params(
     source: WeightFormat,
     config: CLIPConfig,
     where: str,
-    done: Callable[[int], None] = ignore,
+    done: Callable[[int], None] = no_progress,
 ) -> tuple[Params, dict[str, str]]:
     """The parameters in float32, and by path the types of those that are stored in half precision."""
     params: Params = {}

@@ -11,7 +11,7 @@ from negjax.models.architecture import from_dict, with_activation
 from negjax.models.clip import Params, abstract_params
 from negjax.models.loaded import LoadedModel, from_meta
 from negjax.models.presets import preset
-from negjax.runtime.checkpoint import Checkpoints, resolve_step
+from negjax.runtime.checkpoint_reader import CheckpointReader
 from negjax.weights.hub import download
 from negjax.weights.pytorch import read_pytorch
 
@@ -63,7 +63,7 @@ def _called(model: LoadedModel, source: str) -> LoadedModel:
 
 
 def _read(directory: epath.Path, step: int, path: str, arch: str, activation: str, ema: bool) -> LoadedModel:
-    checkpoints = Checkpoints(directory)
+    checkpoints = CheckpointReader(directory)
     meta = checkpoints.read_meta(step)
     where = f"checkpoint {checkpoints.directory / str(step)}"
     try:
@@ -102,11 +102,11 @@ def _checkpoint(place: epath.Path, step: str | int) -> tuple[epath.Path, int] | 
     if not place.is_dir():
         return None
     if (place / "checkpoints").is_dir():
-        return place / "checkpoints", resolve_step(place / "checkpoints", step)
-    if Checkpoints(place).steps():
-        return place, resolve_step(place, step)
+        return place / "checkpoints", CheckpointReader(place / "checkpoints").resolve_step(step)
+    if CheckpointReader(place).steps():
+        return place, CheckpointReader(place).resolve_step(step)
     own = place.absolute().name
-    if own.isdecimal() and int(own) in Checkpoints(place.absolute().parent).steps():
+    if own.isdecimal() and int(own) in CheckpointReader(place.absolute().parent).steps():
         if str(step) not in ("latest", own):
             raise NegjaxError(f"{place} is the checkpoint of step {own}, not {step}: give its workdir instead")
         return place.absolute().parent, int(own)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from negjax.runtime.files import new_file
+from negjax.runtime.files import open_atomic
 
 TYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 
@@ -46,7 +46,7 @@ def write_safetensors(path: epath.PathLike, tensors: Sequence[TensorToWrite], me
         start += tensor.nbytes
     head = json.dumps(header).encode()
     head += b" " * (-len(head) % 8)
-    with new_file(path) as file:
+    with open_atomic(path) as file:
         file.write(len(head).to_bytes(8, "little") + head)
         for tensor in tensors:
             file.write(tensor.value().reshape(-1).view(np.uint8).data)

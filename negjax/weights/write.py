@@ -19,8 +19,8 @@ from negjax.media.images import Preprocess
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.files import new_file, write_atomic
-from negjax.runtime.progress import ignore
+from negjax.runtime.files import open_atomic, write_atomic
+from negjax.runtime.progress import no_progress
 from negjax.tokenizers.clip import Tokenizer, vocabulary
 from negjax.weights import hf_config, open_clip_config
 from negjax.weights.described import CARRIED
@@ -51,7 +51,7 @@ def _to_jax(params: Params) -> None:
             params[key] = jnp.asarray(value).block_until_ready()  # or the old one stays until it is copied
 
 
-def write_open_clip(model: LoadedModel, dst: epath.PathLike, done: OnDone = ignore) -> str:
+def write_open_clip(model: LoadedModel, dst: epath.PathLike, done: OnDone = no_progress) -> str:
     """A file (.safetensors, or .pt which needs PyTorch) or a folder, with open_clip_config.json; returns the call.
 
     The call is the Python expression with which open_clip loads it. Raises NegjaxError for a model that open_clip
@@ -85,7 +85,7 @@ def write_open_clip(model: LoadedModel, dst: epath.PathLike, done: OnDone = igno
     return f'open_clip.create_model_and_transforms("{name}", pretrained="{target}")'
 
 
-def write_hf(model: LoadedModel, dst: epath.PathLike, done: OnDone = ignore) -> str:
+def write_hf(model: LoadedModel, dst: epath.PathLike, done: OnDone = no_progress) -> str:
     """A folder for CLIPModel or SiglipModel, with its config, preprocessor and tokenizer; returns the call.
 
     Raises NegjaxError for a model that transformers cannot compute.
@@ -132,7 +132,7 @@ def _write_pt(target: epath.Path, tensors: Sequence[TensorToWrite]) -> None:
     for each in tensors:
         value = torch.from_numpy(np.array(each.make(), np.float32))
         state[each.name] = value.to(types[each.dtype]).reshape(each.shape)
-    with new_file(target) as file:
+    with open_atomic(target) as file:
         torch.save(state, file)
 
 

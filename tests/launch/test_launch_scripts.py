@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from negjax.cli import _arguments
+from negjax.cli import parse_arguments
 from negjax.config import Experiment
 from negjax.config_file import load_config
 
@@ -100,7 +100,7 @@ def test_examples_of_training_say_where_the_data_are(path):
     examples = re.findall(r"(negjax train --config configs/.*?)(?: \| bash)?$", text, re.MULTILINE)
     assert examples
     for example in examples:
-        args = _arguments([*shlex.split(example)[1:], "--workdir", "overridden"])
+        args = parse_arguments([*shlex.split(example)[1:], "--workdir", "overridden"])
         experiment = load_config(Experiment, args.config, args.overrides)
         start = "gs://" if path.parent.name in ("tpu_vm", "gke", "sky") else ("runs/", "/shared/", "gs://")
         assert experiment.data_dir.startswith(start)

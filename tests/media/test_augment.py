@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from negjax.config import Source
-from negjax.media.augment import ORDERS, recolored, recoloring
+from negjax.media.augment import JITTER_ORDERS, apply_color_jitter, jitter_params
 
 JITTER = (0.4, 0.3, 0.2, 0.1)
 SAME = [1, 1, 1, 0, 0, 0]
@@ -54,7 +54,7 @@ def test_all_changes_in_every_order(images):
     how = np.column_stack(
         [rng.uniform(0.5, 1.5, (24, 3)), rng.uniform(-0.5, 0.5, 24), np.arange(24), np.arange(24) % 5 == 0]
     )
-    got = np.asarray(jax.jit(recolored)(images, np.float32(how)))
+    got = np.asarray(jax.jit(apply_color_jitter)(images, np.float32(how)))
     assert got.dtype == np.uint8
     for pixels, each, found in zip(images, np.float32(how), got):
         np.testing.assert_allclose(found, by_hand(pixels, each), atol=0.501)
@@ -64,7 +64,7 @@ def test_all_changes_in_every_order(images):
 def test_each_change_alone(images, place):
     how = np.tile(np.float32(SAME), (24, 1))
     how[:, place if place < 4 else 5] = [1.3, 0.6, 1.7, -0.2, 1][place]
-    got = np.asarray(recolored(images, how))
+    got = np.asarray(apply_color_jitter(images, how))
     assert not np.array_equal(got, images)
     for pixels, found in zip(images, got):
         np.testing.assert_allclose(found, by_hand(pixels, how[0]), atol=0.501)
@@ -73,12 +73,12 @@ def test_each_change_alone(images, place):
 def test_factors_of_one_change_nothing(images):
     for order in range(24):
         how = np.tile(np.float32([1, 1, 1, 0, order, 0]), (24, 1))
-        np.testing.assert_array_equal(recolored(images, how), images)
+        np.testing.assert_array_equal(apply_color_jitter(images, how), images)
 
 
 def test_what_is_drawn():
     source = Source("x", 1, contrastive=1.0, color_jitter=JITTER, color_jitter_prob=0.8, gray_scale_prob=0.2)
-    drawn = recoloring(source, np.random.default_rng(0).random((8000, 7)))
+    drawn = jitter_params(source, np.random.default_rng(0).random((8000, 7)))
     assert drawn.shape == (8000, 6)
     assert drawn.dtype == np.float32
     changed = (drawn[:, :4] != SAME[:4]).any(1)
@@ -91,7 +91,7 @@ def test_what_is_drawn():
         assert middle + 0.98 * most < values.max() <= middle + most + 1e-6
         assert values.mean() == pytest.approx(middle, abs=0.02 * most + 0.005)
     counts = np.bincount(drawn[:, 4].astype(int), minlength=24)
-    assert len(counts) == len(ORDERS) == 24
+    assert len(counts) == len(JITTER_ORDERS) == 24
     assert counts.min() > 250
-    strong = recoloring(Source("x", 1, contrastive=1.0, color_jitter=(1.5, 0, 0, 0)), np.zeros((1, 7)))
+    strong = jitter_params(Source("x", 1, contrastive=1.0, color_jitter=(1.5, 0, 0, 0)), np.zeros((1, 7)))
     assert strong[0].tolist() == [0, 1, 1, 0, 0, 0]  # no brightness below none

@@ -57,5 +57,5 @@ def test_clip_pixels_are_those_of_images(resize_mode):
 
 def test_an_unknown_preprocessing():
     assert VIDEO_PREPROCESS == ("negbench", "clip")
-    with pytest.raises(NegjaxError, match="'squash': it must be negbench or clip"):
+    with pytest.raises(NegjaxError, match="unknown video preprocessing 'squash'; choose one of negbench, clip"):
         to_clip_pixels([rough(9, 9)], Preprocess(), "squash")

@@ -12,18 +12,9 @@ import pytest
 from PIL import Image
 
 from negjax.errors import NegjaxError
-from negjax.media.images import (
-    MOST_PIXELS,
-    OPENAI_MEAN,
-    OPENAI_STD,
-    Preprocess,
-    decode,
-    normalise,
-    random_box,
-    ready_pixels,
-    shrunk,
-    to_pixels,
-)
+from negjax.media.boxes import random_box
+from negjax.media.images import MAX_PIXELS, OPENAI_MEAN, OPENAI_STD, Preprocess, decode, normalise, to_pixels
+from negjax.media.jpeg import decode_unresized, shrink_to_jpeg
 
 RNG = np.random.default_rng(0)
 
@@ -189,7 +180,7 @@ def test_a_box_is_resized_to_the_whole_square():
 def test_an_image_too_elongated_to_be_resized_whole_gives_its_middle(turned):
     """Torchvision's way would take gigabytes here; the middle alone has the same pixels but for rounding."""
     size, length = 224, 9001
-    assert size * int(size * length / 2) > MOST_PIXELS
+    assert size * int(size * length / 2) > MAX_PIXELS
     column_HWC = np.random.default_rng(1).integers(80, 170, size=(length, 2, 3), dtype=np.uint8)
     got = to_pixels(Image.fromarray(column_HWC.transpose(1, 0, 2) if turned else column_HWC), Preprocess(size=size))
     # The middle row is number 4500; of seven rows around it, resized to 784, the middle 224 are what is wanted.
@@ -256,7 +247,7 @@ def test_the_first_frame_of_an_animation():
 def broken() -> dict[str, bytes]:
     jpeg = encoded(noise(64, 64), "JPEG", quality=95)
     whole = encoded(noise(64, 64), "PNG")
-    side = math.isqrt(MOST_PIXELS) + 1
+    side = math.isqrt(MAX_PIXELS) + 1
     return {
         "nothing": b"",
         "text": b"<html>404 Not Found</html>",
@@ -308,9 +299,9 @@ def test_normalise_equals_float64(compiled):
 
 
 def test_wrong_settings():
-    with pytest.raises(NegjaxError, match="'nearest': it must be bicubic or bilinear"):
+    with pytest.raises(NegjaxError, match="unknown interpolation 'nearest'; choose one of bicubic, bilinear"):
         Preprocess(interpolation="nearest")
-    with pytest.raises(NegjaxError, match="'crop': it must be shortest, squash or longest"):
+    with pytest.raises(NegjaxError, match="unknown resize_mode 'crop'; choose one of shortest, squash, longest"):
         Preprocess(resize_mode="crop")
 
 
@@ -327,7 +318,7 @@ def test_what_needs_no_resizing_has_the_pixels_that_pillow_gives(how, size):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned, which CLIP does not do
     data = jpeg_of(Image.fromarray(noise), exif=exif, **how)
-    ready = ready_pixels(data, Preprocess(size=64))
+    ready = decode_unresized(data, Preprocess(size=64))
     assert ready is not None
     np.testing.assert_array_equal(ready, to_pixels(decode(data, "x"), Preprocess(size=64)))
 
@@ -336,8 +327,8 @@ def test_photographs_made_small_have_the_pixels_that_pillow_gives(test_data):
     photographs = sorted((test_data / "coco_val2017").glob("*.jpg"))[::10]
     for photograph in photographs:
         data = photograph.read_bytes()
-        small = shrunk(decode(data, "x"), data, 224)
-        ready = ready_pixels(small, Preprocess())
+        small = shrink_to_jpeg(decode(data, "x"), data, 224)
+        ready = decode_unresized(small, Preprocess())
         if Image.open(io.BytesIO(small)).mode == "RGB":
             np.testing.assert_array_equal(ready, to_pixels(decode(small, "x"), Preprocess()))
     assert len(photographs) > 20
@@ -350,6 +341,6 @@ def test_everything_else_is_left_to_pillow():
     image.save(png, "PNG")
     others = [png.getvalue(), whole[:900], whole[:-2], b"", b"\xff\xd8", jpeg_of(image.convert("L"))]
     others += [jpeg_of(image.convert("CMYK")), jpeg_of(image.resize((65, 65)))]
-    assert [ready_pixels(data, Preprocess(size=64)) for data in others] == [None] * len(others)
-    assert ready_pixels(whole, Preprocess(size=64, resize_mode="squash")) is None
-    assert ready_pixels(whole, Preprocess(size=64)) is not None
+    assert [decode_unresized(data, Preprocess(size=64)) for data in others] == [None] * len(others)
+    assert decode_unresized(whole, Preprocess(size=64, resize_mode="squash")) is None
+    assert decode_unresized(whole, Preprocess(size=64)) is not None

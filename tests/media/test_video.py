@@ -16,7 +16,7 @@ from clips import HEIGHT, WIDTH, clip, number, overwritten, packets, picture, pl
 from PIL import Image, features
 
 from negjax.errors import NegjaxError
-from negjax.media.video import frame_places, read_frames
+from negjax.media.video import frame_indices, read_frames
 
 
 def refused(data: bytes, frames: int = 4) -> str:
@@ -29,16 +29,16 @@ def refused(data: bytes, frames: int = 4) -> str:
 
 
 def test_places_are_the_references():
-    assert frame_places(1, 4).tolist() == [0]
-    assert frame_places(2, 4).tolist() == [0, 0]
-    assert frame_places(3, 4).tolist() == [0, 0, 2]
-    assert frame_places(4, 4).tolist() == [0, 0, 2, 2]
-    assert frame_places(100, 4).tolist() == [12, 36, 62, 86]  # ticks 0 24 49 74 99: 36.5 and 61.5 and 86.5 to even
+    assert frame_indices(1, 4).tolist() == [0]
+    assert frame_indices(2, 4).tolist() == [0, 0]
+    assert frame_indices(3, 4).tolist() == [0, 0, 2]
+    assert frame_indices(4, 4).tolist() == [0, 0, 2, 2]
+    assert frame_indices(100, 4).tolist() == [12, 36, 62, 86]  # ticks 0 24 49 74 99: 36.5 and 61.5 and 86.5 to even
     for count in range(1, 400):
         for frames in (1, 2, 3, 4, 5, 8, 16, 64):
-            assert frame_places(count, frames).tolist() == places(count, frames)
+            assert frame_indices(count, frames).tolist() == places(count, frames)
     with pytest.raises(NegjaxError, match="frames is 0"):
-        frame_places(10, 0)
+        frame_indices(10, 0)
 
 
 IRREGULAR = np.cumsum(np.random.default_rng(0).integers(5, 300, 60)).tolist()
@@ -238,8 +238,8 @@ def test_what_is_no_clip(capfd):
         assert "cannot be read" in refused(data)
     for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", *(["AVIF"] if features.check("avif") else [])):
         assert "still image" in refused(saved(kind, still))
-    assert "holds no video (wav)" in refused(sound("wav", "pcm_s16le"))
-    assert "holds no video (mp3)" in refused(sound("mp3", "libmp3lame", cover=saved("JPEG", still)))
+    assert "has no video (wav)" in refused(sound("wav", "pcm_s16le"))
+    assert "has no video (mp3)" in refused(sound("mp3", "libmp3lame", cover=saved("JPEG", still)))
     assert capfd.readouterr() == ("", "")
 
 

@@ -13,7 +13,7 @@ from torchvision.transforms import ColorJitter  # noqa: E402
 from torchvision.transforms import functional as F  # noqa: E402
 
 from negjax.config import Source  # noqa: E402
-from negjax.media.augment import recolored, recoloring  # noqa: E402
+from negjax.media.augment import apply_color_jitter, jitter_params  # noqa: E402
 
 JITTER = (0.4, 0.3, 0.2, 0.1)
 
@@ -34,9 +34,9 @@ def test_equal_to_torchvision_but_for_the_rounding():
     pixels = rng.integers(256, size=(240, 16, 16, 3), dtype=np.uint8)
     pixels[::2, :, 8:] = pixels[::2, :1, 8:9]
     source = Source("x", 1, contrastive=1.0, color_jitter=JITTER, color_jitter_prob=0.8, gray_scale_prob=0.2)
-    how = recoloring(source, rng.random((240, 7)))
+    how = jitter_params(source, rng.random((240, 7)))
     assert len(set(how[:, 4])) == 24
-    got = np.asarray(jax.jit(recolored)(pixels, how), np.float32)
+    got = np.asarray(jax.jit(apply_color_jitter)(pixels, how), np.float32)
     for found, each, drawn in zip(got, pixels, how):
         np.testing.assert_allclose(found, torchvisions(each, drawn), atol=0.51)
 
@@ -48,6 +48,6 @@ def test_the_factors_are_spread_as_color_jitter_spreads_them():
         [ColorJitter.get_params(made.brightness, made.contrast, made.saturation, made.hue)[1:] for _ in range(4000)]
     )
     source = Source("x", 1, contrastive=1.0, color_jitter=JITTER)
-    ours = recoloring(source, np.random.default_rng(0).random((4000, 7)))[:, :4]
+    ours = jitter_params(source, np.random.default_rng(0).random((4000, 7)))[:, :4]
     for share in (0, 0.25, 0.5, 0.75, 1):
         np.testing.assert_allclose(np.quantile(ours, share, axis=0), np.quantile(theirs, share, axis=0), atol=0.03)

@@ -19,7 +19,7 @@ import pytest
 
 from negjax.errors import NegjaxError
 from negjax.tokenizers.clip import Tokenizer
-from negjax.tokenizers.hf import read_tokenizer
+from negjax.tokenizers.hf_folder import read_tokenizer
 
 pytestmark = pytest.mark.parity
 REASON = "needs PyTorch's stack: pip install 'negjax[torch]' transformers sentencepiece protobuf"

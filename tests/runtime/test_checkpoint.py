@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from negjax.errors import NegjaxError
-from negjax.runtime.checkpoint import Checkpoints, resolve_step
+from negjax.runtime.checkpoint import Checkpoints
 
 META = {"arch": {"name": "tiny", "eps": 1e-05}, "config": {"freeze": ["a/.*"], "none": None}}
 
@@ -128,7 +128,7 @@ def test_keeps_the_last_and_the_best(tmp_path):
             checkpoints.save(step, state, {}, {"mcq/accuracy": np.float32(figures[step])})
     assert Checkpoints(tmp_path).steps() == [40, 60, 70]
     assert Checkpoints(tmp_path).best() == 40
-    assert [resolve_step(tmp_path, which) for which in ("best", "latest", "60", 60)] == [40, 70, 60, 60]
+    assert [Checkpoints(tmp_path).resolve_step(which) for which in ("best", "latest", "60", 60)] == [40, 70, 60, 60]
 
 
 def test_without_a_best_metric_only_the_last_are_kept(tmp_path):
@@ -137,18 +137,18 @@ def test_without_a_best_metric_only_the_last_are_kept(tmp_path):
         for step in (1, 2, 3):
             checkpoints.save(step, state, {}, {"accuracy": 1 / step})
     assert Checkpoints(tmp_path).steps() == [3]
-    with pytest.raises(NegjaxError, match=f"no checkpoint in {tmp_path} has a figure to compare"):
-        resolve_step(tmp_path, "best")
+    with pytest.raises(NegjaxError, match=f"no checkpoint in {tmp_path} has a metric to compare"):
+        Checkpoints(tmp_path).resolve_step("best")
 
 
 def test_unknown_steps(saved, tmp_path):
     with pytest.raises(NegjaxError, match=f"no checkpoint of step 8 in {saved}; there are 7"):
-        resolve_step(saved, 8)
-    with pytest.raises(NegjaxError, match="'newest' is no step: say latest, best or a number"):
-        resolve_step(saved, "newest")
+        Checkpoints(saved).resolve_step(8)
+    with pytest.raises(NegjaxError, match="unknown step 'newest'; choose latest, best or a number"):
+        Checkpoints(saved).resolve_step("newest")
     for which in ("latest", "best", "7"):
         with pytest.raises(NegjaxError, match=f"there is no checkpoint in {tmp_path}/none"):
-            resolve_step(tmp_path / "none", which)
+            Checkpoints(tmp_path / "none").resolve_step(which)
 
 
 def test_an_interrupted_save_is_no_checkpoint(saved, tmp_path):
@@ -232,7 +232,7 @@ def test_every_damaged_file_is_one_clear_line(saved, tmp_path, how, capfd):
 def test_an_empty_folder_is_a_damaged_checkpoint(saved, tmp_path):
     folder = shutil.copytree(saved, tmp_path / "checkpoints")
     (folder / "9").mkdir()
-    with pytest.raises(NegjaxError, match=f"checkpoint {folder}/9 is damaged .*go on from another step .*: 7"):
+    with pytest.raises(NegjaxError, match=f"checkpoint {folder}/9 is damaged .*resume from another step .*: 7"):
         Checkpoints(folder).restore(abstract(new_state()))
 
 
@@ -240,17 +240,17 @@ def test_another_architecture_or_optimizer(saved, capfd):
     checkpoints = Checkpoints(saved)
     with pytest.raises(NegjaxError) as wider:
         checkpoints.restore_params(7, abstract(new_state(width=301)["params"]))
-    assert "another model or optimizer: 1 arrays differ, first visual/blocks/0/kernel, " in str(wider.value)
-    assert "float32[200, 300] there and float32[200, 301] here" in str(wider.value)
+    assert "another model or optimizer: 1 arrays differ, first visual/blocks/0/kernel: " in str(wider.value)
+    assert "float32[200, 300] in the checkpoint, float32[200, 301] in this run" in str(wider.value)
 
     params = abstract(new_state()["params"])
     deeper = params | {"extra": {"kernel": jax.ShapeDtypeStruct((3,), jnp.float32)}}
-    with pytest.raises(NegjaxError, match=r"extra/kernel, missing there and float32\[3\] here"):
+    with pytest.raises(NegjaxError, match=r"extra/kernel: missing in the checkpoint, float32\[3\] in this run"):
         checkpoints.restore_params(7, deeper)
-    with pytest.raises(NegjaxError, match=r"logit_scale, float32\[\] there and missing here"):
+    with pytest.raises(NegjaxError, match=r"logit_scale: float32\[\] in the checkpoint, missing in this run"):
         checkpoints.restore_params(7, {"visual": params["visual"]})
     half = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.bfloat16), params)
-    with pytest.raises(NegjaxError, match=r"float32.* there and bfloat16.* here"):
+    with pytest.raises(NegjaxError, match=r"float32.* in the checkpoint, bfloat16.* in this run"):
         checkpoints.restore_params(7, half)
 
     plain = optax.sgd(0.1).init(new_state()["params"])

@@ -1,13 +1,13 @@
 import pytest
 
 from negjax.errors import NegjaxError
-from negjax.runtime.chips import chip_of, peak_flops
+from negjax.runtime.chips import chip_for_topology, peak_flops
 
 
 def test_chips_of_a_topology():
-    assert chip_of("v5e:4x4").memory == 16 * 2**30
-    with pytest.raises(NegjaxError, match="it begins with one of"):
-        chip_of("v9:2x2")
+    assert chip_for_topology("v5e:4x4").memory_bytes == 16 * 2**30
+    with pytest.raises(NegjaxError, match="choose one of"):
+        chip_for_topology("v9:2x2")
 
 
 def test_peaks_by_the_names_that_jax_gives():

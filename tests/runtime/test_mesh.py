@@ -9,12 +9,12 @@ import pytest
 
 from negjax.commands.compile import COMPILER
 from negjax.errors import NegjaxError
-from negjax.runtime.mesh import batch_sharding, local_rows, make_mesh, put_batch, replicated
+from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh, put_batch, replicated
 
 EIGHT = """
 import jax, jax.numpy as jnp, numpy as np
 from negjax.errors import NegjaxError
-from negjax.runtime.mesh import make_mesh, put_batch, replicated, local_rows
+from negjax.runtime.mesh import make_mesh, put_batch, replicated, local_row_indices
 mesh = make_mesh()
 assert dict(mesh.shape) == {"data": 8, "fsdp": 1, "tensor": 1}
 x = np.arange(16 * 3, dtype=np.float32).reshape(16, 3)
@@ -24,8 +24,8 @@ assert (np.asarray(batch["a"]["x"]) == x).all()
 w = jax.device_put(np.float32([1, 2, 3]), replicated(mesh))
 got = jax.jit(lambda w, x: jnp.sum(x @ w))(w, batch["a"]["x"])  # fails on explicit axes
 assert float(got) == (x @ np.float32([1, 2, 3])).sum()
-assert local_rows(mesh, 16, "here").tolist() == list(range(16))
-for wrong in (lambda: put_batch(mesh, {"x": x[:12]}), lambda: local_rows(mesh, 8, "here", multiple=2)):
+assert local_row_indices(mesh, 16, "here").tolist() == list(range(16))
+for wrong in (lambda: put_batch(mesh, {"x": x[:12]}), lambda: local_row_indices(mesh, 8, "here", multiple=2)):
     try:
         wrong()
     except NegjaxError as error:
@@ -38,12 +38,12 @@ SCATTERED = """
 import sys
 import jax, numpy as np
 from negjax.runtime.distributed import join_cluster
-from negjax.runtime.mesh import batch_sharding, local_rows, make_mesh, put_batch, replicated
+from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh, put_batch, replicated
 join_cluster(f"127.0.0.1:{sys.argv[1]}", 2, int(sys.argv[2]))
 for order in ((0, 2, 3, 1), (0, 2, 1, 3), (0, 1, 2, 3)):
     for sizes in ({}, {"fsdp": 2}, {"tensor": 2}, {"fsdp": 2, "tensor": 2}):
         mesh = make_mesh([jax.devices()[i] for i in order], **sizes)
-        rows = local_rows(mesh, 16, "here")
+        rows = local_row_indices(mesh, 16, "here")
         whole = np.arange(32).reshape(16, 2)
         batch = put_batch(mesh, whole[rows])
         assert batch.shape == (16, 2), batch.shape
@@ -58,7 +58,7 @@ for order in ((0, 2, 3, 1), (0, 2, 1, 3), (0, 1, 2, 3)):
 TOPOLOGIES = """
 from jax.experimental import topologies
 from negjax.errors import NegjaxError
-from negjax.runtime.mesh import batch_sharding, local_rows, make_mesh
+from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh
 scattered = 0
 for name in ("v5e:2x4", "v5e:4x4", "v5e:16x16", "v6e:4x4", "v6e:8x8", "v5p:2x2x2", "v5p:4x4x4"):
     for slices in (1, 2):
@@ -72,7 +72,7 @@ for name in ("v5e:2x4", "v5e:4x4", "v5e:16x16", "v6e:4x4", "v6e:8x8", "v5p:2x2x2
                 assert len({getattr(chip, "slice_index", 0) for chip in row.flat}) == 1
             places = batch_sharding(mesh).devices_indices_map((batch,)).items()
             mine = {i for chip, (rows,) in places if chip.process_index == 0 for i in range(batch)[rows]}
-            rows = local_rows(mesh, batch, "here").tolist()
+            rows = local_row_indices(mesh, batch, "here").tolist()
             assert rows == sorted(mine), (name, rows)
             scattered += max(rows) - min(rows) >= len(rows)
         try:
@@ -104,7 +104,7 @@ def test_one_device():
     assert batch["x"].sharding == batch_sharding(mesh)
     assert batch["x"].dtype == np.uint8
     assert replicated(mesh).is_fully_replicated
-    assert local_rows(mesh, 6, "config.batch_size").tolist() == list(range(6))
+    assert local_row_indices(mesh, 6, "config.batch_size").tolist() == list(range(6))
 
 
 def test_eight_devices():
@@ -134,4 +134,4 @@ def test_rows_of_processes_that_lie_scattered_over_the_mesh():
 def test_indivisible_batch_is_named():
     mesh = make_mesh(jax.devices()[:1])
     with pytest.raises(NegjaxError, match=r"config\.batch_size is 5"):
-        local_rows(mesh, 5, "config.batch_size", multiple=4)
+        local_row_indices(mesh, 5, "config.batch_size", multiple=4)

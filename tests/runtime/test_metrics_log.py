@@ -19,7 +19,7 @@ def test_lines_are_on_disk_at_once(tmp_path):
     assert json.loads(path.read_text().splitlines()[1]) == {"step": 2, "loss": None, "scale": None}
 
 
-def test_cut_back_drops_later_and_half_written_lines(tmp_path):
+def test_truncate_after_drops_later_and_half_written_lines(tmp_path):
     path = tmp_path / "metrics.jsonl"
     with MetricsLog(path) as log:
         for step in (10, 20, 30):
@@ -28,18 +28,18 @@ def test_cut_back_drops_later_and_half_written_lines(tmp_path):
         file.write('{"step": 40, "lo')  # killed in the middle
     with MetricsLog(path) as log:
         assert log.last_step() == 30
-        log.cut_back(20)
+        log.truncate_after(20)
         log.write({"step": 21})
     assert steps(path) == [10, 20, 21]
 
 
-def test_cut_back_to_nothing_and_without_a_file(tmp_path):
+def test_truncate_after_to_nothing_and_without_a_file(tmp_path):
     log = MetricsLog(tmp_path / "metrics.jsonl")
     assert log.last_step() == 0
-    log.cut_back(5)
+    log.truncate_after(5)
     assert not log.path.exists()
     log.path.write_bytes(b'{"step": 1}\n{"st\xff')
-    log.cut_back(0)
+    log.truncate_after(0)
     assert log.path.read_bytes() == b""
 
 

@@ -1,15 +1,15 @@
 from negjax.runtime import progress as progress_module
-from negjax.runtime.progress import Progress, counter
+from negjax.runtime.progress import TrainingProgress, track_progress
 
 
 def test_training_progress_in_a_log(capsys, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
-    with Progress(total=1000, first=200) as progress:
+    with TrainingProgress(total=1000, first=200) as progress:
         for step in range(201, 401):
             now[0] += 0.5
             if step % 100 == 0:
-                progress.show(step / 100)
+                progress.set_loss(step / 100)
             progress.advance(step)
     assert capsys.readouterr().err.splitlines() == [
         "training: step 260 of 1,000, 2 steps/s, 6:10 left",
@@ -20,9 +20,9 @@ def test_training_progress_in_a_log(capsys, monkeypatch):
 
 
 def test_short_work_says_nothing_in_a_log(capsys):
-    with counter(3, "letters", show=False) as done:
+    with track_progress(3, "letters", show=False) as done:
         done(3)
-    with counter(10, "rows") as done:
+    with track_progress(10, "rows") as done:
         done(4)
     assert capsys.readouterr() == ("", "")
 
@@ -30,7 +30,7 @@ def test_short_work_says_nothing_in_a_log(capsys):
 def test_counted_work_in_a_log(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
-    with counter(5000, "captions") as done:
+    with track_progress(5000, "captions") as done:
         for _ in range(5):
             now[0] += 20
             done(1000)
@@ -44,8 +44,8 @@ def test_counted_work_in_a_log(capsys, monkeypatch):
 def test_a_bar_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    with Progress(total=3) as progress:
-        progress.show(1.25)
+    with TrainingProgress(total=3) as progress:
+        progress.set_loss(1.25)
         for step in (1, 2, 3):
             progress.advance(step)
     out, err = capsys.readouterr()

@@ -9,7 +9,7 @@ from jax.sharding import PartitionSpec
 from negjax.errors import NegjaxError
 from negjax.models.clip import abstract_params
 from negjax.models.presets import preset
-from negjax.runtime.mesh import batch_shards, local_rows, make_mesh, put_batch
+from negjax.runtime.mesh import local_row_indices, make_mesh, num_batch_shards, put_batch
 from negjax.runtime.sharding import state_shardings
 
 BLOCK = "visual/transformer/blocks/11"
@@ -27,7 +27,7 @@ def specs(mesh, tree) -> dict[str, PartitionSpec]:
 
 def test_the_axes_of_a_mesh():
     assert dict(make_mesh(fsdp=4).shape) == {"data": 2, "fsdp": 4, "tensor": 1}
-    assert batch_shards(make_mesh(fsdp=2, tensor=2)) == 4
+    assert num_batch_shards(make_mesh(fsdp=2, tensor=2)) == 4
     for sizes in ({"fsdp": 3}, {"tensor": 16}, {"fsdp": 0}, {"tensor": -1}):
         with pytest.raises(NegjaxError, match=r"config\.mesh: fsdp .* does not divide 8 devices"):
             make_mesh(**sizes)
@@ -36,9 +36,9 @@ def test_the_axes_of_a_mesh():
 def test_rows_of_a_batch_are_whole_on_the_tensor_axis(mesh):
     batch = put_batch(mesh, {"x": np.arange(8)})["x"]
     assert [shard.data.tolist() for shard in batch.addressable_shards] == [[i, i + 1] for i in (0, 0, 2, 2, 4, 4, 6, 6)]
-    assert local_rows(mesh, 8, "here").tolist() == list(range(8))
+    assert local_row_indices(mesh, 8, "here").tolist() == list(range(8))
     with pytest.raises(NegjaxError, match="here is 6: it must be a multiple of 4 devices"):
-        local_rows(mesh, 6, "here")
+        local_row_indices(mesh, 6, "here")
 
 
 def test_every_large_matrix_of_a_real_tower_is_cut(mesh):

@@ -12,8 +12,10 @@ from etils import epath
 
 from negjax.config import Logging
 from negjax.errors import NegjaxError
-from negjax.runtime import sinks
-from negjax.runtime.sinks import METRICS, TENSORBOARD, WANDB, open_sinks
+from negjax.runtime.metrics_log import METRICS_FILE
+from negjax.runtime.sinks import open_sinks
+from negjax.runtime.tensorboard_log import TENSORBOARD_FOLDER, TensorBoardLog
+from negjax.runtime.wandb_log import WANDB_FILE
 
 
 def live(workdir: Path, wanted: Logging, first: int, last: int, value: float) -> None:
@@ -28,33 +30,35 @@ def live(workdir: Path, wanted: Logging, first: int, last: int, value: float) ->
 
 def test_metrics_alone_unless_more_is_asked_for(tmp_path):
     live(tmp_path, Logging(), 0, 2, 1.0)
-    assert [path.name for path in tmp_path.iterdir()] == [METRICS]
+    assert [path.name for path in tmp_path.iterdir()] == [METRICS_FILE]
 
 
 def test_tensorboard_shows_what_the_log_says(tmp_path):
     live(tmp_path, Logging(tensorboard=True), 0, 4, 1.5)
-    assert event_files.read(tmp_path / TENSORBOARD) == {
+    assert event_files.read(tmp_path / TENSORBOARD_FOLDER) == {
         1: {"loss": 1.5, "bytes": 7.0},
         2: {"loss": 1.5, "bytes": 7.0, "eval/task/accuracy": 0.375},
         3: {"loss": 1.5, "bytes": 7.0},
         4: {"loss": 1.5, "bytes": 7.0, "eval/task/accuracy": 0.375},
     }
     live(tmp_path, Logging(tensorboard=True), 2, 3, 2.5)  # it had been killed, and goes on from step 2
-    told = {step: figures["loss"] for step, figures in event_files.read(tmp_path / TENSORBOARD).items()}
-    logged = {line["step"]: line["loss"] for line in map(json.loads, (tmp_path / METRICS).open()) if "loss" in line}
+    told = {step: figures["loss"] for step, figures in event_files.read(tmp_path / TENSORBOARD_FOLDER).items()}
+    logged = {
+        line["step"]: line["loss"] for line in map(json.loads, (tmp_path / METRICS_FILE).open()) if "loss" in line
+    }
     assert told == logged == {1: 1.5, 2: 1.5, 3: 2.5}
-    assert "eval/task/accuracy" in event_files.read(tmp_path / TENSORBOARD)[2]
+    assert "eval/task/accuracy" in event_files.read(tmp_path / TENSORBOARD_FOLDER)[2]
 
 
 def test_tensorboard_is_on_disk_before_the_run_ends(tmp_path):
-    with sinks.TensorBoard(tmp_path, 0) as board:
+    with TensorBoardLog(tmp_path, 0) as board:
         board.write({"step": 1, "loss": float("nan")})
         assert set(event_files.read(tmp_path)[1]) == {"loss"}
 
 
 def test_an_unwritable_folder_is_one_line(tmp_path):
-    (tmp_path / TENSORBOARD).write_text("")
-    with pytest.raises(NegjaxError, match=f"cannot write {tmp_path}/{TENSORBOARD}: File exists"):
+    (tmp_path / TENSORBOARD_FOLDER).write_text("")
+    with pytest.raises(NegjaxError, match=f"cannot write {tmp_path}/{TENSORBOARD_FOLDER}: File exists"):
         live(tmp_path, Logging(tensorboard=True), 0, 1, 1.0)
 
 
@@ -64,10 +68,10 @@ def test_a_missing_package_is_named(setting, value):
     code = f"""
 import importlib.util
 from negjax.config import Logging
-from negjax.runtime.sinks import check
+from negjax.runtime.sinks import check_sinks
 importlib.util.find_spec = lambda name: None
-check(Logging())
-check(Logging({setting}={value!r}))
+check_sinks(Logging())
+check_sinks(Logging({setting}={value!r}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert f"config.logging.{setting} needs {setting}" in done.stderr
@@ -103,7 +107,7 @@ def history(workdir: Path) -> list[tuple[int, float, float | None]]:
             if record.HasField("history"):
                 row = {"".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
                 found.append((row["_step"], row["loss"], row.get("eval/task/accuracy")))
-    assert runs == {(json.loads((workdir / WANDB).read_text())["id"], "me", "negation")}
+    assert runs == {(json.loads((workdir / WANDB_FILE).read_text())["id"], "me", "negation")}
     return found
 
 
@@ -115,6 +119,6 @@ def test_wandb_goes_on_with_the_same_run_and_gets_no_step_twice(tmp_path, monkey
     live(tmp_path, wanted, 0, 3, 1.0)
     live(tmp_path, wanted, 2, 5, 2.0)  # it had been killed, and goes on from step 2
     assert history(tmp_path) == [(1, 1.0, None), (2, 1.0, 0.25), (3, 1.0, None), (4, 2.0, 0.5), (5, 2.0, None)]
-    (tmp_path / WANDB).write_text("{")
-    with pytest.raises(NegjaxError, match=f"{tmp_path}/{WANDB} is damaged"):
+    (tmp_path / WANDB_FILE).write_text("{")
+    with pytest.raises(NegjaxError, match=f"{tmp_path}/{WANDB_FILE} is malformed"):
         live(tmp_path, wanted, 5, 6, 2.0)

@@ -19,7 +19,7 @@ from negjax.config import Evaluation, Experiment, ModelSpec, Optim, Source
 from negjax.errors import NegjaxError
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.pace import TIMINGS
+from negjax.runtime.step_timer import TIMING_KEYS
 from negjax.training import workdir as workdir_module
 from negjax.training.loop import train
 
@@ -82,7 +82,7 @@ def experiment(scenes) -> Experiment:
 def lines(workdir: Path) -> list[dict]:
     """The metrics without the timings."""
     read = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in TIMINGS} for line in read]
+    return [{key: value for key, value in line.items() if key not in TIMING_KEYS} for line in read]
 
 
 def state_of(workdir: Path) -> list[np.ndarray]:
@@ -283,7 +283,7 @@ def test_a_damaged_checkpoint_is_told_and_written_anew(experiment, mini, unbroke
     DAMAGES[how](largest_file(workdir / "checkpoints" / "6"))
     train(dataclasses.replace(experiment, keep=1), mini, workdir)
     assert f"{workdir}/checkpoints/6 is damaged (" in caplog.text
-    assert f"the run goes back to step 4 of {workdir}/checkpoints" in caplog.text
+    assert f"the run resumes from step 4 of {workdir}/checkpoints" in caplog.text
     assert Checkpoints(workdir / "checkpoints").steps() == [6]
     assert_same_run(workdir, unbroken)
 

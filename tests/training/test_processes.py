@@ -18,7 +18,7 @@ import pytest
 
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.pace import TIMINGS
+from negjax.runtime.step_timer import TIMING_KEYS
 
 STEPS = 24
 CONFIG = """
@@ -124,7 +124,7 @@ def wait_for_steps(workdir: Path, running: list[subprocess.Popen]) -> None:
 
 def logged(workdir: Path) -> list[dict]:
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in TIMINGS} for line in lines]
+    return [{key: value for key, value in line.items() if key not in TIMING_KEYS} for line in lines]
 
 
 def assert_close(workdir: Path, other: Path) -> None:
@@ -151,7 +151,7 @@ def test_process_0_logs_and_each_process_traces_itself(unbroken):
         (trace,) = (unbroken / "profile" / f"process_{process}").rglob("*.trace.json.gz")
         events = json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]
         assert [event["args"]["step_num"] for event in events if event.get("name") == "train"] == ["20", "21", "22"]
-        assert f"a trace is in {unbroken}/profile/process_{process}" in said(unbroken, process)
+        assert f"wrote a trace to {unbroken}/profile/process_{process}" in said(unbroken, process)
 
 
 @pytest.mark.slow

@@ -16,9 +16,10 @@ from fake_store import Store
 
 from negjax.config import Experiment, Logging, ModelSpec, Source
 from negjax.errors import NegjaxError
-from negjax.runtime.files import new_file, write_atomic
-from negjax.runtime.profile import PROFILE, Profile, Window
-from negjax.runtime.sinks import METRICS, TENSORBOARD
+from negjax.runtime.files import open_atomic, write_atomic
+from negjax.runtime.metrics_log import METRICS_FILE
+from negjax.runtime.profiler import PROFILE_FOLDER, ProfileWindow, StepProfiler
+from negjax.runtime.tensorboard_log import TENSORBOARD_FOLDER
 from negjax.training import run_log as record
 from negjax.training.run_log import RunLog
 
@@ -47,42 +48,42 @@ def write(workdir: epath.Path, first: int, last: int, flush_at: int | None = Non
             run.advance(step, metrics, 1e6)
             if step == flush_at:
                 run.flush()
-                assert (step, step / 2) in lines(workdir / METRICS)
+                assert (step, step / 2) in lines(workdir / METRICS_FILE)
     return run
 
 
 def test_a_step_is_logged_when_it_is_fetched(tmp_path):
     write(epath.Path(tmp_path), 0, 3, flush_at=2)
-    assert lines(tmp_path / METRICS) == [(1, 0.5), (2, 1.0)]  # the third was never fetched
+    assert lines(tmp_path / METRICS_FILE) == [(1, 0.5), (2, 1.0)]  # the third was never fetched
     write(epath.Path(tmp_path), 1, 4, flush_at=4)
-    assert lines(tmp_path / METRICS) == [(1, 0.5), (2, 1.0), (3, 1.5), (4, 2.0)]
+    assert lines(tmp_path / METRICS_FILE) == [(1, 0.5), (2, 1.0), (3, 1.5), (4, 2.0)]
 
 
 def test_in_a_store_the_log_is_there_after_each_flush_and_is_taken_up_again(store, monkeypatch):
     monkeypatch.setattr(record, "SECONDS_BETWEEN_COPIES", 1e9)
     write(store, 0, 4, flush_at=2)
-    assert lines(store / METRICS) == [(1, 0.5), (2, 1.0), (3, 1.5)]  # copied at the end too
+    assert lines(store / METRICS_FILE) == [(1, 0.5), (2, 1.0), (3, 1.5)]  # copied at the end too
     write(store, 2, 5, flush_at=5)
-    assert lines(store / METRICS) == [(1, 0.5), (2, 1.0), (3, 1.5), (4, 2.0), (5, 2.5)]
-    assert [path.name for path in store.iterdir()] == [METRICS]
+    assert lines(store / METRICS_FILE) == [(1, 0.5), (2, 1.0), (3, 1.5), (4, 2.0), (5, 2.5)]
+    assert [path.name for path in store.iterdir()] == [METRICS_FILE]
 
 
 def test_in_a_store_tensorboard_s_files_are_there_after_each_flush(store, tmp_path):
     for first, flush_at in ((0, 3), (2, 5)):
         write(store, first, flush_at, flush_at, tensorboard=True)
-        for path in (store / TENSORBOARD).iterdir():
+        for path in (store / TENSORBOARD_FOLDER).iterdir():
             (tmp_path / path.name).write_bytes(path.read_bytes())
         shown = {step: figures["loss"] for step, figures in event_files.read(tmp_path).items()}
         assert shown == {step: step / 2 for step in range(1, flush_at + 1)}
 
 
 def test_in_a_store_a_trace_is_copied_whole(store):
-    with Profile(store, Window(2, 3)) as profile:
+    with StepProfiler(store, ProfileWindow(2, 3)) as profile:
         for step in range(1, 5):
             with profile.step(step):
                 x = jnp.ones(3) + step
-            profile.after(x)
-    names = [path.name.partition(".")[2] for path in (store / PROFILE / "plugins" / "profile").glob("*/*")]
+            profile.end_step(x)
+    names = [path.name.partition(".")[2] for path in (store / PROFILE_FOLDER / "plugins" / "profile").glob("*/*")]
     assert sorted(names) == ["trace.json.gz", "xplane.pb"]
 
 
@@ -103,7 +104,7 @@ def test_passes_of_the_loop_take_as_long_as_the_steps_of_the_device(tmp_path):
                 run.hold(step, metrics)
             run.advance(step, metrics, 1e6)
         run.flush()
-    (line,) = map(json.loads, (tmp_path / METRICS).open())
+    (line,) = map(json.loads, (tmp_path / METRICS_FILE).open())
     assert 0.09 < line["step_seconds_p50"] < 0.2
     assert line["model_flops_per_second"] == pytest.approx(1e6 * line["steps_per_second"])
 
@@ -113,7 +114,7 @@ def test_in_a_store_the_log_is_copied_now_and_then(store, monkeypatch):
     with RunLog(store, EXPERIMENT, 0, lambda count: 0.0) as run:
         for step in (1, 2):
             run.evaluated(step, {"task/accuracy": 0.5})
-            assert [step for step, _ in lines(store / METRICS)] == list(range(1, step + 1))
+            assert [step for step, _ in lines(store / METRICS_FILE)] == list(range(1, step + 1))
 
 
 def test_a_file_in_a_store_is_written_whole_or_not_at_all(store):
@@ -121,7 +122,7 @@ def test_a_file_in_a_store_is_written_whole_or_not_at_all(store):
     write_atomic(path, "old")
 
     def fail() -> None:
-        with new_file(path) as file:
+        with open_atomic(path) as file:
             file.write(b"ne")
             raise OSError("disk")
 

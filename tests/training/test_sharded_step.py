@@ -10,7 +10,7 @@ from negjax.media.images import Preprocess
 from negjax.models.layers import Compute
 from negjax.runtime.collectives import collectives
 from negjax.runtime.mesh import make_mesh, put_batch
-from negjax.runtime.sharding import shares, state_shardings
+from negjax.runtime.sharding import param_shards, state_shardings
 from negjax.tokenizers.clip import END, START, VOCAB_SIZE
 from negjax.training.optimizer import make_optimizer, trainable
 from negjax.training.step import make_step, new_state
@@ -101,7 +101,7 @@ def test_fsdp_moves_parameters_and_no_activations(config, params, batches, micro
     """A block's kernels are gathered forward and backward, all else once; gradients are summed where they belong."""
     mesh = make_mesh(fsdp=8)
     moved = sent(config, params, batches[0], mesh, loss=LossSpec(micro_batches=micro_batches))
-    of = shares(mesh, params)
+    of = param_shards(mesh, params)
     cut = jax.tree.leaves_with_path(jax.tree.map(lambda leaf, share: leaf if any(share.spec) else None, params, of))
     share = 4 * 7 / 8  # of what goes along a ring of eight
     kernels = share * sum(leaf.size for path, leaf in cut if "blocks" in jax.tree_util.keystr(path))

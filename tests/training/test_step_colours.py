@@ -9,7 +9,7 @@ import pytest
 from drawn_batches import PREPROCESS, assert_close, draw_batch
 
 from negjax.config import LossSpec, Source
-from negjax.media.augment import recolored, recoloring
+from negjax.media.augment import apply_color_jitter, jitter_params
 from negjax.models.layers import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
 from negjax.training.optimizer import trainable
@@ -23,7 +23,7 @@ KEEP_GRADIENTS = optax.trace(0.0)
 @pytest.fixture(scope="module")
 def batch() -> dict:
     made = draw_batch(SOURCES)
-    how = recoloring(COLOURED, np.random.default_rng(2).random((16, 7)))
+    how = jitter_params(COLOURED, np.random.default_rng(2).random((16, 7)))
     return made | {"coloured": made["coloured"] | {"augment": how}}
 
 
@@ -41,7 +41,7 @@ def gradients(config, params, batch, sources, shards: int = 1, micro_batches: in
 def changed_before(config, params, batch):
     """Gradients and metrics of a step on images that were changed before it."""
     coloured = batch["coloured"]
-    image = np.asarray(recolored(coloured["image"], coloured["augment"]))
+    image = np.asarray(apply_color_jitter(coloured["image"], coloured["augment"]))
     assert not np.array_equal(image, coloured["image"])
     plain = {"coloured": replace(COLOURED, color_jitter=(0.0, 0.0, 0.0, 0.0), gray_scale_prob=0.0)}
     before = {name: value for name, value in coloured.items() if name != "augment"} | {"image": image}

@@ -18,8 +18,8 @@ from negjax.experiment import run_experiment
 from negjax.input.pipeline import batches
 from negjax.models.flops import image_flops, text_flops
 from negjax.runtime.chips import PEAK_FLOPS
-from negjax.runtime.pace import TIMINGS
-from negjax.runtime.profile import Window
+from negjax.runtime.profiler import ProfileWindow
+from negjax.runtime.step_timer import TIMING_KEYS
 from negjax.training import loop
 from negjax.training.loop import train
 
@@ -43,9 +43,9 @@ def test_each_line_has_the_timings_that_are_known(experiment, mini, tmp_path):
     train(experiment, mini, tmp_path)
     first, *others = logged(tmp_path)
     known = {*RATES, "model_flops_per_second", "host_memory_peak_bytes"}  # of CPUs neither peak nor memory is
-    assert first.keys() & set(TIMINGS) == {"host_memory_peak_bytes"}  # the first step is compiled
+    assert first.keys() & set(TIMING_KEYS) == {"host_memory_peak_bytes"}  # the first step is compiled
     for line in others:
-        assert line.keys() & set(TIMINGS) == known
+        assert line.keys() & set(TIMING_KEYS) == known
         assert line["examples_per_second"] == pytest.approx(16 * line["steps_per_second"])
         assert 0 < line["step_seconds_p50"] == line["step_seconds_p90"]  # of one step
         assert 0 <= line["data_wait_fraction"] < 1
@@ -133,9 +133,9 @@ def test_a_missing_package_is_told_before_the_workdir_is_claimed(experiment, tmp
 
 def test_a_trace_of_the_steps_that_were_asked_for(experiment, mini, tmp_path, caplog):
     caplog.set_level("INFO")
-    train(experiment, mini, tmp_path, window=Window(3, 4))
+    train(experiment, mini, tmp_path, window=ProfileWindow(3, 4))
     (file,) = (tmp_path / "profile").rglob("*.trace.json.gz")
     events = json.loads(gzip.decompress(file.read_bytes()))["traceEvents"]
     assert [event["args"]["step_num"] for event in events if event.get("name") == "train"] == ["3", "4"]
     assert any("dot" in event.get("name", "") for event in events)
-    assert f"a trace is in {tmp_path}/profile" in caplog.text
+    assert f"wrote a trace to {tmp_path}/profile" in caplog.text

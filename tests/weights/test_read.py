@@ -144,7 +144,7 @@ def test_what_is_no_model(workdir, tmp_path):
     for step in (4, "4"):
         with pytest.raises(NegjaxError, match="4"):
             read_model(workdir, step)
-    with pytest.raises(NegjaxError, match="'newest' is no step: say latest, best or a number"):
+    with pytest.raises(NegjaxError, match="unknown step 'newest'; choose latest, best or a number"):
         read_model(workdir, "newest")
 
 

@@ -9,7 +9,7 @@ from negjax.datasets.sources.rows import MediaFile, is_video
 from negjax.errors import NegjaxError
 from negjax.media.images import decode
 from negjax.media.video import read_frames
-from negjax.runtime.progress import counter
+from negjax.runtime.progress import track_progress
 
 FRAMES = 4  # of a clip, as NegBench takes
 
@@ -25,7 +25,7 @@ def undecodable(
     threads = ThreadPoolExecutor(os.cpu_count())
     reasons = {}
     try:
-        with counter(len(places), "checking media", progress) as done:
+        with track_progress(len(places), "checking media", progress) as done:
             checked = threads.map(lambda file: _fault(file, places[file], boxes.get(file, ()), source), places)
             for file, reason in zip(places, checked):
                 if reason:

@@ -17,7 +17,7 @@ from negjax.datasets.stored.store import check_free, write_set
 from negjax.datasets.build.survey import Survey, survey
 from negjax.errors import NegjaxError
 from negjax.media.images import decode
-from negjax.runtime.progress import counter
+from negjax.runtime.progress import track_progress
 
 NAMED = 20  # so many of the rows that are left out are named in the metadata
 
@@ -119,7 +119,7 @@ def build(
     }
     kinds = layout(source.file, found.forms, found.negated) if source.kind == "questions" else ()
     written = sum(len(found.files[file]) for file in whole)
-    with counter(written, f"writing {name}", progress) as done:
+    with track_progress(written, f"writing {name}", progress) as done:
         folder = write_set(
             data_dir,
             name,

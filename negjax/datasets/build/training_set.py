@@ -25,9 +25,11 @@ from negjax.datasets.sources.rows import MediaFile, Row, RowFile, check_one_form
 from negjax.datasets.stored.store import check_free
 from negjax.datasets.stored.writing import SetSpec, Shard, finish, shard_path, write_shard
 from negjax.errors import NegjaxError
-from negjax.media.images import SHRUNK_QUALITY, decode, shrunk
-from negjax.runtime.files import alone, write_atomic
-from negjax.runtime.progress import counter
+from negjax.media.jpeg import JPEG_QUALITY, shrink_to_jpeg
+from negjax.media.images import decode
+from negjax.runtime.locks import lock_folder
+from negjax.runtime.files import write_atomic
+from negjax.runtime.progress import track_progress
 from negjax.language.negation import is_negated
 
 MISSING = "missing"
@@ -129,7 +131,7 @@ def build_training_set(
     """
     check_free(data_dir, name, overwrite=overwrite)
     workplace = epath.Path(data_dir) / f"{name}.building"
-    altered = f"short side at most {short_side}, JPEG quality {SHRUNK_QUALITY}" if short_side else ""
+    altered = f"short side at most {short_side}, JPEG quality {JPEG_QUALITY}" if short_side else ""
     source_said = {
         "kind": source.kind,
         "file": source.file,
@@ -154,7 +156,7 @@ def build_training_set(
             source = asked(source, workplace / "questions.npy", skip_missing)
         count = len(source.parts)
         jobs = [Job(part, number, count, str(workplace), form, short_side) for number, part in enumerate(source.parts)]
-        with counter(source.rows, f"building {name}", progress) as done:
+        with track_progress(source.rows, f"building {name}", progress) as done:
             _make_all(jobs, processes, done)
         shards, tally = [], Tally()
         for job in jobs:
@@ -265,7 +267,7 @@ def _examples(job: Job, tally: Tally, lost: dict[str, str]) -> Iterator[Record]:
             continue
         tally.read(row)
         check_one_form(f"set {job.form.name}", tally.options)
-        yield row.record | {"media": shrunk(image, data, job.short_side) if job.short_side else data}
+        yield row.record | {"media": shrink_to_jpeg(image, data, job.short_side) if job.short_side else data}
 
 
 def _made(job: Job) -> tuple[Shard, Tally]:
@@ -319,7 +321,7 @@ def _claimed(workplace: epath.Path, name: str, plan: str) -> Iterator[None]:
     """
     stated = workplace / "plan.json"
     workplace.mkdir(parents=True, exist_ok=True)
-    with alone(workplace, f"{workplace} is in use: another build of this set is running"):
+    with lock_folder(workplace, f"{workplace} is in use: another build of this set is running"):
         if stated.exists() and stated.read_text() != plan and (workplace / name).exists():
             raise NegjaxError(
                 f"{workplace} was begun from other files or with other settings: go on with those, delete it to start "

@@ -15,7 +15,7 @@ from negjax.datasets.records import Record
 from negjax.datasets.stored.reading import StoredSet
 from negjax.datasets.stored.store import check_free, open_set, write_set
 from negjax.errors import NegjaxError
-from negjax.runtime.progress import counter
+from negjax.runtime.progress import track_progress
 from negjax.synthesis.labels import ObjectLabels
 
 
@@ -92,7 +92,7 @@ def derive_set(
         "rows": len(source_set),
     }
     metadata = {**derived.metadata, "altered": source_set.metadata["altered"], "source": origin}
-    with counter(len(derived.rows), f"writing {name}", progress) as advance:
+    with track_progress(len(derived.rows), f"writing {name}", progress) as advance:
         folder = write_set(
             data_dir,
             name,

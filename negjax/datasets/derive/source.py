@@ -8,7 +8,7 @@ from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.rows import LabelledImages
 from negjax.datasets.stored.reading import StoredSet
 from negjax.errors import NegjaxError
-from negjax.runtime.progress import counter
+from negjax.runtime.progress import track_progress
 from negjax.synthesis.labels import build_labels
 
 
@@ -66,7 +66,7 @@ def read_images(source: StoredSet, names: Sequence[str] | None, progress: bool) 
     rows: dict[str, int] = {}
     objects: dict[str, set[str]] = {}
     captions: list[list[str]] = []
-    with counter(len(source), f"reading {source.name}", progress) as advance:
+    with track_progress(len(source), f"reading {source.name}", progress) as advance:
         for row, record in enumerate(source.rows()):
             sha256 = record["media_sha256"]
             if sha256 not in rows:

@@ -19,7 +19,7 @@ from negjax.datasets.sources.parts import Finder, LeaveOut, Part, ShardedSource
 from negjax.datasets.sources.rows import MediaFile, Row
 from negjax.datasets.sources.tables import check_columns, path_column, read_row
 from negjax.errors import NegjaxError
-from negjax.runtime.files import new_file
+from negjax.runtime.files import open_atomic
 
 INDEX = np.dtype([("key", np.int64), ("row", np.int64), ("byte", np.int64), ("line", np.int64)])
 
@@ -66,7 +66,7 @@ def asked(source: ShardedSource, index: epath.Path, skip_missing: bool) -> Shard
             f"{bad} of {count} questions cannot be understood, the first is {first_bad}; "
             "mend the file, or leave them and their images out with --skip-missing"
         )
-    with new_file(index) as out:
+    with open_atomic(index) as out:
         np.save(out, keys[np.argsort(keys["key"], kind="stable")])
     told = f"{bad:,} of {count:,} questions cannot be understood (the first is {first_bad})"
     return replace(

@@ -25,7 +25,7 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.models.architecture import to_dict
 from negjax.models.loaded import LoadedModel
-from negjax.runtime.files import new_file
+from negjax.runtime.files import open_atomic
 
 BLOCK = 8192  # embeddings in a block
 SECONDS = 20.0  # and at most so much work is lost
@@ -126,5 +126,5 @@ def content_key(model: str, said: Any) -> str:
 
 
 def _save(path: epath.Path, array: np.ndarray) -> None:
-    with new_file(path) as file:
+    with open_atomic(path) as file:
         np.save(file, array, allow_pickle=False)

@@ -14,8 +14,8 @@ from negjax.evaluation.embed.cache import Cache, content_key, model_key
 from negjax.evaluation.embed.encode import Embedded, encode_media, encode_texts, placed
 from negjax.evaluation.plan import Media, Origin, Plan
 from negjax.models.loaded import LoadedModel
-from negjax.runtime.distributed import agree, from_first, is_first
-from negjax.runtime.progress import counter
+from negjax.runtime.distributed import broadcast_from_first, check_agreement, is_first_process
+from negjax.runtime.progress import track_progress
 
 
 def embed(
@@ -28,14 +28,16 @@ def embed(
     NegjaxError for an embedding that is not finite, for media that cannot be decoded, and for processes that have
     different data, settings or, where there is a cache, models.
     """
-    agree(plan.fingerprint, "data")
-    agree(content_key("", [batch_size, plan.images.said, plan.clips.said]), "a batch size, frames or preprocessing")
+    check_agreement(plan.fingerprint, "data")
+    check_agreement(
+        content_key("", [batch_size, plan.images.said, plan.clips.said]), "a batch size, frames or preprocessing"
+    )
     key = model_key(model) if cache_dir is not None else ""
-    agree(key, "a model")
-    if not is_first():
+    check_agreement(key, "a model")
+    if not is_first_process():
         cache_dir = None
     model = placed(model)
-    progress = progress and is_first()
+    progress = progress and is_first_process()
     parts, width = [], model.config.embed_dim
     for media, what in ((plan.images, "image"), (plan.clips, "clip")):
         if media.sources:
@@ -65,11 +67,11 @@ def _embed(
     progress: bool,
 ) -> np.ndarray:
     """Embeddings of all keys in order."""
-    found = from_first(cache.find(keys, width))
+    found = broadcast_from_first(cache.find(keys, width))
     # what comes from another process may not be written to: then it is copied
     known_N, embedding_NE = (np.require(each, requirements="W") for each in found)  # type: ignore[attr-defined]
     missing = np.flatnonzero(~known_N)
-    with counter(len(missing), f"{what}s", progress and len(missing) > 0) as done:
+    with track_progress(len(missing), f"{what}s", progress and len(missing) > 0) as done:
         try:
             for places, vectors in encode(missing) if len(missing) else ():
                 _check_finite(vectors, [sources[i] for i in places], what)

@@ -22,8 +22,8 @@ from negjax.evaluation.plan import Media
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel
 from negjax.models.text import lengths
-from negjax.runtime.mesh import local_rows, make_mesh, put_batch, replicated
-from negjax.runtime.sharding import place
+from negjax.runtime.mesh import local_row_indices, make_mesh, put_batch, replicated
+from negjax.runtime.sharding import device_put_tree
 
 LENGTHS = (8, 16, 24, 32, 48, 64)  # captions are cut to these, or to the context: each length compiles once
 IN_FLIGHT = 2  # batches that the device may be behind the host
@@ -39,11 +39,11 @@ def encode_media(model: LoadedModel, media: Media, place_N: np.ndarray, batch_si
     """
     mesh = _mesh(model)
     size = _round_up(min(max(1, batch_size // media.frames), len(place_N)), mesh)
-    here = local_rows(mesh, size, "the batch")
+    here = local_row_indices(mesh, size, "the batch")
     options = grain.ReadOptions(num_threads=os.cpu_count() or 1, prefetch_buffer_size=2 * len(here))
     padded_KB = np.pad(place_N, (0, -len(place_N) % size), constant_values=-1).reshape(-1, size)
     stream = grain.MapDataset.source(padded_KB[:, here].ravel().tolist())
-    read = stream.map(lambda place: media.empty() if place < 0 else media.read(place)).to_iter_dataset(options)
+    read = stream.map(lambda index: media.empty() if index < 0 else media.read(index)).to_iter_dataset(options)
 
     def batches() -> Iterator[tuple[np.ndarray, tuple[jax.Array, jax.Array]]]:
         for start, (pixels_BFHWC, count_B) in zip(range(0, len(place_N), size), read.batch(len(here))):
@@ -68,7 +68,7 @@ def encode_texts(model: LoadedModel, token_CT: np.ndarray, place_N: np.ndarray, 
     """
     mesh = _mesh(model)
     size = _round_up(min(batch_size, len(place_N)), mesh)
-    here = local_rows(mesh, size, "the batch")
+    here = local_row_indices(mesh, size, "the batch")
     length_N = lengths(model.config.text, token_CT[place_N])
     order_N = np.argsort(length_N, kind="stable")
 
@@ -93,7 +93,7 @@ def placed(model: LoadedModel) -> LoadedModel:
         elsewhere = isinstance(leaf, jax.Array) and not leaf.is_fully_addressable  # in part: a model was trained here
         return process_allgather(leaf, tiled=True) if elsewhere else leaf
 
-    params: Params = jax.tree.map(lambda leaf: place(whole(leaf), replicated(mesh)), model.params)
+    params: Params = jax.tree.map(lambda leaf: device_put_tree(whole(leaf), replicated(mesh)), model.params)
     return dataclasses.replace(model, params=params, mesh=mesh)
 
 

@@ -11,7 +11,7 @@ from negjax.datasets.stored.reading import StoredSet
 from negjax.errors import NegjaxError
 from negjax.evaluation.report.runs import PredictionRow, Run, having
 from negjax.evaluation.report.thumbnails import make_thumbnails
-from negjax.runtime.progress import counter
+from negjax.runtime.progress import track_progress
 
 OUTCOME_CODES = {"wrong": 0, "right": 1, "tied": 2}
 SCORE_SCALE = 10_000  # scores are written as whole numbers of 1e-4
@@ -57,12 +57,12 @@ def question_browser(runs: Sequence[Run], datasets: Sequence[StoredSet]) -> Ques
     tasks, thumbnail_rows = [], []
     for dataset in datasets:
         known_images = set(image_index)
-        with counter(len(dataset), f"reading {dataset.name}") as advance:
+        with track_progress(len(dataset), f"reading {dataset.name}") as advance:
             task, first_rows = _read_task(having(runs, dataset.name), dataset, text_index, image_index, advance)
         tasks.append(task)
         thumbnail_rows.append({key: row for key, row in first_rows.items() if key not in known_images})
     thumbnails: dict[str, str] = {}
-    with counter(len(image_index), "thumbnails") as advance:
+    with track_progress(len(image_index), "thumbnails") as advance:
         for dataset, rows in zip(datasets, thumbnail_rows):
             thumbnails |= make_thumbnails(dataset, rows, advance)
     data = {"runs": [run.name for run in runs], "texts": list(text_index), "tasks": tasks, "scale": SCORE_SCALE}

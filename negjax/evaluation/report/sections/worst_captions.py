@@ -7,7 +7,7 @@ from negjax.datasets.stored.reading import StoredSet
 from negjax.errors import NegjaxError
 from negjax.evaluation.report.runs import PredictionRow, Run, having
 from negjax.evaluation.report.thumbnails import make_thumbnails
-from negjax.runtime.progress import ignore
+from negjax.runtime.progress import no_progress
 
 MAX_CAPTIONS = 12  # of a task
 
@@ -59,7 +59,7 @@ def worst_captions(runs: Sequence[Run], dataset: StoredSet) -> WorstCaptions:
         first_caption.setdefault(row["image_id"], int(row["caption_id"]))
     worst_rows = sorted(rows, key=lambda row: -int(row["rank"]))[:MAX_CAPTIONS]
     image_ids = [row["image_id"] for row in worst_rows]
-    thumbnails = make_thumbnails(dataset, {image_id: row_index[image_id] for image_id in image_ids}, ignore)
+    thumbnails = make_thumbnails(dataset, {image_id: row_index[image_id] for image_id in image_ids}, no_progress)
     captions = [
         WorstCaption(
             _read_caption(dataset, row_index[image_id], row, int(row["caption_id"]) - first_caption[image_id]),

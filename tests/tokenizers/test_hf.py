@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from negjax.errors import NegjaxError
+from negjax.tokenizers import tokenizer_from_dict
 from negjax.tokenizers.clip import Tokenizer
-from negjax.tokenizers.hf import HFTokenizer, read_tokenizer, tokenizer_from_dict
+from negjax.tokenizers.hf import HFTokenizer
+from negjax.tokenizers.hf_folder import read_tokenizer
 
 pytest.importorskip("tokenizers", reason="needs the tokenizers library: pip install tokenizers")
 
@@ -259,14 +261,14 @@ def test_clips_tokenizer_is_of_a_kind_too():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"kind": "word2vec"}, "'word2vec' is no kind of tokenizer"),
-        ({}, "None is no kind of tokenizer"),
-        (None, "None is no kind of tokenizer"),
+        ({"kind": "word2vec"}, "unknown kind of tokenizer 'word2vec'"),
+        ({}, "unknown kind of tokenizer None"),
+        (None, "unknown kind of tokenizer None"),
         ({"kind": "hf"}, "is not as negjax writes it: .*tokenizer_json"),
         ({"kind": "hf", "tokenizer_json": 5}, "is not as negjax writes it"),
         ({"kind": "hf", "tokenizer_json": "{}"}, "the tokenizers library cannot read"),
-        ({"kind": "hf", "tokenizer_json": BYTES, "clean": "wash"}, "'wash' is no cleaning of texts"),
-        ({"kind": "hf", "tokenizer_json": BYTES, "pad_side": "top"}, "right or the left, not 'top'"),
+        ({"kind": "hf", "tokenizer_json": BYTES, "clean": "wash"}, "unknown cleaning of texts 'wash'"),
+        ({"kind": "hf", "tokenizer_json": BYTES, "pad_side": "top"}, "unknown side 'top' to pad or truncate on"),
         ({"kind": "hf", "tokenizer_json": BYTES, "padding": 1}, "is not as negjax writes it: .*padding"),
     ],
 )
@@ -288,12 +290,12 @@ def test_what_is_wrong_with_a_folder_is_told(tmp_path):
         read_tokenizer(tmp_path, 8)
     with pytest.raises(NegjaxError, match=r"tokenizer.json has no pad_token '\[PAD\]': set pad_token in"):
         read_tokenizer(write(tmp_path, UNIGRAM, "BertTokenizer"), 8)
-    for text, message in [("{", "is not JSON"), ("[]", "holds no JSON object"), ("{}", "is not a tokenizer")]:
+    for text, message in [("{", "is not valid JSON"), ("[]", "has no JSON object"), ("{}", "is not a tokenizer")]:
         (tmp_path / "tokenizer.json").write_text(text)
         with pytest.raises(NegjaxError, match=f"tokenizer.json {message}"):
             read_tokenizer(tmp_path, 8)
     (tmp_path / "tokenizer_config.json").write_text("{")
-    with pytest.raises(NegjaxError, match=r"tokenizer_config\.json is not JSON"):
+    with pytest.raises(NegjaxError, match=r"tokenizer_config\.json is not valid JSON"):
         read_tokenizer(tmp_path, 8)
 
 

@@ -1,4 +1,4 @@
-"""Joining processes: where a cluster puts one, and that none waits in vain."""
+"""Finding and joining processes, and that none waits in vain."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ import pytest
 
 from negjax.commands.parsing import Parser, add_process_flags, join_processes
 from negjax.errors import NegjaxError
-from negjax.runtime.distributed import ProcessPlace, detect, join_cluster
+from negjax.runtime.cluster import ProcessInfo, detect_cluster, join_cluster
 
 SLURM = {
     "SLURM_JOB_ID": "4097",
@@ -47,24 +47,24 @@ def put(monkeypatch, variables: dict[str, str]) -> None:
 
 
 def test_without_a_cluster_a_process_is_alone():
-    assert detect() is None
+    assert detect_cluster() is None
 
 
 def test_slurm_tells_the_place(monkeypatch):
     put(monkeypatch, SLURM)
-    assert detect() == ProcessPlace("node007:61441", 8, 5, [1])  # the port follows from the job's number
+    assert detect_cluster() == ProcessInfo("node007:61441", 8, 5, [1])  # the port follows from the job's number
     put(monkeypatch, {"JAX_COORDINATOR_PORT": "9000", "JAX_LOCAL_DEVICE_IDS": "0,1"})
-    assert detect() == ProcessPlace("node007:9000", 8, 5, None)  # JAX reads the variable itself
+    assert detect_cluster() == ProcessInfo("node007:9000", 8, 5, None)  # JAX reads the variable itself
 
 
 def test_open_mpi_tells_the_place(monkeypatch):
     put(monkeypatch, OPEN_MPI)
-    assert detect() == ProcessPlace("10.96.0.1:62624", 4, 3, [0])  # 61440 + 1531576320 // 4096 % 4096
+    assert detect_cluster() == ProcessInfo("10.96.0.1:62624", 4, 3, [0])  # 61440 + 1531576320 // 4096 % 4096
 
 
 def test_a_single_task_has_nobody_to_wait_for(monkeypatch):
     put(monkeypatch, SLURM | {"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_STEP_NODELIST": "nowhere.invalid"})
-    assert detect() is None
+    assert detect_cluster() is None
 
 
 def test_alone_on_any_cluster_if_asked(monkeypatch):
@@ -76,21 +76,24 @@ def test_alone_on_any_cluster_if_asked(monkeypatch):
 
 def test_a_cluster_that_does_not_say_enough(monkeypatch):
     put(monkeypatch, SLURM | {"SLURM_NTASKS": "many"})
-    with pytest.raises(NegjaxError, match=r"cannot be told \(.*'many'\): give --coordinator, .* or --num-processes 1"):
-        detect()
+    with pytest.raises(
+        NegjaxError,
+        match=r"cannot be read from its environment \(.*'many'\): give --coordinator, .* or --num-processes 1",
+    ):
+        detect_cluster()
 
 
 def test_a_pod_of_an_indexed_job_does_not_train_alone(monkeypatch):
     monkeypatch.setitem(sys.modules, "kubernetes", None)
     put(monkeypatch, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
-    assert detect() is None  # some pod
+    assert detect_cluster() is None  # some pod
     put(monkeypatch, {"JOB_COMPLETION_INDEX": "0"})
     with pytest.raises(NegjaxError, match=r"package kubernetes, which is not installed: install jax\[k8s\], or give"):
-        detect()
+        detect_cluster()
 
 
 def test_flags_that_do_not_fit():
-    with pytest.raises(NegjaxError, match=r"--process-id 2: with --num-processes 2 it must lie in 0 to 1"):
+    with pytest.raises(NegjaxError, match=r"--process-id 2: with --num-processes 2 it must be in 0 to 1"):
         join_cluster("localhost:1", 2, 2)
     with pytest.raises(NegjaxError, match=r"--coordinator localhost: it must be HOST:PORT of process 0"):
         join_cluster("localhost", 2, 0)
@@ -99,7 +102,7 @@ def test_flags_that_do_not_fit():
     with pytest.raises(NegjaxError, match=r"--coordinator and --process-id not given"):
         join_processes(parser.parse_args(["--num-processes", "2"]))
     flags = ["--coordinator", "localhost:1", "--num-processes", "2", "--process-id", "0", "--join-timeout", "0"]
-    with pytest.raises(NegjaxError, match=r"--join-timeout 0: it must be at least a second"):
+    with pytest.raises(NegjaxError, match=r"--join-timeout 0: it must be at least 1 second"):
         join_processes(parser.parse_args(flags))
 
 
@@ -121,7 +124,7 @@ def test_one_process_missing_is_one_line_and_no_hang():
         assert (each.returncode, out) == (2, "")
         assert err == (
             f"negjax: error: process {process} of 2 did not find all the others at 127.0.0.1:{port} within 3 seconds: "
-            f"start all 2 with the same --coordinator and --num-processes, and see that port {port} of 127.0.0.1 can "
+            f"start all 2 with the same --coordinator and --num-processes, and check that port {port} of 127.0.0.1 can "
             "be reached\n"
         )
 

@@ -3,34 +3,34 @@
 import numpy as np
 import pytest
 
-from negjax.runtime import pace
-from negjax.runtime.pace import TIMINGS, Pace
+from negjax.runtime import step_timer
+from negjax.runtime.step_timer import TIMING_KEYS, StepTimer
 
 
 @pytest.fixture
 def clock(monkeypatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(pace.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(step_timer.time, "perf_counter", lambda: now[0])
     return now
 
 
-def run(each: Pace, clock: list[float], passes: list[tuple[float, float]], flops: float = 0.0) -> None:
+def run(each: StepTimer, clock: list[float], passes: list[tuple[float, float]], flops: float = 0.0) -> None:
     """Passes of so many seconds of waiting and of work."""
     for waited, worked in passes:
         with each.waiting():
             clock[0] += waited
         clock[0] += worked
-        each.step(flops)
+        each.end_step(flops)
 
 
 def test_the_timings_of_a_line(clock):
-    each = Pace(examples=48, peak_flops=4e12)
+    each = StepTimer(batch_size=48, peak_flops=4e12)
     each.start()
     passes = [(0.1, 0.4), (0.0, 0.5), (0.3, 0.5), (0.0, 2.0)]
     run(each, clock, passes, flops=1.9e12)
-    found = each.figures()
+    found = each.collect()
     seconds = [waited + worked for waited, worked in passes]
-    assert set(found) < set(TIMINGS)
+    assert set(found) < set(TIMING_KEYS)
     assert found["steps_per_second"] == pytest.approx(4 / 3.8)
     assert found["examples_per_second"] == pytest.approx(48 * 4 / 3.8)
     assert found["step_seconds_p50"] == pytest.approx(np.percentile(seconds, 50))
@@ -41,13 +41,13 @@ def test_the_timings_of_a_line(clock):
 
 
 def test_each_line_has_its_own_steps(clock):
-    each = Pace(examples=1)
+    each = StepTimer(batch_size=1)
     each.start()
     run(each, clock, [(0.5, 0.5)] * 3, flops=7.0)
-    each.figures()
-    assert each.figures() == {}
+    each.collect()
+    assert each.collect() == {}
     run(each, clock, [(0.0, 2.0)], flops=8.0)
-    assert each.figures() == {
+    assert each.collect() == {
         "steps_per_second": 0.5,
         "examples_per_second": 0.5,
         "step_seconds_p50": 2.0,
@@ -58,15 +58,15 @@ def test_each_line_has_its_own_steps(clock):
 
 
 def test_what_lies_before_a_start_does_not_count(clock):
-    each = Pace(examples=1)
+    each = StepTimer(batch_size=1)
     with each.waiting():
         clock[0] += 60
-    assert each.figures() == {}
+    assert each.collect() == {}
     each.start()
     run(each, clock, [(0.0, 5.0)])
     clock[0] += 60  # an evaluation
     each.start()
     run(each, clock, [(0.0, 1.0)])
-    found = each.figures()
+    found = each.collect()
     assert found["steps_per_second"] == found["step_seconds_p90"] == 1.0
     assert found["data_wait_fraction"] == 0.0

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from negjax.tokenizers.clip import END, START, VOCAB_SIZE, Tokenizer, _vocabulary, _word_ids
+from negjax.tokenizers.clip import END, START, VOCAB_SIZE, Tokenizer, _read_vocabulary, _word_ids
 
-GOLDEN = [tuple(pair) for pair in json.loads((Path(__file__).parent / "golden" / "tokens.json").read_text())]
+GOLDEN = [tuple(pair) for pair in json.loads((Path(__file__).parents[1] / "golden" / "tokens.json").read_text())]
 
 
 def test_golden_file_covers_what_tokenizers_get_wrong():
@@ -60,7 +60,7 @@ def test_special_tokens_in_a_text_are_ordinary_characters(special):
 
 def test_merging_is_that_of_the_definition():
     """Every word of up to five of these letters, against byte-pair encoding spelled out over plain lists."""
-    ids, ranks, letters = _vocabulary()
+    ids, ranks, letters = _read_vocabulary()
     assert len(ids) == VOCAB_SIZE - 2
 
     def encode(word: str) -> list[int]:

@@ -1,0 +1,128 @@
+"""Reads the tokenizer of a Hugging Face folder, with what a tokenizer class of transformers overrides."""
+
+import json
+from typing import Any
+
+from etils import epath
+
+from negjax.errors import NegjaxError
+from negjax.tokenizers.cleaning import SENTENCEPIECE_SPACE
+from negjax.tokenizers.hf import HFTokenizer
+from negjax.tokenizers.sentencepiece import split_normalizer
+
+# What transformers uses where a folder does not say, by the class's name without its "Fast".
+DEFAULT_PAD_TOKENS = {"SiglipTokenizer": "</s>", "BertTokenizer": "[PAD]"}
+DEFAULT_PAD_SIDES = {"GemmaTokenizer": "left", "Siglip2Tokenizer": "left"}
+DEFAULT_SEPARATORS = {"BertTokenizer": "[SEP]", "XLMRobertaTokenizer": "</s>"}
+
+
+def read_tokenizer(
+    folder: epath.PathLike, context_length: int, *, clean: str | None = None, strip_sep: bool | None = None
+) -> HFTokenizer:
+    """Reads the tokenizer of a Hugging Face folder.
+
+    By default the ids are those of the tokenizer class that transformers uses for the folder: SiglipTokenizer cleans in
+    its own way, Siglip2Tokenizer lower-cases, any other uses a text as it is. That includes GemmaTokenizer, which the
+    folders of SigLIP 2 at one fixed size name, although those models were trained on lower case.
+
+    Args:
+        folder: with tokenizer.json, tokenizer_config.json and config.json.
+        context_length: number of ids of a row.
+        clean: for a model with an open_clip config, `clean` of its tokenizer_kwargs ("whitespace" where it has none):
+            open_clip cleans a text before the class does.
+        strip_sep: for a model with an open_clip config, `strip_sep_token` of its tokenizer_kwargs.
+
+    Raises:
+        NegjaxError: a file is missing or malformed, or a special token that is needed is not in it.
+    """
+    folder = epath.Path(folder)
+    config = _read_object(folder / "tokenizer_config.json")
+    model_type = _read_object(folder / "config.json").get("model_type")
+    if "added_tokens_decoder" not in config:
+        config |= _read_object(folder / "special_tokens_map.json")
+    class_name = config.get("tokenizer_class") or ("SiglipTokenizer" if model_type == "siglip" else "")
+    # transformers overrides the class of SigLIP 2's folders, which name Gemma's.
+    class_name = "Siglip2Tokenizer" if model_type == "siglip2" else class_name.removesuffix("Fast")
+
+    path = folder / "tokenizer.json"
+    if not path.exists():
+        raise NegjaxError(_missing_message(path, class_name))
+    tokenizer = _read_object(path)
+    _override_as_class(tokenizer, class_name, config)
+    padding, truncation = tokenizer.get("padding") or {}, tokenizer.get("truncation") or {}
+    ids = _token_ids(tokenizer, path)
+
+    def special_id(key: str, default: str | None) -> int:
+        token = config.get(key) or padding.get(key) or default
+        token = token["content"] if isinstance(token, dict) else token
+        if token not in ids:
+            raise NegjaxError(f"{path} has no {key} {token!r}: set {key} in tokenizer_config.json")
+        return ids[token]
+
+    class_clean = ""
+    if class_name == "SiglipTokenizer":
+        class_clean = "siglip" if config.get("do_lower_case", True) else "siglip-cased"
+    default_pad_side = padding.get("direction", DEFAULT_PAD_SIDES.get(class_name, "right")).lower()
+    return HFTokenizer(
+        json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")),
+        context_length,
+        clean="+".join(filter(None, (clean, class_clean))),
+        pad_id=special_id("pad_token", DEFAULT_PAD_TOKENS.get(class_name, "<pad>")),
+        strip_id=special_id("sep_token", DEFAULT_SEPARATORS.get(class_name)) if strip_sep else None,
+        pad_side=config.get("padding_side") or default_pad_side,
+        truncation_side=config.get("truncation_side") or truncation.get("direction", "right").lower(),
+    )
+
+
+def _read_object(path: epath.Path) -> dict[str, Any]:
+    """The object of a JSON file, an empty one if there is no file."""
+    if not path.exists():
+        return {}
+    try:
+        data = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise NegjaxError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise NegjaxError(f"{path} has no JSON object")
+    return data
+
+
+def _missing_message(path: epath.Path, class_name: str) -> str:
+    call = f"AutoTokenizer.from_pretrained(NAME).save_pretrained({str(path.parent)!r})"
+    if class_name == "SiglipTokenizer":  # which transformers saves without a tokenizer.json
+        call = f"T5Tokenizer.from_pretrained({str(path.parent)!r}, extra_ids=0).backend_tokenizer.save({str(path)!r})"
+    return f"{path.parent} has no tokenizer.json: make one with transformers by {call}"
+
+
+def _token_ids(tokenizer: dict[str, Any], path: epath.Path) -> dict[str, int]:
+    """The id of each entry of a tokenizer.json."""
+    try:
+        entries = tokenizer["model"]["vocab"]
+        ids = entries if isinstance(entries, dict) else {piece: i for i, (piece, _) in enumerate(entries)}
+        return ids | {token["content"]: token["id"] for token in tokenizer.get("added_tokens", [])}
+    except (KeyError, TypeError, ValueError) as error:
+        raise NegjaxError(f"{path} is not a tokenizer of the tokenizers library") from error
+
+
+def _override_as_class(tokenizer: dict[str, Any], class_name: str, config: dict[str, Any]) -> None:
+    """Sets what a class of transformers sets itself, whatever its tokenizer.json says (older ones differ)."""
+    parts = split_normalizer(tokenizer.get("normalizer"))
+    if class_name == "BertTokenizer":
+        tokenizer["normalizer"] = {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": config.get("tokenize_chinese_chars", True),
+            "strip_accents": config.get("strip_accents"),
+            "lowercase": config.get("do_lower_case", True),
+        }
+    elif class_name == "Siglip2Tokenizer":
+        tokenizer["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Lowercase"}, *parts]}
+    elif class_name in ("SiglipTokenizer", "T5Tokenizer", "XLMRobertaTokenizer"):
+        tokenizer["normalizer"] = next((part for part in parts if part.get("type") == "Precompiled"), None)
+        metaspace = {
+            "type": "Metaspace",
+            "replacement": SENTENCEPIECE_SPACE,
+            "prepend_scheme": "always",
+            "split": True,
+        }
+        tokenizer["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]}
