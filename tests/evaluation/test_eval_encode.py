@@ -110,7 +110,7 @@ from negjax.media.images import Preprocess
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
-from negjax.runtime.distributed import join_cluster
+from negjax.runtime.cluster import join_cluster
 from negjax.runtime.mesh import make_mesh
 from negjax.runtime.sharding import state_shardings
 from negjax.tokenizers.clip import Tokenizer

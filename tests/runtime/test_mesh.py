@@ -37,7 +37,7 @@ for wrong in (lambda: put_batch(mesh, {"x": x[:12]}), lambda: local_row_indices(
 SCATTERED = """
 import sys
 import jax, numpy as np
-from negjax.runtime.distributed import join_cluster
+from negjax.runtime.cluster import join_cluster
 from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh, put_batch, replicated
 join_cluster(f"127.0.0.1:{sys.argv[1]}", 2, int(sys.argv[2]))
 for order in ((0, 2, 3, 1), (0, 2, 1, 3), (0, 1, 2, 3)):
