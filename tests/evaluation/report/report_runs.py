@@ -1,17 +1,33 @@
 """Two small runs for the report, and what their page holds."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from negjax.datasets.stored.store import write_set
 from negjax.evaluation.report.report import write_report
 
-KINDS = ("positive", "negative", "hybrid")
+QUESTION_KINDS = ("positive", "negative", "hybrid")
 NASTY = "</script><script>document.title='taken over'</script>"
 ROWS = 12
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--dump-dom",
+)
 
 
 class Page(HTMLParser):
@@ -62,12 +78,22 @@ class Page(HTMLParser):
             self._rows[-1][-1] += f"{data} "
 
 
+def dump_dom(page: Path, address: str, tmp_path: Path) -> str:
+    """The HTML that Chromium has made of a page at an address within it; skips the test where there is no Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine")
+    command = [CHROMIUM, *CHROMIUM_FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"file://{page}{address}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def results(accuracy: float, recall: float | None) -> dict[str, Any]:
     asked = {
         "kind": "mcq",
         "negated": True,
         "n": ROWS,
-        "metrics": {"accuracy": accuracy} | {f"{kind}_accuracy": accuracy for kind in KINDS},
+        "metrics": {"accuracy": accuracy} | {f"{kind}_accuracy": accuracy for kind in QUESTION_KINDS},
         "ci95": {"accuracy": [accuracy - 0.1, accuracy + 0.1]},
         "blind": {"mean_image": {"accuracy": 0.25}},
     }
@@ -109,7 +135,7 @@ def make_runs(tmp_path: Path, png: Callable[[int], bytes]) -> list[Path]:
             "media": png(i % 6),
             "options": [f"<b>{i}</b> & a hat", NASTY, 'no "cat" \u2028 here', f"a dog's {i}"],
             "answer": 0,
-            "kind": KINDS[i % 3],
+            "kind": QUESTION_KINDS[i % 3],
             "group": i,
         }
         for i in range(ROWS)
@@ -122,7 +148,7 @@ def make_runs(tmp_path: Path, png: Callable[[int], bytes]) -> list[Path]:
         (folder / "predictions").mkdir(parents=True)
         (folder / "results.json").write_text(json.dumps(content))
         lines = [
-            f"{i},{i},{KINDS[i % 3]},0,{0 if i < right else 2},{0.5 if i < right else 0.1},0,0.25,0,{i}"
+            f"{i},{i},{QUESTION_KINDS[i % 3]},0,{0 if i < right else 2},{0.5 if i < right else 0.1},0,0.25,0,{i}"
             for i in range(ROWS)
         ]
         header = "id,group,kind,answer,predicted,score_0,score_1,score_2,score_3,image"

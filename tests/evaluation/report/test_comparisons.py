@@ -38,9 +38,9 @@ def test_pairs_of_images_are_compared_by_rank(folders, tmp_path):
         add_task(folder, "pairs", task, "caption_id,image_id,rank,ties\n" + "".join(lines))
     text, page = write_page(folders, tmp_path, data_dir=tmp_path / "data")
     heads, before, after = page.headline
-    place = next(i for i, head in enumerate(heads) if "pairs" in head)
-    assert (before[place].split()[0], after[place].split()[0]) == ("25.0", "87.5")
-    assert "blind 50.0" in before[place]
+    column = next(i for i, head in enumerate(heads) if "pairs" in head)
+    assert (before[column].split()[0], after[column].split()[0]) == ("25.0", "87.5")
+    assert "blind 50.0" in before[column]
     row = next(row for row in page.tables["figures"] if row[1].strip() == "pairs")
     assert [cell.strip() for cell in row[3:4] + row[7:9]] == ["+62.5", "3", "0"]
     assert [task["name"] for task in json.loads(page.scripts["on.data"])["tasks"]] == ["asked"]

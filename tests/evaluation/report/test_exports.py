@@ -22,19 +22,19 @@ def written(tmp_path, png):
 
 def test_every_figure_is_in_the_csv(written, tmp_path):
     rows = list(csv.DictReader(written("csv").splitlines()))
-    found = {(row["run"], row["task"], row["metric"]): row for row in rows}
-    assert len(found) == len(rows) == 4 + 5
+    row_by_figure = {(row["run"], row["task"], row["metric"]): row for row in rows}
+    assert len(row_by_figure) == len(rows) == 4 + 5
     for name, folder in (("100%_a|b & {c}", tmp_path / "100%_a|b & {c}"), ("after", tmp_path / "after/eval")):
-        for task, said in json.loads((folder / "results.json").read_text())["tasks"].items():
-            for metric, value in said["metrics"].items():
-                row = found[name, task, metric]
+        for task, result in json.loads((folder / "results.json").read_text())["tasks"].items():
+            for metric, value in result["metrics"].items():
+                row = row_by_figure[name, task, metric]
                 assert float(row["value"]) == value
-                assert [float(row[end]) for end in ("low", "high") if row[end]] == said["ci95"].get(metric, [])
-                assert int(row["n"]) == said["n"]
-    after = found["after", "asked", "accuracy"]
+                assert [float(row[end]) for end in ("low", "high") if row[end]] == result["ci95"].get(metric, [])
+                assert int(row["n"]) == result["n"]
+    after = row_by_figure["after", "asked", "accuracy"]
     assert float(after["blind_mean_image"]) == 0.25
     assert (float(after["change"]), float(after["p_value"])) == (0.5, 2 / 2**6)
-    assert found["after", "asked", "hybrid_accuracy"]["change"] == ""
+    assert row_by_figure["after", "asked", "hybrid_accuracy"]["change"] == ""
 
 
 def test_the_leaderboard_as_markdown(written):

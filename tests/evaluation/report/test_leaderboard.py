@@ -70,10 +70,10 @@ def test_less_violation_is_better(folders, tmp_path):
         add_task(folder, "queries", task, "query_id,asked,excluded,violation@10,precision@10\n" + "".join(lines))
     text, page = write_page(folders, tmp_path)
     heads, _, after = page.headline
-    place = next(i for i, head in enumerate(heads) if "violation" in head)
-    assert "lower is better" in heads[place]
-    assert "−30.0 points" in after[place]
-    assert "blind 30.0" in after[place]
+    column = next(i for i, head in enumerate(heads) if "violation" in head)
+    assert "lower is better" in heads[column]
+    assert "−30.0 points" in after[column]
+    assert "blind 30.0" in after[column]
     assert '<span class="up">−30.0 points' in text
     compared = [[cell.replace(" ", "") for cell in row[:4]] for row in page.tables["figures"]]
     assert ["after", "queries", "violation@10", "−30.0"] in compared

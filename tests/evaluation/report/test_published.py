@@ -21,7 +21,7 @@ def test_figures_by_kind_add_up_to_the_total(name, file):
         assert (name, file) == ("ConCLIP", COCO_MCQ)
 
 
-def test_every_row_says_where_it_is_from():
+def test_every_row_has_its_source():
     rows = published_rows()
     assert len({row.name for row in rows}) == len(rows) == 12
     for row in rows:
@@ -36,7 +36,7 @@ def test_rows_of_a_task_are_found_by_its_file():
     assert published_file({}) == ""
 
 
-def test_a_subset_is_said_to_be_one():
+def test_skipped_rows_are_noted():
     assert subset_note({"source": {"rows": 5914, "skipped": 5659}}) == (
         "on a subset of 255 of 5,914 rows: not comparable"
     )

@@ -4,18 +4,14 @@ import base64
 import io
 import json
 import re
-import shutil
-import subprocess
 
 import pytest
 from PIL import Image
-from report_runs import NASTY, ROWS, Page, make_runs
+from report_runs import NASTY, ROWS, Page, dump_dom, make_runs
 
 from negjax.datasets.stored.store import write_set
 from negjax.evaluation.report.report import write_report
 from negjax.evaluation.report.sections.question_browser import question_outcome
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture
@@ -74,8 +70,8 @@ def test_how_a_question_ends(scores, answer, ended):
 def test_the_middle_frame_stands_for_a_clip(folders, tmp_path, test_data):
     clip = (test_data / "videos/rotated_90.mov").read_bytes()
     rows = [{"media": clip, "options": list("abcd"), "answer": 0, "kind": "", "group": i} for i in range(ROWS)]
-    said = {"task_kind": "mcq", "negated": True, "altered": "", "source": {}, "media_type": "video"}
-    write_set(tmp_path / "clips", "asked", lambda: iter(rows), ["question"], said)
+    metadata = {"task_kind": "mcq", "negated": True, "altered": "", "source": {}, "media_type": "video"}
+    write_set(tmp_path / "clips", "asked", lambda: iter(rows), ["question"], metadata)
     for folder in folders:
         path = folder / "predictions/asked.csv"
         path.write_text(re.sub("positive|negative|hybrid", "", path.read_text()))
@@ -83,16 +79,6 @@ def test_the_middle_frame_stands_for_a_clip(folders, tmp_path, test_data):
     (picture,) = json.loads(Page((tmp_path / "r.html").read_text()).scripts["on.thumbnails"])
     width, height = Image.open(io.BytesIO(base64.b64decode(picture))).size
     assert max(width, height) == 112
-
-
-def shown(page, address, tmp_path) -> str:
-    """What Chromium's page is at this address, as HTML."""
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-    run = subprocess.run([CHROMIUM, *flags, f"file://{page}{address}"], capture_output=True, text=True, timeout=120)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
 
 
 @pytest.mark.parametrize(
@@ -106,14 +92,14 @@ def shown(page, address, tmp_path) -> str:
     ],
 )
 def test_filters_in_the_address(page, tmp_path, address, ids):
-    dom = shown(page, address, tmp_path)
+    dom = dump_dom(page, address, tmp_path)
     assert [int(i) for i in re.findall(r'<article class="card" tabindex="0">.*?>#(\d+)</a>', dom)] == ids
     assert f"{len(ids)} of 12 questions" in dom
     assert "<title>as it was</title>" in dom
 
 
 def test_a_link_to_a_question(page, tmp_path):
-    dom = shown(page, "#asked/4", tmp_path)
+    dom = dump_dom(page, "#asked/4", tmp_path)
     (card,) = re.findall(r'<article class="card linked".*?</article>', dom)
     assert ">#4</a>" in card
     rows = re.findall(r"<tr.*?</tr>", card)[1:]

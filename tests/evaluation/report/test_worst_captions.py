@@ -19,8 +19,8 @@ def test_the_captions_found_last(folders, tmp_path, png):
         {"id": i, "media": png(i), "captions": [f"caption {k} of <{i}>" for k in range(count)], "group": 0}
         for i, count in ((0, 2), (1, 3), (3, 2))
     ]
-    said = {"task_kind": "retrieval", "negated": False, "altered": "", "source": {}}
-    write_set(tmp_path / "data", "found", lambda: iter(rows), ["captions"], said)
+    metadata = {"task_kind": "retrieval", "negated": False, "altered": "", "source": {}}
+    write_set(tmp_path / "data", "found", lambda: iter(rows), ["captions"], metadata)
     owners, ranks = (0, 0, 1, 1, 1, 3, 3), (1, 2, 1, 3, 1, 2, 3)
     lines = [f"{i},{owner},{rank},0" for i, (owner, rank) in enumerate(zip(owners, ranks))]
     task = {"kind": "retrieval", "n": 7, "metrics": {"image_retrieval_recall@5": 1.0}}
