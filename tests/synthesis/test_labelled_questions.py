@@ -23,34 +23,37 @@ FORMS = {  # NegBench's templates
 }
 
 
-def thing(phrase: str) -> str:
+def remove_article(phrase: str) -> str:
     return re.sub(r"^an? ", "", phrase)
 
 
 def is_true(option: str, objects: set[str]) -> bool:
-    form, found = next((form, found) for form, text in FORMS.items() if (found := re.fullmatch(text, option)))
-    there = [thing(phrase) in objects for phrase in found.groups()]
-    return {"hybrid": there[0] and not there[-1], "pair": all(there), "single": there[0], "negative": not there[0]}[
-        form
-    ]
+    form, match = next((form, match) for form, text in FORMS.items() if (match := re.fullmatch(text, option)))
+    present = [remove_article(phrase) in objects for phrase in match.groups()]
+    return {
+        "hybrid": present[0] and not present[-1],
+        "pair": all(present),
+        "single": present[0],
+        "negative": not present[0],
+    }[form]
 
 
 def test_negbenchs_questions(coco):
-    labels, asked = build_labels(coco), Counter()
+    labels, answers = build_labels(coco), Counter()
     questions = list(build_mcq_questions(labels, 10**6, 1, np.random.default_rng(0)))
     assert [image for image, _ in questions] == [i for i, each in enumerate(coco) if len(each) >= 2]
     for number, (image, question) in enumerate(questions):
         assert question.kind == MCQ_KINDS[number % 3]
         assert question.option_kinds[question.answer] == question.kind
         assert [is_true(option, coco[image]) for option in question.options] == [
-            place == question.answer for place in range(4)
+            index == question.answer for index in range(4)
         ]
-        asked[question.answer] += 1
-    assert min(asked.values()) > 0.9 * len(questions) / 4
+        answers[question.answer] += 1
+    assert min(answers.values()) > 0.9 * len(questions) / 4
 
 
 def test_absent_objects_are_those_that_one_expects(coco):
-    """What is said to be absent beside a fork is found beside forks more often than things are on the whole."""
+    """The absent object of a question about a fork occurs beside forks more often than objects do on average."""
     labels = build_labels(coco)
     often = Counter(name for each in coco if "fork" in each for name in each)
     forks = sum("fork" in each for each in coco)
@@ -59,7 +62,7 @@ def test_absent_objects_are_those_that_one_expects(coco):
         if "fork" in coco[image]:
             single = question.options[question.option_kinds.index("positive")]
             if question.kind != "positive":
-                chosen.append(often[thing(re.fullmatch(FORMS["single"], single)[1])] / forks)
+                chosen.append(often[remove_article(re.fullmatch(FORMS["single"], single)[1])] / forks)
     assert np.mean(chosen) > 2 * np.mean([often[name] / forks for name in labels.names])
 
 
@@ -86,7 +89,7 @@ def test_presence_questions(coco):
     for image, question, _ in questions:
         affirmed = question.options[question.option_kinds.index("affirmation")]
         denied = question.options[question.option_kinds.index("negation")]
-        name = thing(affirmed.removeprefix("This image includes "))
+        name = remove_article(affirmed.removeprefix("This image includes "))
         assert denied == affirmed.replace("includes", "does not include")
         assert question.kind == ("present" if name in coco[image] else "absent")
         assert question.options[question.answer] == (affirmed if name in coco[image] else denied)

@@ -1,4 +1,4 @@
-"""The tables of sentence patterns: enough of them, apart for training and testing, and meaning what they should."""
+"""The tables of sentence patterns: their size, that training and test sentences differ, and what each sentence says."""
 
 import re
 import string
@@ -24,15 +24,15 @@ from negjax.synthesis.patterns import (
 from negjax.synthesis.questions import NEGBENCH_WORDING
 
 NAMES = ["apple", "cat", "dog", "key", "owl"]
-# Kind -> the names it is filled with here: present, absent.
-KINDS = {
+# Table -> the names that its patterns are filled with here: present, absent.
+EXAMPLE_OBJECTS = {
     "AFFIRMATIVE": (["cat", "apple"], []),
     "NEGATION_LAST": (["cat", "apple"], ["owl"]),
     "NEGATION_FIRST": (["cat", "apple"], ["owl"]),
     "ABSENT": ([], ["owl"]),
     "NEITHER": ([], ["owl", "dog"]),
 }
-PLACES = {
+PLACEHOLDERS = {
     "AFFIRMATIVE": [{"P"}],
     "NEGATION_LAST": [{"P", "N"}, {"P", "a_N"}],
     "NEGATION_FIRST": [{"P", "N"}, {"P", "a_N"}],
@@ -41,7 +41,7 @@ PLACES = {
 }
 
 
-def both(name: str) -> list[str]:
+def all_patterns(name: str) -> list[str]:
     table: SentencePatterns = getattr(patterns, name)
     return [*table.train, *table.held_out]
 
@@ -51,14 +51,14 @@ def filled(part: str, medium: str = "drawing") -> dict[str, set[str]]:
     openers = getattr(select_for_medium(OPENERS, medium), part)
     return {
         kind: {opener + fill_pattern(pattern, *names) for opener, pattern in product(openers, getattr(table, part))}
-        for kind, names in KINDS.items()
+        for kind, names in EXAMPLE_OBJECTS.items()
         for table in [select_for_medium(getattr(patterns, kind), medium)]
     }
 
 
 def test_every_table_is_tested_here():
     tables = {name for name, value in vars(patterns).items() if isinstance(value, SentencePatterns)}
-    assert tables == {*KINDS, "OPENERS"}
+    assert tables == {*EXAMPLE_OBJECTS, "OPENERS"}
 
 
 def test_there_are_at_least_twenty_patterns_of_each_sort():
@@ -67,7 +67,7 @@ def test_there_are_at_least_twenty_patterns_of_each_sort():
     assert len(set(negating)) >= 20
     assert len(set(NEGATION_FIRST.train)) >= 10
     assert len(set(NEGATION_LAST.train)) >= 10
-    for kind in KINDS:
+    for kind in EXAMPLE_OBJECTS:
         table = getattr(patterns, kind)
         assert len(set(table.train)) == len(table.train)
         assert len(set(table.held_out)) == len(table.held_out) >= 3
@@ -85,23 +85,23 @@ def test_training_covers_the_ways_to_say_no(words, first):
     assert any(re.search(words, f" {sentence} ") for sentence in sentences)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXAMPLE_OBJECTS)
 def test_patterns_have_the_places_of_their_kind(kind):
-    for pattern in both(kind):
+    for pattern in all_patterns(kind):
         fields = [field for _, field, _, _ in string.Formatter().parse(pattern) if field]
-        places = [field for field in fields if not field.endswith("is")]
-        assert len(places) == len(set(places))
-        assert set(places) in PLACES[kind], pattern
-        named = {place.removeprefix("a_") for place in places}
-        assert {"is": "P", "N_is": "N", "M_is": "M"}.keys() >= set(fields) - set(places)
-        assert all({"is": "P"}.get(verb, verb[0]) in named for verb in set(fields) - set(places)), pattern
+        names = [field for field in fields if not field.endswith("is")]
+        assert len(names) == len(set(names))
+        assert set(names) in PLACEHOLDERS[kind], pattern
+        named = {name.removeprefix("a_") for name in names}
+        assert {"is": "P", "N_is": "N", "M_is": "M"}.keys() >= set(fields) - set(names)
+        assert all({"is": "P"}.get(verb, verb[0]) in named for verb in set(fields) - set(names)), pattern
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXAMPLE_OBJECTS)
 def test_every_sentence_says_what_its_kind_says(kind):
     """With each opener, and with one and three present names: by a reader that knows no pattern."""
-    present, absent = KINDS[kind]
-    for opener, pattern in product({*OPENERS.train, *OPENERS.held_out}, both(kind)):
+    present, absent = EXAMPLE_OBJECTS[kind]
+    for opener, pattern in product({*OPENERS.train, *OPENERS.held_out}, all_patterns(kind)):
         for some in [present, present[:1], [*present, "key"]] if present else [present]:
             caption = opener + fill_pattern(pattern, some, absent)
             assert read(caption, NAMES) == (some, absent), caption
@@ -109,16 +109,16 @@ def test_every_sentence_says_what_its_kind_says(kind):
 
 @pytest.mark.parametrize(("kind", "first"), [("NEGATION_FIRST", True), ("NEGATION_LAST", False)])
 def test_the_absent_thing_stands_where_the_kind_says(kind, first):
-    for pattern in both(kind):
+    for pattern in all_patterns(kind):
         caption = fill_pattern(pattern, ["cat", "key"], ["owl"])
         assert (caption.index("owl") < caption.index("cat")) == first, caption
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXAMPLE_OBJECTS)
 def test_small_words_fit(kind):
     """Articles, and the verb's number, in sentences about an apple, an owl and things without a vowel in front."""
-    _, absent = KINDS[kind]
-    for pattern in both(kind):
+    _, absent = EXAMPLE_OBJECTS[kind]
+    for pattern in all_patterns(kind):
         for some, verb in ((["apple"], "is"), (["apple", "key"], "are")):
             caption = f" {fill_pattern(pattern, some if 'P' in pattern else [], absent)} "
             for wrong in (" a apple", " a owl", " an key", " an dog", "  ", "{", "}"):
@@ -127,11 +127,11 @@ def test_small_words_fit(kind):
                 assert f" {verb} " in caption.replace(",", " "), caption
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXAMPLE_OBJECTS)
 def test_verbs_agree_with_plural_names(kind):
     """Every "is" or "are" stands beside what it is said of: of skis that is "are", before and after them."""
-    present, absent = KINDS[kind]
-    for pattern in both(kind):
+    present, absent = EXAMPLE_OBJECTS[kind]
+    for pattern in all_patterns(kind):
         caption = fill_pattern(pattern, ["jeans"] if present else [], ["skis", "scissors"][: len(absent)])
         assert not re.search(
             r"(?<!you see )\b(is|an?) (no |not |neither |in this scene)?(jeans|skis|scissors)", caption
@@ -144,13 +144,13 @@ def test_verbs_agree_with_plural_names(kind):
 def test_photographs_are_not_said_to_be_drawn():
     for part in ("train", "held_out"):
         sentences = filled(part, "photo")
-        assert sentences.keys() == KINDS.keys()
+        assert sentences.keys() == EXAMPLE_OBJECTS.keys()
         for kind, some in sentences.items():
             assert not [text for text in some if re.search("draw|drew", text)]
             assert not any("photo" in text for text in filled(part)[kind])
             assert len(some) >= 0.6 * len(filled(part)[kind])
             for text in some:
-                assert read(text, NAMES) == KINDS[kind], text
+                assert read(text, NAMES) == EXAMPLE_OBJECTS[kind], text
         assert "a photo of a cat and an apple" in sentences["AFFIRMATIVE"] or part == "held_out"
     assert select_for_medium(AFFIRMATIVE, "drawing") is AFFIRMATIVE
 
@@ -183,7 +183,7 @@ def test_negbenchs_templates_are_in_no_training_sentence():
 
 
 def test_absent_and_neither_say_nothing_of_what_is_there():
-    for pattern in [*both("ABSENT"), *both("NEITHER")]:
+    for pattern in [*all_patterns("ABSENT"), *all_patterns("NEITHER")]:
         assert "{P}" not in pattern
     assert len(set(ABSENT.train)) >= 10
     assert len(set(NEITHER.train)) >= 10

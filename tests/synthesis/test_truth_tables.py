@@ -1,4 +1,4 @@
-"""Truth tables on real labels: nobody answers them without the image, or without reading the negation."""
+"""Truth tables on real labels: no rule answers them without the image, or without reading the negation."""
 
 import re
 import zlib
@@ -16,27 +16,27 @@ from negjax.synthesis.questions import TRUTH_TABLE_CELLS, Question
 from negjax.synthesis.truth_tables import build_truth_tables, draw_co_occurring_pairs
 
 REUSE = 4
-Asked = tuple[int, Question, int]
+QuestionRow = tuple[int, Question, int]
 
 
-def asked(objects: Sequence[set[str]], count: int, seed: int = 0) -> list[Asked]:
+def make_table(objects: Sequence[set[str]], count: int, seed: int = 0) -> list[QuestionRow]:
     labels, writer = build_labels(objects), CaptionWriter(np.random.default_rng(seed), held_out=True, medium="photo")
     return list(build_truth_tables(labels, draw_co_occurring_pairs(labels, writer.rng), writer, count, REUSE))
 
 
 @pytest.fixture(scope="module")
-def table(coco) -> list[Asked]:
-    return asked(coco, 2000)
+def table(coco) -> list[QuestionRow]:
+    return make_table(coco, 2000)
 
 
 @pytest.fixture(scope="module")
-def named(coco) -> Callable[[str], list[str]]:
+def find_names(coco) -> Callable[[str], list[str]]:
     names = sorted(set().union(*coco), key=len, reverse=True)
     pattern = re.compile(rf"\b(?:{'|'.join(names)})\b")
     return pattern.findall
 
 
-def groups(table: list[Asked]) -> Iterator[list[Asked]]:
+def groups(table: list[QuestionRow]) -> Iterator[list[QuestionRow]]:
     assert len(table) % 4 == 0
     return (table[start : start + 4] for start in range(0, len(table), 4))
 
@@ -52,8 +52,8 @@ def test_two_thousand_groups_with_bounded_reuse(table):
     assert max(Counter(image for image, _, _ in table).values()) <= REUSE
 
 
-def test_the_pairs_vary(table, named):
-    pairs = Counter(frozenset(named(question.options[0])) for _, question, _ in table[::4])
+def test_the_pairs_vary(table, find_names):
+    pairs = Counter(frozenset(find_names(question.options[0])) for _, question, _ in table[::4])
     assert all(len(pair) == 2 for pair in pairs)
     assert len(pairs) > 500
     assert max(pairs.values()) < 40
@@ -61,20 +61,20 @@ def test_the_pairs_vary(table, named):
     assert frozenset(["bear", "teddy bear"]) not in pairs
 
 
-def test_options_are_true_of_the_labels(table, coco, named):
-    """Read by the reader that knows no pattern, with a cat and an owl in the place of the two things."""
+def test_options_are_true_of_the_labels(table, coco, find_names):
+    """Read by the reader that knows no pattern, with a cat and an owl in place of the two objects."""
     checked = 0
     for image, question, _ in table:
-        things = sorted(set(named(question.options[0])), key=len, reverse=True)
-        if {"skis", "scissors", "broccoli"} & set(things):
+        pair = sorted(set(find_names(question.options[0])), key=len, reverse=True)
+        if {"skis", "scissors", "broccoli"} & set(pair):
             continue
-        stand_in = dict(zip(things, ("cat", "owl")))
-        scene = {stand_in[thing] for thing in things if thing in coco[image]}
-        for place, option in enumerate(question.options):
-            words = re.split(rf"\b({'|'.join(things)})\b", option)
-            present, absent = read("".join(stand_in.get(each, each) for each in words), ["cat", "owl"])
+        replacement = dict(zip(pair, ("cat", "owl")))
+        scene = {replacement[name] for name in pair if name in coco[image]}
+        for index, option in enumerate(question.options):
+            words = re.split(rf"\b({'|'.join(pair)})\b", option)
+            present, absent = read("".join(replacement.get(each, each) for each in words), ["cat", "owl"])
             assert sorted(present + absent) == ["cat", "owl"]
-            assert (scene.issuperset(present) and not scene & set(absent)) == (place == question.answer), option
+            assert (scene.issuperset(present) and not scene & set(absent)) == (index == question.answer), option
         checked += 1
     assert checked > 7000
 
@@ -83,7 +83,7 @@ def number(text: str) -> float:
     return zlib.crc32(text.encode()) / 2**32
 
 
-BLIND = {
+BLIND_RULES = {
     "first": lambda options: [3, 2, 1, 0],
     "longest": lambda options: [len(option) for option in options],
     "shortest": lambda options: [-len(option) for option in options],
@@ -94,31 +94,31 @@ BLIND = {
 }
 
 
-@pytest.mark.parametrize("rule", BLIND)
-def test_whoever_does_not_look_gets_a_quarter(table, rule):
+@pytest.mark.parametrize("rule", BLIND_RULES)
+def test_a_rule_that_sees_only_the_options_gets_a_quarter(table, rule):
     """Exactly, ties shared: in every group, so whatever the set."""
     for group in groups(table):
         credit = 0.0
         for _, question, _ in group:
-            scores = np.array(BLIND[rule](question.options))
+            scores = np.array(BLIND_RULES[rule](question.options))
             best = scores == scores.max()
             credit += best[question.answer] / best.sum()
         assert credit == pytest.approx(1, abs=1e-12)
 
 
-# What an object is worth that is named first and that is named last; negations are not read.
-IGNORING = {"first": (2, 1), "last": (1, 2), "only first": (1, 0), "only last": (0, 1), "count": (1, 1)}
+# What an object is worth that is named first, and one that is named last; negations are not read.
+NAME_WEIGHTS = {"first": (2, 1), "last": (1, 2), "only first": (1, 0), "only last": (0, 1), "count": (1, 1)}
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whoever_ignores_negation_gets_a_quarter_and_no_group(coco, named, seed):
+def test_a_scorer_that_ignores_negation_gets_a_quarter_and_no_group(coco, find_names, seed):
     """Though it sees what is in the image: ties are broken by the caption."""
-    right = {rule: [] for rule in IGNORING}
-    for image, question, _ in asked(coco, 2000, seed):
-        there_O2 = [[thing in coco[image] for thing in named(option)] for option in question.options]
+    right = {rule: [] for rule in NAME_WEIGHTS}
+    for image, question, _ in make_table(coco, 2000, seed):
+        present_O2 = [[name in coco[image] for name in find_names(option)] for option in question.options]
         ties_O = [0.1 * number(option) for option in question.options]
-        for rule, weights in IGNORING.items():
-            right[rule].append(np.argmax(np.dot(there_O2, weights) + ties_O) == question.answer)
+        for rule, weights in NAME_WEIGHTS.items():
+            right[rule].append(np.argmax(np.dot(present_O2, weights) + ties_O) == question.answer)
     for rule, answers in right.items():
         right_G4 = np.reshape(answers, (-1, 4))
         assert right_G4.mean() <= 0.27, rule
@@ -126,7 +126,7 @@ def test_whoever_ignores_negation_gets_a_quarter_and_no_group(coco, named, seed)
 
 
 def test_the_seed_decides(coco):
-    assert asked(coco, 20) == asked(coco, 20) != asked(coco, 20, seed=1)
+    assert make_table(coco, 20) == make_table(coco, 20) != make_table(coco, 20, seed=1)
 
 
 def test_pairs_come_as_often_as_their_rarest_cell():
@@ -144,6 +144,6 @@ def test_pairs_come_as_often_as_their_rarest_cell():
 def test_no_more_groups_than_images_allow():
     images = [{"a"}, {"b"}, {"a", "b"}, set()] + [{"a"}] * 9 + [{"b"}] * 9
     labels, writer = build_labels(images), CaptionWriter(np.random.default_rng(0), True)
-    made = list(build_truth_tables(labels, [("a", "b")] * 100, writer, 100, 3))
-    assert len(made) == 4 * 3  # one image of both, three times
-    assert Counter(image for image, question, _ in made if question.kind == "both") == {2: 3}
+    rows = list(build_truth_tables(labels, [("a", "b")] * 100, writer, 100, 3))
+    assert len(rows) == 4 * 3  # one image of both, three times
+    assert Counter(image for image, question, _ in rows if question.kind == "both") == {2: 3}

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from etils import epath
@@ -81,17 +82,11 @@ def derive_set(
             "built from"
         )
     derived = derive_rows(request, images)
-    origin = {
-        "derived_from": source,
-        "kind": request.kind,
-        "fingerprint": source_set.fingerprint,
-        "seed": request.seed,
-        "objects": len(images.labels.names),
-        "file": "",
-        "sha256": "",
-        "rows": len(source_set),
+    metadata = {
+        **derived.metadata,
+        "altered": source_set.metadata["altered"],
+        "source": _describe_origin(source_set, request, images.labels),
     }
-    metadata = {**derived.metadata, "altered": source_set.metadata["altered"], "source": origin}
     with track_progress(len(derived.rows), f"writing {name}", progress) as advance:
         folder = write_set(
             data_dir,
@@ -131,6 +126,20 @@ def derive_rows(request: DeriveRequest, images: LabelledImages) -> DerivedRows:
             f"ask for fewer{remedy}"
         )
     return derived
+
+
+def _describe_origin(source: StoredSet, request: DeriveRequest, labels: ObjectLabels) -> dict[str, Any]:
+    """Describe in the metadata what the set is derived from, with the keys of sets that are built from files."""
+    return {
+        "derived_from": source.name,
+        "kind": request.kind,
+        "fingerprint": source.fingerprint,
+        "seed": request.seed,
+        "objects": len(labels.names),
+        "file": "",
+        "sha256": "",
+        "rows": len(source),
+    }
 
 
 def _add_media(derived: DerivedRows, source: StoredSet, first_rows: Sequence[int]) -> Iterator[Record]:

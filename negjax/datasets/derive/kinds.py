@@ -72,7 +72,7 @@ DERIVED_KINDS = {
         'negated retrieval: "A but no B", judged by the labels',
         "queries",
         "up to 500",
-        "it takes an object that is there both with another and without it",
+        "it takes an object that occurs both with another and without it",
         max_groups=500,
         has_least=True,
     ),
@@ -80,7 +80,7 @@ DERIVED_KINDS = {
         '"This image includes A" or "does not include A"',
         "pairs of images",
         "as many as there are",
-        "it takes two images, each with an object the other has not",
+        "it takes two images, each with an object that the other lacks",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Sets made from labels: what they hold is checked against the labels of the set that they are made of."""
+"""Derived sets: their rows are checked against the labels of the set that they are derived from."""
 
 import hashlib
 import io
@@ -35,7 +35,7 @@ def png(shade: int) -> bytes:
 
 
 def labelled(count: int = 60) -> list[dict]:
-    """Images of 0 to 4 things; every sort of image is there more than once."""
+    """Images of 0 to 4 objects; every combination size occurs more than once."""
     rng = np.random.default_rng(5)
     sizes = np.arange(count) % 5
     return [
@@ -58,8 +58,8 @@ def sets(tmp_path) -> Path:
     return tmp_path
 
 
-def made(folder: Path, kind: str, name: str = "new", *, source: str = "source", objects=None, **wish):
-    result = derive_set(DeriveRequest(kind, **wish), source, name, folder, objects=objects, progress=False)
+def derive(folder: Path, kind: str, name: str = "new", *, source: str = "source", objects=None, **limits):
+    result = derive_set(DeriveRequest(kind, **limits), source, name, folder, objects=objects, progress=False)
     return result, open_set(folder, name)
 
 
@@ -85,7 +85,7 @@ def test_the_table_of_kinds_imports_nothing_heavy():
 
 
 def test_truth_table(sets):
-    result, data = made(sets, "truth_table")
+    result, data = derive(sets, "truth_table")
     rows, objects = list(data.rows()), objects_by_image(labelled())
     assert result.rows == len(rows) == len(data)
     assert result.images == len({row["media"] for row in rows}) <= result.source_images == 60
@@ -105,8 +105,8 @@ def test_truth_table(sets):
     assert not [text for row in rows for text in row["options"] if "draw" in text]
 
 
-def test_where_it_comes_from_is_told(sets):
-    _, data = made(sets, "truth_table", seed=3)
+def test_the_metadata_name_the_source(sets):
+    _, data = derive(sets, "truth_table", seed=3)
     assert data.metadata["altered"] == ""
     assert data.metadata["source"] == {
         "derived_from": "source",
@@ -121,7 +121,7 @@ def test_where_it_comes_from_is_told(sets):
 
 
 def test_questions(sets):
-    result, data = made(sets, "questions")
+    result, data = derive(sets, "questions")
     rows, source = list(data.rows()), labelled()
     fit = [row for row in source if len(row["positive_objects"]) >= 2]
     assert [row["media"] for row in rows] == [row["media"] for row in fit]
@@ -130,34 +130,34 @@ def test_questions(sets):
     assert all(row["option_kinds"][row["answer"]] == row["kind"] for row in rows)
     assert data.metadata["task_kind"] == "mcq"
     assert result.notes == (f"no question about {60 - len(fit)} images, because it takes two objects",)
-    _, more = made(sets, "questions", "more", reuse=3)
+    _, more = derive(sets, "questions", "more", reuse=3)
     assert set(Counter(row["media"] for row in more.rows()).values()) == {3}
 
 
 def test_balanced(sets):
-    _, data = made(sets, "balanced")
+    _, data = derive(sets, "balanced")
     rows, source = list(data.rows()), {row["media"]: row for row in labelled()}
     assert data.fields == ("captions", "negated_captions", "question")
     assert data.metadata["group_size"] == 4
     assert data.metadata["task_kind"] == "train"
     assert len(rows) == 60  # groups for a quarter of the images
     for number, row in enumerate(rows):
-        told = source[row["media"]]
-        assert row["captions"] == told["captions"]
-        assert sorted(row["positive_objects"]) == sorted(told["positive_objects"])
+        source_row = source[row["media"]]
+        assert row["captions"] == source_row["captions"]
+        assert sorted(row["positive_objects"]) == sorted(source_row["positive_objects"])
         absent = row["negative_objects"]
-        assert len(absent) == min(3, 5 - len(told["positive_objects"]))
-        assert not set(absent) & set(told["positive_objects"])
+        assert len(absent) == min(3, 5 - len(source_row["positive_objects"]))
+        assert not set(absent) & set(source_row["positive_objects"])
         for caption, name in zip(row["negated_captions"], absent, strict=True):
             assert name in caption
-            assert any(text.strip(".").lower() in caption.lower() for text in told["captions"])
+            assert any(text.strip(".").lower() in caption.lower() for text in source_row["captions"])
         assert (row["group"], row["kind"]) == (number // 4, TRUTH_TABLE_CELLS[number % 4])
-    tested = {text for row in made(sets, "truth_table", "tested")[1].rows() for text in row["options"]}
+    tested = {text for row in derive(sets, "truth_table", "tested")[1].rows() for text in row["options"]}
     assert not tested & {text for row in rows for text in row["options"]}
 
 
 def test_queries(sets):
-    result, data = made(sets, "queries")
+    result, data = derive(sets, "queries")
     source = labelled()
     assert [row["media"] for row in data.rows()] == [row["media"] for row in source]
     assert [sorted(row["positive_objects"]) for row in data.rows()] == [sorted(x["positive_objects"]) for x in source]
@@ -174,34 +174,34 @@ def test_queries(sets):
 def test_queries_of_few_images_ask_for_fewer(tmp_path):
     rows = [{"media": png(i), "captions": [""], "positive_objects": NAMES[: 1 + i % 2]} for i in range(6)]
     write(tmp_path, rows)
-    _, data = made(tmp_path, "queries")
+    _, data = derive(tmp_path, "queries")
     assert data.metadata["least"] == 3
     assert [query["includes"] for query in data.metadata["queries"]] == [["bus"]]
     with pytest.raises(NegjaxError, match="no queries can be made of these labels: it takes an object that"):
-        made(tmp_path, "queries", "other", least=4)
+        derive(tmp_path, "queries", "other", least=4)
 
 
 def test_affirmation(sets):
-    _, data = made(sets, "affirmation")
+    _, data = derive(sets, "affirmation")
     objects, rows = objects_by_image(labelled()), list(data.rows())
     assert data.metadata["objects"] == ["a bus", "a cat", "a dog", "scissors", "an umbrella"]
     assert data.metadata["bias_templates"]["negation"] == "This image does not include {a}"
     assert data.metadata["task_kind"] == "affirmation"
     for row in rows:
         (name,) = (name for name in NAMES if name in row["options"][0])
-        there = name in objects[row["media"]]
-        assert row["kind"] == ("present" if there else "absent")
-        assert row["option_kinds"][row["answer"]] == ("affirmation" if there else "negation")
+        present = name in objects[row["media"]]
+        assert row["kind"] == ("present" if present else "absent")
+        assert row["option_kinds"][row["answer"]] == ("affirmation" if present else "negation")
         assert ["does not" in option for option in row["options"]] == [x == "negation" for x in row["option_kinds"]]
 
 
 @pytest.mark.parametrize("kind", DERIVED_KINDS)
 def test_same_seed_same_bytes(sets, kind):
     def digest(name: str, seed: int) -> str:
-        made(sets, kind, name, seed=seed)
+        derive(sets, kind, name, seed=seed)
         (path,) = (sets / name / "1.0.0").glob("*.array_record*")
-        told = open_set(sets, name).metadata.get("queries")
-        return hashlib.sha256(path.read_bytes() + repr(told).encode()).hexdigest()
+        queries = open_set(sets, name).metadata.get("queries")
+        return hashlib.sha256(path.read_bytes() + repr(queries).encode()).hexdigest()
 
     assert digest("a", 1) == digest("b", 1) != digest("c", 2)
 
@@ -210,7 +210,7 @@ def test_an_image_in_several_rows_counts_once_with_all_its_labels(tmp_path):
     rows = labelled(20)
     again = [row | {"positive_objects": ["bus"], "captions": ["again"]} for row in rows[1:6]]
     write(tmp_path, rows + again)
-    result, data = made(tmp_path, "queries", least=1)
+    result, data = derive(tmp_path, "queries", least=1)
     assert (result.source_images, len(data)) == (20, 20)
     expected = [{*row["positive_objects"], *(["bus"] if 1 <= i < 6 else [])} for i, row in enumerate(rows)]
     assert [set(row["positive_objects"]) for row in data.rows()] == expected
@@ -218,39 +218,39 @@ def test_an_image_in_several_rows_counts_once_with_all_its_labels(tmp_path):
 
 def test_objects_can_be_given(sets):
     (sets / "objects.txt").write_text("cat\n\n dog \nzebra\n")
-    _, data = made(sets, "affirmation", objects=sets / "objects.txt")
+    _, data = derive(sets, "affirmation", objects=sets / "objects.txt")
     assert data.metadata["objects"] == ["a cat", "a dog", "a zebra"]
     assert not [row for row in data.rows() if "bus" in row["options"][0]]
     (sets / "few.txt").write_text("cat\n")
     with pytest.raises(NegjaxError, match=r"few\.txt names 1 objects: give two or more, one a line"):
-        made(sets, "affirmation", "other", objects=sets / "few.txt")
+        derive(sets, "affirmation", "other", objects=sets / "few.txt")
     (sets / "none.txt").write_text("zebra\ngnu\n")
     with pytest.raises(NegjaxError, match=r"no row has positive_objects of .*none\.txt"):
-        made(sets, "affirmation", "other", objects=sets / "none.txt")
+        derive(sets, "affirmation", "other", objects=sets / "none.txt")
 
 
 def test_alterations_are_handed_on(tmp_path):
     write(tmp_path, labelled(), altered="resized to 40")
-    result, data = made(tmp_path, "truth_table")
+    result, data = derive(tmp_path, "truth_table")
     assert data.metadata["altered"] == "resized to 40"
     assert result.notes == ("negjax eval will refuse it, because the images of source are altered (resized to 40)",)
-    result, data = made(tmp_path, "balanced", "training")
+    result, data = derive(tmp_path, "balanced", "training")
     assert data.metadata["altered"] == "resized to 40"
     assert result.notes == ()
 
 
 def test_no_more_than_the_labels_allow(sets):
     with pytest.raises(NegjaxError, match=r"--groups 900: the labels of 60 images give only \d+ groups; ask for fewer"):
-        made(sets, "truth_table", groups=900)
+        derive(sets, "truth_table", groups=900)
     with pytest.raises(NegjaxError, match=r"--groups 99: .* give only \d+ pairs of images; ask for fewer$"):
-        made(sets, "affirmation", groups=99)
+        derive(sets, "affirmation", groups=99)
     assert not (sets / "new").exists()
-    _, data = made(sets, "truth_table", groups=3)
+    _, data = derive(sets, "truth_table", groups=3)
     assert len(data) == 12
 
 
 @pytest.mark.parametrize(
-    ("kind", "wish", "message"),
+    ("kind", "limits", "message"),
     [
         ("tables", {}, "unknown --kind 'tables'; choose one of truth_table, questions"),
         ("queries", {"reuse": 2}, "--reuse is for --kind truth_table, questions, balanced, not for queries"),
@@ -261,9 +261,9 @@ def test_no_more_than_the_labels_allow(sets):
         ("questions", {"name": "source"}, "source exists already"),
     ],
 )
-def test_bad_requests(sets, kind, wish, message):
+def test_bad_requests(sets, kind, limits, message):
     with pytest.raises(NegjaxError, match=message):
-        made(sets, kind, **wish)
+        derive(sets, kind, **limits)
 
 
 def test_bad_sources(tmp_path):
@@ -290,8 +290,8 @@ def test_bad_sources(tmp_path):
         ("affirmation", "one", "no pairs of images can be made"),
     ):
         with pytest.raises(NegjaxError, match=message):
-            made(tmp_path, kind, source=source)
-    made(tmp_path, "truth_table", source="negated")  # whose labels are as good as any
+            derive(tmp_path, kind, source=source)
+    derive(tmp_path, "truth_table", source="negated")  # whose labels are as good as any
     with pytest.raises(NegjaxError, match="--name source is the source itself"):
         derive_set(DeriveRequest("questions"), "source", "source", tmp_path, overwrite=True)
 
@@ -309,8 +309,8 @@ def test_the_command(sets, capsys):
     args = parser.parse_args([*words, "--groups", "5", "--reuse", "2", "--seed", "4"])
     assert args.run(args) == 0
     data = open_set(sets, "new")
-    shown = len({row["media"] for row in data.rows()})
-    assert capsys.readouterr().out == f"new: 20 rows that show {shown} of 60 images, in {sets / 'new'}\n"
+    images = len({row["media"] for row in data.rows()})
+    assert capsys.readouterr().out == f"new: 20 rows that show {images} of 60 images, in {sets / 'new'}\n"
     assert data.metadata["source"]["seed"] == 4
     with pytest.raises(NegjaxError, match="exists already"):
         args.run(args)
@@ -326,7 +326,7 @@ def test_photographs(test_data, tmp_path):
     originals = {path.read_bytes() for path in photos.glob("*.jpg")}
     rows = {}
     for kind in ("truth_table", "balanced", "queries"):
-        result, data = made(tmp_path, kind, kind, source="coco")
+        result, data = derive(tmp_path, kind, kind, source="coco")
         assert {row["media"] for row in data.rows()} <= originals
         rows[kind] = result.rows
     assert rows["queries"] == 255
@@ -341,7 +341,9 @@ def test_blank_names_are_no_objects(tmp_path):
     write(tmp_path, rows)
     write(tmp_path, labelled(), "clean")
     for kind in DERIVED_KINDS:
-        assert made(tmp_path, kind, f"a_{kind}")[0].rows == made(tmp_path, kind, f"b_{kind}", source="clean")[0].rows
+        assert (
+            derive(tmp_path, kind, f"a_{kind}")[0].rows == derive(tmp_path, kind, f"b_{kind}", source="clean")[0].rows
+        )
     data = open_set(tmp_path, "a_balanced")
     assert {name for row in data.rows() for name in row["positive_objects"]} <= set(NAMES)
 
@@ -349,11 +351,11 @@ def test_blank_names_are_no_objects(tmp_path):
 def test_a_file_of_objects_as_windows_writes_it_and_one_that_is_misspelt(sets, tmp_path):
     path = tmp_path / "objects.txt"
     path.write_bytes(b"\xef\xbb\xbfbus\r\ncat\r\ndogg\r\n")
-    result, data = made(sets, "affirmation", objects=path)
+    result, data = derive(sets, "affirmation", objects=path)
     assert data.metadata["objects"] == ["a bus", "a cat", "a dogg"]
     assert result.notes[-1] == f"no image is labelled with 1 of the objects of {path}: dogg"
     path.write_text("bus\ncat\n")
-    assert made(sets, "affirmation", "other", objects=path)[0].notes == ()
+    assert derive(sets, "affirmation", "other", objects=path)[0].notes == ()
 
 
 def test_nothing_is_woven_into_an_empty_caption(tmp_path):
@@ -361,7 +363,7 @@ def test_nothing_is_woven_into_an_empty_caption(tmp_path):
     for number, row in enumerate(rows):
         row["captions"] = ["", "A scene."] if number % 2 else [" "]
     write(tmp_path, rows)
-    _, data = made(tmp_path, "balanced")
+    _, data = derive(tmp_path, "balanced")
     texts = [text for row in data.rows() for text in row["negated_captions"]]
     assert not [text for text in texts if text.startswith((",", ";", ".", " ")) or text.endswith((" ", ": "))]
     assert any("scene" in text.lower() for text in texts)

@@ -1,4 +1,4 @@
-"""The sets of scenes: the same for a seed, held-out pairs kept out of training, and every text true of its picture."""
+"""The sets of scenes: reproducible, without held-out pairs in training, and with every text true of its image."""
 
 import dataclasses
 import hashlib
@@ -29,12 +29,12 @@ def rows(folder: Path, name: str) -> list[Record]:
     return list(open_set(folder, name).rows())
 
 
-def named(text: str) -> set[str]:
-    """The objects that a text names, whatever it says of them."""
+def find_names(text: str) -> set[str]:
+    """The objects that a text names, affirmed or negated."""
     return set(re.findall(rf"\b(?:{'|'.join(OBJECT_NAMES)})\b", text))
 
 
-def held_out() -> set[frozenset[str]]:
+def held_out_pairs() -> set[frozenset[str]]:
     return {frozenset(pair) for pair in CombinationSplit(SEED).held_out_pairs}
 
 
@@ -43,8 +43,8 @@ def pairs(names: set[str] | list[str]) -> set[frozenset[str]]:
 
 
 @pytest.fixture(scope="module")
-def shown(drawn) -> dict[str, set[str]]:
-    """The objects of each picture by its sha256."""
+def objects_by_sha256(drawn) -> dict[str, set[str]]:
+    """The objects of each image by its sha256."""
     return drawn[1]
 
 
@@ -68,7 +68,7 @@ def test_same_seed_same_bytes_and_another_seed_differs(tmp_path):
         assert all(first[path] != other[path] for path in records)
 
 
-def test_the_sets_say_what_they_are(scenes):
+def test_the_metadata_of_the_sets(scenes):
     listed = {each.name: each for each in list_sets(scenes)}
     assert set(listed) == {*SCENE_TRAINING_SETS, *SCENE_TASKS}
     kinds = {name: listed[name].task_kind for name in SCENE_TASKS}
@@ -83,17 +83,17 @@ def test_the_sets_say_what_they_are(scenes):
     assert len(OBJECT_NAMES) == len(set(OBJECT_NAMES)) >= 24
 
 
-def test_pictures_show_what_their_records_say(scenes, shown):
-    """Drawn again from the names, picture number and seed: the same pixels."""
+def test_images_show_the_objects_of_their_records(scenes, objects_by_sha256):
+    """Drawn again from the names, image number and seed: the same pixels."""
     for name in ("scenes_captions", "scenes_negcap", "scenes_retrieval", "scenes_negated_retrieval"):
-        assert all(shown[row["media_sha256"]] == set(row["positive_objects"]) for row in rows(scenes, name))
+        assert all(objects_by_sha256[row["media_sha256"]] == set(row["positive_objects"]) for row in rows(scenes, name))
     for i, row in enumerate(rows(scenes, "scenes_retrieval")[:20]):
         assert row["media"] == encode_png(draw_scene(row["positive_objects"], np.random.default_rng([SEED, 3, i])))
     side = int(open_set(scenes, "scenes_negcap").metadata["altered"].removeprefix("resized to "))
     for part, name in ((1, "scenes_captions"), (2, "scenes_negcap")):
         for i, row in enumerate(rows(scenes, name)[:20]):
-            picture = draw_scene(row["positive_objects"], np.random.default_rng([SEED, part, i]))
-            small = picture.resize((side, side), Image.Resampling.BICUBIC)
+            image = draw_scene(row["positive_objects"], np.random.default_rng([SEED, part, i]))
+            small = image.resize((side, side), Image.Resampling.BICUBIC)
             np.testing.assert_array_equal(Image.open(io.BytesIO(row["media"])), small)
 
 
@@ -108,30 +108,30 @@ def test_a_pair_in_ten_or_so_is_held_out():
     )
 
 
-def test_held_out_pairs_are_never_together_in_training(scenes, shown):
-    """Not in a picture, nor in all that its record says of it: captions, absent objects, options of its question."""
-    met: set[frozenset[str]] = set()
+def test_held_out_pairs_are_never_together_in_training(scenes, objects_by_sha256):
+    """Neither in an image nor in its record's captions, absent objects and options together."""
+    seen_pairs: set[frozenset[str]] = set()
     for name in SCENE_TRAINING_SETS:
         for row in rows(scenes, name):
-            picture = shown[row["media_sha256"]]
-            said = named(" ; ".join([*row.get("captions", []), *row.get("negated_captions", [])]))
-            said |= set(row.get("negative_objects", []))
-            asked = named(" ; ".join(row.get("options", [])))
-            assert said | asked
-            met |= pairs(picture | said) | pairs(asked)
-            if name != "scenes_balanced":  # whose questions are also asked of pictures of other things
-                met |= pairs(picture | said | asked)
-    assert not met & held_out()
-    assert len(met) > 0.9 * len(CombinationSplit(SEED).training_pairs)
+            image = objects_by_sha256[row["media_sha256"]]
+            caption_names = find_names(" ; ".join([*row.get("captions", []), *row.get("negated_captions", [])]))
+            caption_names |= set(row.get("negative_objects", []))
+            option_names = find_names(" ; ".join(row.get("options", [])))
+            assert caption_names | option_names
+            seen_pairs |= pairs(image | caption_names) | pairs(option_names)
+            if name != "scenes_balanced":  # whose questions are also put to images of other objects
+                seen_pairs |= pairs(image | caption_names | option_names)
+    assert not seen_pairs & held_out_pairs()
+    assert len(seen_pairs) > 0.9 * len(CombinationSplit(SEED).training_pairs)
 
 
-def test_test_pictures_and_truth_tables_hold_a_held_out_pair(scenes):
+def test_test_images_and_truth_tables_hold_a_held_out_pair(scenes):
     for name in ("scenes_retrieval", "scenes_negated_retrieval"):
         for row in rows(scenes, name):
             assert 2 <= len(set(row["positive_objects"])) == len(row["positive_objects"]) <= 4
-            assert pairs(row["positive_objects"]) & held_out()
+            assert pairs(row["positive_objects"]) & held_out_pairs()
     for row in rows(scenes, "scenes_truth_table"):
-        assert frozenset(named(" ; ".join(row["options"]))) in held_out()
+        assert frozenset(find_names(" ; ".join(row["options"]))) in held_out_pairs()
 
 
 def test_galleries_hold_different_sets_of_objects(scenes):
@@ -160,7 +160,7 @@ def test_captions_name_every_object_and_nothing_else(scenes):
                 assert absent == []
 
 
-def test_negated_captions_say_what_is_not_there(scenes):
+def test_negated_captions_name_one_absent_object(scenes):
     for name, column in (("scenes_negcap", "negated_captions"), ("scenes_negated_retrieval", "captions")):
         for row in rows(scenes, name):
             assert len(row["negative_objects"]) == len(set(row["negative_objects"])) == len(row[column])
@@ -177,13 +177,13 @@ def is_true(caption: str, scene: set[str]) -> bool:
 
 
 @pytest.mark.parametrize(("name", "kinds"), [("scenes_mcq", MCQ_KINDS), ("scenes_negmcq", NEGMCQ_KINDS)])
-def test_one_option_of_each_question_is_true(scenes, shown, name, kinds):
-    asked, answers = Counter(), Counter()
+def test_one_option_of_each_question_is_true(scenes, objects_by_sha256, name, kinds):
+    kind_counts, answers = Counter(), Counter()
     for row in rows(scenes, name):
-        scene = shown[row["media_sha256"]]
+        scene = objects_by_sha256[row["media_sha256"]]
         assert len(row["options"]) == 4
         assert [is_true(option, scene) for option in row["options"]] == [i == row["answer"] for i in range(4)]
-        asked[row["kind"]] += 1
+        kind_counts[row["kind"]] += 1
         answers[row["answer"]] += 1
         if name == "scenes_mcq":
             assert all(
@@ -192,13 +192,13 @@ def test_one_option_of_each_question_is_true(scenes, shown, name, kinds):
                 )
                 for x in row["options"]
             )
-    assert set(asked) == set(kinds)
-    assert max(asked.values()) - min(asked.values()) <= 1
+    assert set(kind_counts) == set(kinds)
+    assert max(kind_counts.values()) - min(kind_counts.values()) <= 1
     assert len(answers) == 4
 
 
 @pytest.mark.parametrize("name", ["scenes_truth_table", "scenes_balanced"])
-def test_truth_tables_agree_with_their_pictures(scenes, shown, name):
+def test_truth_tables_agree_with_their_images(scenes, objects_by_sha256, name):
     table, uses = rows(scenes, name), Counter()
     assert len(table) % 4 == 0
     for start in range(0, len(table), 4):
@@ -208,13 +208,13 @@ def test_truth_tables_agree_with_their_pictures(scenes, shown, name):
         assert len({tuple(row["options"]) for row in four}) == 1
         assert sorted(row["answer"] for row in four) == [0, 1, 2, 3]
         for row in four:
-            scene = shown[row["media_sha256"]]
+            scene = objects_by_sha256[row["media_sha256"]]
             assert [is_true(option, scene) for option in row["options"]] == [i == row["answer"] for i in range(4)]
         uses.update(row["media_sha256"] for row in four)
     assert max(uses.values()) <= Size().reuse
 
 
-def test_zero_shot_pictures_hold_their_label_alone(scenes):
+def test_zero_shot_images_hold_their_label_alone(scenes):
     data = open_set(scenes, "scenes_zeroshot")
     names = data.metadata["classnames"]
     assert len(names) == len(set(names)) >= 24
@@ -227,6 +227,6 @@ def test_zero_shot_pictures_hold_their_label_alone(scenes):
         assert row["media"] == encode_png(draw_scene([OBJECT_NAMES[row["label"]]], np.random.default_rng([SEED, 4, i])))
 
 
-def test_too_few_pictures_for_the_truth_tables_are_an_error(tmp_path):
+def test_too_few_images_for_the_truth_tables_are_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"\d+ images give only \d+ of 900 groups"):
         build_scenes(tmp_path, 3, dataclasses.replace(TINY, groups=900))
