@@ -201,7 +201,7 @@ def test_a_store_whose_library_is_missing(place):
 
 def test_other_missing_libraries_are_not_hidden(place, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    monkeypatch.delitem(sys.modules, "negjax.datasets.stored.reading")
+    monkeypatch.delitem(sys.modules, "negjax.datasets.stored.stored_set")
     monkeypatch.delitem(sys.modules, "negjax.datasets.stored.store")
     with pytest.raises(ImportError, match="tensorflow_datasets"):
         main(["data", "list", "--data-dir", str(place / "data")])

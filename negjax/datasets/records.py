@@ -18,8 +18,8 @@ COLUMNS = {
     "objects": ("positive_objects",),
 }
 TEXT_LISTS = ("captions", "positive_objects", "negative_objects", "negated_captions", "options", "option_kinds")
-TEXTS = ("media_sha256", "kind")
-OPTIONAL = ("positive_objects", "negative_objects", "option_kinds")  # lists that may be empty
+TEXT_COLUMNS = ("media_sha256", "kind")
+OPTIONAL_LISTS = ("positive_objects", "negative_objects", "option_kinds")  # lists that may be empty
 ENCODED = ("captions", "negated_captions", "options")  # what a model reads: columns with a stored length
 
 
@@ -28,21 +28,29 @@ def columns(fields: Sequence[str]) -> list[str]:
     return [name for field in fields for name in COLUMNS[field]]
 
 
-def complete(example: Mapping[str, Any], row: int, fields: Sequence[str], metadata: Mapping[str, Any]) -> Record:
-    """The record of an example, with defaults filled in: `id` is the row, `group` 0, `kind` "", and no objects or
-    option kinds.
+def complete_record(
+    example: Mapping[str, Any], index: int, fields: Sequence[str], metadata: Mapping[str, Any]
+) -> Record:
+    """Fills in the columns that an example leaves out, and checks them all.
 
-    Raises ValueError that says what is wrong. metadata: the set's; its `classnames` bound the labels, and a row of
-    `pairs` may have no captions.
+    Args:
+        example: Columns of a record.
+        index: The default of `id`. Those of the others are 0 for `group`, "" for `kind`, and empty lists for objects
+            and option kinds.
+        fields: The set's fields, keys of COLUMNS.
+        metadata: The set's; its `classnames` bound the labels, and a row of `pairs` may have no captions.
+
+    Raises:
+        ValueError: It says what is wrong.
     """
-    record: Record = {"id": row, "group": 0, "kind": "", **{name: [] for name in OPTIONAL}}
+    record: Record = {"id": index, "group": 0, "kind": "", **{name: [] for name in OPTIONAL_LISTS}}
     record.update(example)
-    wanted = ["id", "group", "media", *columns(fields)]
-    if strangers := set(example) - set(wanted):
-        raise ValueError(f"{', '.join(sorted(strangers))}: a set of {', '.join(fields)} has no such column")
-    if absent := [name for name in wanted if name not in record]:
+    names = ["id", "group", "media", *columns(fields)]
+    if unknown := set(example) - set(names):
+        raise ValueError(f"{', '.join(sorted(unknown))}: a set of {', '.join(fields)} has no such column")
+    if absent := [name for name in names if name not in record]:
         raise ValueError(f"{', '.join(absent)} not given")
-    record = {name: record[name] for name in wanted}
+    record = {name: record[name] for name in names}
     for name in ("id", "group", "answer", "label"):
         if name in record:
             record[name] = int(record[name])
@@ -66,7 +74,7 @@ def complete(example: Mapping[str, Any], row: int, fields: Sequence[str], metada
 
 
 def check_texts(texts: Any, name: str) -> None:
-    """Raises ValueError unless this is a list of strings that can be written as UTF-8."""
+    """Raises ValueError unless this is a list of strings that can be written as UTF-8; `name` names it there."""
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{name} is not a list of texts")
     try:

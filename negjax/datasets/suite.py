@@ -1,4 +1,4 @@
-"""All sets of a suite, made where they are not there yet: `negjax data suite`."""
+"""Builds all sets of a suite that do not exist yet: `negjax data suite`."""
 
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -6,14 +6,18 @@ from pathlib import PurePath
 from etils import epath
 
 from negjax.config import SetSource, Suite
-from negjax.datasets.build.evaluation_set import build_from_csv, build_from_folder, build_from_json
+from negjax.datasets.build.evaluation_set import build_evaluation_set
 from negjax.datasets.derive.build import derive_set
 from negjax.datasets.derive.request import DeriveRequest
+from negjax.datasets.sources.class_folders import folder_source
+from negjax.datasets.sources.csv_tables import csv_source
+from negjax.datasets.sources.json_files import json_source
+from negjax.datasets.sources.rows import RowSource
 from negjax.datasets.stored.store import set_names
 from negjax.errors import NegjaxError
 
 
-def make_suite(
+def build_suite(
     suite: Suite,
     files: epath.PathLike,
     media_root: epath.PathLike,
@@ -22,61 +26,54 @@ def make_suite(
     skip_missing: bool = False,
     progress: bool = True,
 ) -> Iterator[tuple[str, list[str]]]:
-    """Makes the sets of the suite, those of files first; for each its name and what there is to say of it.
+    """Builds the sets of a suite, those of files first; a set that exists stays as it is.
 
-    files: the folder of the CSV and JSON files, found at any depth. A set that is in data_dir already stays as it is.
-    Raises NegjaxError as the builders do, and for a file that is not there.
+    Args:
+        suite: The sets.
+        files: The folder of the CSV and JSON files, at any depth.
+        media_root: The folder of the images and clips.
+        data_dir: The data folder.
+        skip_missing: As in `build_evaluation_set`.
+        progress: Whether to show progress.
+
+    Yields:
+        The name of each set, and remarks for the user.
+
+    Raises:
+        NegjaxError: A set cannot be built, or its file is not found.
     """
-    for name, each in sorted(suite.tasks.items(), key=lambda item: bool(item[1].source)):
+    for name, entry in sorted(suite.tasks.items(), key=lambda item: bool(item[1].source)):
         if name in set_names(data_dir):
-            yield name, ["is there already"]
-        elif each.source:
-            made = derive_set(DeriveRequest(each.kind), each.source, name, data_dir, progress=progress)
-            yield name, [f"{made.rows:,} rows that show {made.images:,} images", *made.notes]
+            yield name, ["exists already"]
+        elif entry.source:
+            derived = derive_set(DeriveRequest(entry.kind), entry.source, name, data_dir, progress=progress)
+            yield name, [f"{derived.rows:,} rows that show {derived.images:,} images", *derived.notes]
         else:
-            yield name, _build(each, files, media_root, name, data_dir, skip_missing, progress)
+            source = _open_source(entry, files, media_root)
+            built = build_evaluation_set(source, name, data_dir, skip_missing=skip_missing, progress=progress)
+            yield name, [f"{built.written:,} rows", *built.notes]
 
 
-def _build(
-    each: SetSource,
-    files: epath.PathLike,
-    media_root: epath.PathLike,
-    name: str,
-    data_dir: epath.PathLike,
-    skip_missing: bool,
-    progress: bool,
-) -> list[str]:
-    if each.kind == "folder":
-        built = build_from_folder(
-            epath.Path(media_root) / each.file,
-            name,
-            data_dir,
-            classnames=each.classnames or None,
-            templates=each.templates,
-            skip_missing=skip_missing,
-            progress=progress,
-        )
-    else:
-        path = _find(epath.Path(files), each.file)
-        if PurePath(each.file).suffix == ".json":
-            built = build_from_json(path, media_root, name, data_dir, skip_missing=skip_missing, progress=progress)
-        else:
-            built = build_from_csv(
-                each.kind, path, media_root, name, data_dir, skip_missing=skip_missing, progress=progress
-            )
-    return [f"{built.written:,} rows", *built.notes]
+def _open_source(entry: SetSource, files: epath.PathLike, media_root: epath.PathLike) -> RowSource:
+    """The source of a set that is built from a file or a folder of images."""
+    if entry.kind == "folder":
+        return folder_source(epath.Path(media_root) / entry.file, entry.classnames or None, entry.templates)
+    path = _find_file(epath.Path(files), entry.file)
+    if PurePath(entry.file).suffix == ".json":
+        return json_source(path, media_root)
+    return csv_source(entry.kind, path, media_root)
 
 
-def _find(folder: epath.Path, file: str) -> epath.Path:
+def _find_file(folder: epath.Path, name: str) -> epath.Path:
     """The file of this name in the folder or, if there is only one, anywhere below it but in hidden folders."""
-    if (folder / file).is_file():
-        return folder / file
-    found = []
-    for place, folders, _ in folder.walk():
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        if (place / file).is_file():
-            found.append(place / file)
-    if len(found) != 1:
-        what = "is not below" if not found else f"is {len(found)} times below"
-        raise NegjaxError(f"{file} {what} {folder}: give the folder that holds it as --files")
-    return found[0]
+    if (folder / name).is_file():
+        return folder / name
+    paths = []
+    for parent, folders, _ in folder.walk():
+        folders[:] = [below for below in folders if not below.startswith(".")]
+        if (parent / name).is_file():
+            paths.append(parent / name)
+    if len(paths) != 1:
+        what = f"is {len(paths)} times below" if paths else "not found below"
+        raise NegjaxError(f"{name} {what} {folder}: give the folder that holds it as --files")
+    return paths[0]

@@ -11,7 +11,7 @@ import numpy as np
 from etils import epath
 
 import negjax
-from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.plan import Plan, Video

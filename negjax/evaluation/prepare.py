@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.evaluation.blind.text_credits import text_credits
 from negjax.evaluation.embed.vectors import distinct_rows

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from negjax.datasets.stored.store import NAME
+from negjax.datasets.stored.store import SET_NAME
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import EvalResult
 from negjax.evaluation.score import Columns
@@ -50,7 +50,7 @@ def _remove_earlier(out: epath.Path) -> None:
     if not path.exists():
         return
     try:
-        names = [name for name in json.loads(path.read_text())["tasks"] if NAME.fullmatch(name)]
+        names = [name for name in json.loads(path.read_text())["tasks"] if SET_NAME.fullmatch(name)]
     except (ValueError, KeyError, TypeError):  # not ours: it is only replaced
         names = []
     path.unlink()

@@ -14,8 +14,8 @@ import jax
 from etils import epath
 
 from negjax.config import Experiment
-from negjax.datasets.stored.reading import StoredSet
 from negjax.datasets.stored.store import open_set
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.input.broken import BrokenRows
 from negjax.input.pipeline import batches, group_size

@@ -39,11 +39,12 @@ def table(folder: Path, files: list[str]) -> Path:
 def test_msr_vtt_as_published(test_data, tmp_path, media, name, kind, task_kind, negated):
     csv = test_data / "negbench" / "videos" / name
     with pytest.raises(
-        NegjaxError, match=r"998 of 1000 rows name files that are not below .*/media, the first is row 2"
+        NegjaxError,
+        match=r"998 of 1,000 rows cannot be used: their videos do not exist below .*/media; the first is row 2 ",
     ):
         build_from_csv(kind, csv, media, "clips", tmp_path / "sets", progress=False)
     built = build_from_csv(kind, csv, media, "clips", tmp_path / "sets", skip_missing=True, progress=False)
-    assert (built.rows, built.written, built.missing) == (1000, 2, 998)
+    assert (built.rows, built.written, built.skipped["missing"]) == (1000, 2, 998)
     data = open_set(tmp_path / "sets", "clips")
     said = data.metadata
     assert (said["media_type"], said["task_kind"], said["negated"]) == ("video", task_kind, negated)
@@ -55,20 +56,24 @@ def test_msr_vtt_as_published(test_data, tmp_path, media, name, kind, task_kind,
 
 def test_a_broken_clip_ends_the_build_unless_skipped(tmp_path, media):
     path = table(tmp_path, ["broken.mp4", "video9838.mp4"])
-    with pytest.raises(NegjaxError, match=r"1 of 2 rows name videos that cannot be decoded \(.*\), the first is row 0"):
+    with pytest.raises(
+        NegjaxError, match=r"1 of 2 rows cannot be used: their videos cannot be decoded \(.*\); the first is row 0 "
+    ):
         build_from_csv("captions", path, media, "clips", tmp_path / "sets", progress=False)
     built = build_from_csv("captions", path, media, "clips", tmp_path / "sets", skip_missing=True, progress=False)
-    assert (built.written, built.broken) == (1, 1)
+    assert (built.written, built.skipped["broken"]) == (1, 1)
     assert [row["id"] for row in open_set(tmp_path / "sets", "clips").rows()] == [1]
 
 
 def test_clips_and_images_do_not_mix(tmp_path, media):
     path = table(tmp_path, ["still.jpg", "video9838.mp4"])
-    message = r"names clips \(row 1, data/video9838.mp4\) and images \(row 0, data/still.jpg\): a set holds either"
+    message = r"names clips \(row 1, data/video9838.mp4\) and images \(row 0, data/still.jpg\): a set holds one or the"
     with pytest.raises(NegjaxError, match=message):
         build_from_csv("captions", path, media, "clips", tmp_path / "sets", progress=False)
 
 
 def test_a_clip_without_its_suffix_is_a_missing_file(tmp_path, media):
-    with pytest.raises(NegjaxError, match=r"1 of 1 rows name files that are not below .* row 0, data/video9838;"):
+    with pytest.raises(
+        NegjaxError, match=r"1 of 1 rows cannot be used: their images do not exist below .* row 0 \(data/video9838\);"
+    ):
         build_from_csv("captions", table(tmp_path, ["video9838"]), media, "clips", tmp_path / "sets", progress=False)

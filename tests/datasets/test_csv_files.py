@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from negjax.datasets.sources.csv_files import CsvFile, Start
+from negjax.datasets.sources.csv_files import CsvFile, RowStart
 from negjax.errors import NegjaxError
 
 CELLS = ["plain", "", "two\nlines", "old\rline", 'said "no"', "a, b", "é and 漢", " spaces ", "\n", "'"]
@@ -49,13 +49,11 @@ def test_errors_from_the_middle_name_the_row_of_the_file(tmp_path):
         list(file.rows())
     path.write_text('a,b\n1,2\n\n3,4\n5,"6\n')
     with pytest.raises(
-        NegjaxError, match=r"x\.csv row 2 \(line 5\): unexpected end of data; mend this row: .*--skip-miss"
+        NegjaxError, match=r"x\.csv row 2 \(line 5\): unexpected end of data; fix this row: .*--skip-miss"
     ):
-        list(CsvFile(path).rows(Start(row=1, byte=9, line=4)))
+        list(CsvFile(path).rows(RowStart(row=1, byte=9, line=4)))
     path.write_text(f"a,b\n1,2\n3,{'x' * 131_073}\n")
-    with pytest.raises(
-        NegjaxError, match=r"x\.csv row 1 \(line 3\): field larger .*; mend this row: .* cannot leave it out"
-    ):
+    with pytest.raises(NegjaxError, match=r"x\.csv row 1 \(line 3\): field larger .*; fix this row: .* cannot skip it"):
         list(CsvFile(path).rows())
     with pytest.raises(NegjaxError, match="cannot read"):
         _ = CsvFile(tmp_path / "absent.csv").columns

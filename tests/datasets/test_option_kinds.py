@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from negjax.datasets.build.evaluation_set import build_from_csv
-from negjax.datasets.sources.option_kinds import layout, option_kinds
-from negjax.datasets.sources.tables import read_rows
+from negjax.datasets.sources.csv_tables import read_rows
+from negjax.datasets.sources.option_kinds import option_kinds, option_layout
 from negjax.datasets.stored.store import open_set
 
 HYBRID, POSITIVE, NEGATIVE = "hybrid", "positive", "negative"
@@ -21,10 +21,10 @@ WORDS = re.compile(
 
 def test_places():
     first = Counter({(4, 0, POSITIVE): 6, (4, 0, HYBRID): 4})
-    assert layout("COCO_val_mcq.csv", first, [4, 10, 0, 9]) == ("", HYBRID, POSITIVE, NEGATIVE)
+    assert option_layout("COCO_val_mcq.csv", first, [4, 10, 0, 9]) == ("", HYBRID, POSITIVE, NEGATIVE)
     assert option_kinds(("", HYBRID, POSITIVE, NEGATIVE), 0, NEGATIVE) == [NEGATIVE, HYBRID, POSITIVE, NEGATIVE]
     anywhere = Counter({(4, 3, NEGATIVE): 6, (4, 0, POSITIVE): 4})
-    assert layout("synthetic_mcq_llama3.1_rephrased.csv", anywhere, [1, 9, 9, 9]) == (
+    assert option_layout("synthetic_mcq_llama3.1_rephrased.csv", anywhere, [1, 9, 9, 9]) == (
         POSITIVE,
         HYBRID,
         HYBRID,
@@ -45,7 +45,7 @@ def test_places():
     ],
 )
 def test_nothing_is_claimed_of_other_files(file, forms, negated):
-    assert layout(file, Counter(forms), negated) == ()
+    assert option_layout(file, Counter(forms), negated) == ()
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,9 @@ def test_files(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a {}\na photo\n", "line 2: 'a photo' does not hold {} once"),
-        ("{} and {}\n", "line 1: '{} and {}' does not hold {} once"),
-        ("{} {x}\n", "does not hold {} once"),
+        ("a {}\na photo\n", "line 2: 'a photo' must hold {} once"),
+        ("{} and {}\n", "line 1: '{} and {}' must hold {} once"),
+        ("{} {x}\n", "must hold {} once"),
         ("{}\n\n{}\n", "has an empty line (2)"),
         ("", "is empty"),
         (b"caf\xe9 {}", "is not UTF-8 text"),
@@ -59,7 +59,9 @@ def test_faults_of_files(tmp_path, text, expected):
 
 
 def test_no_such_choice(tmp_path):
-    with pytest.raises(NegjaxError, match=r"--templates opnai: there is no such file, nor is it openai, simple, none"):
+    with pytest.raises(
+        NegjaxError, match=r"unknown --templates 'opnai'; choose one of openai, simple, none, or a file"
+    ):
         read_templates("opnai")
-    with pytest.raises(NegjaxError, match=r"--classnames .*: there is no such file, nor is it imagenet"):
+    with pytest.raises(NegjaxError, match=r"unknown --classnames .*; choose imagenet, or a file that exists"):
         read_classnames(str(tmp_path), ["a"])

@@ -241,13 +241,13 @@ def test_bad_names(tmp_path, name):
 @pytest.mark.parametrize(
     ("metadata", "fields", "expected"),
     [
-        ({"negated": True}, ["captions"], "task_kind is None"),
-        ({"task_kind": "train"}, ["captions"], "whether it is negated"),
-        (TRAIN, ["pixels"], "no such field: pixels"),
-        (TRAIN, [], "not enough for task_kind train"),
-        (TRAIN | {"media_type": "sound"}, ["captions"], "media_type is 'sound', not image or video"),
-        ({"task_kind": "pairs", "negated": True}, ["label"], "not enough for task_kind pairs"),
-        ({"task_kind": "mcq", "negated": True}, ["captions"], "not enough for task_kind mcq"),
+        ({"negated": True}, ["captions"], "unknown task_kind None; choose one of mcq, "),
+        ({"task_kind": "train"}, ["captions"], "whether it is negated, as True or False"),
+        (TRAIN, ["pixels"], "unknown field 'pixels'"),
+        (TRAIN, [], "task_kind train needs the field"),
+        (TRAIN | {"media_type": "sound"}, ["captions"], "unknown media_type 'sound'; choose one of image, video"),
+        ({"task_kind": "pairs", "negated": True}, ["label"], "task_kind pairs needs the field question or captions"),
+        ({"task_kind": "mcq", "negated": True}, ["captions"], "task_kind mcq needs the field question"),
         ({"task_kind": "zeroshot", "negated": False}, ["label"], "need classnames and templates"),
     ],
 )
@@ -266,7 +266,7 @@ def test_list_and_absent_sets(tmp_path):
     (tmp_path / "c.incomplete-12345678" / "1.0.0").mkdir(parents=True)
     (tmp_path / "notes").mkdir()
     listed = list_sets(tmp_path)
-    assert [(line.name, line.n, line.task_kind, line.negated) for line in listed] == [
+    assert [(line.name, line.rows, line.task_kind, line.negated) for line in listed] == [
         ("a", 1, "train", True),
         ("b", 2, "train", True),
     ]

@@ -64,14 +64,14 @@ def test_all_sets_are_made_and_then_left_alone(capsys, place):
     assert open_set(place / "data", "classes").metadata["classnames"] == ["class 0", "class 1"]
     assert open_set(place / "data", "a_bias").metadata["task_kind"] == "affirmation"
     code, out, _ = run(capsys, place)
-    assert (code, out.count("is there already\n")) == (0, 4)
+    assert (code, out.count("exists already\n")) == (0, 4)
 
 
 def test_it_goes_on_where_it_stopped(capsys, place):
     picture = (place / "media" / "2.png").read_bytes()
     (place / "media" / "2.png").unlink()
     code, _, err = run(capsys, place)
-    assert (code, "1 of 4 rows name files that are not below" in err) == (2, True)
+    assert (code, "1 of 4 rows cannot be used: their images do not exist below" in err) == (2, True)
     assert set_names(place / "data") == ["classes", "pairs"]
     (place / "media" / "2.png").write_bytes(picture)
     assert run(capsys, place)[0] == 0
@@ -81,7 +81,7 @@ def test_it_goes_on_where_it_stopped(capsys, place):
 def test_rows_without_media_are_left_out_on_demand(capsys, place):
     (place / "media" / "2.png").unlink()
     code, out, _ = run(capsys, place, "--skip-missing")
-    assert (code, "photos: 3 rows" in out, "left out 1 of 4 rows" in out) == (0, True, True)
+    assert (code, "photos: 3 rows" in out, "skipped 1 of 4 rows" in out) == (0, True, True)
 
 
 def test_files_that_are_not_there_or_twice(capsys, place):
@@ -100,7 +100,7 @@ def test_files_that_are_not_there_or_twice(capsys, place):
         path.unlink()
     (place / "data").rename(place / "elsewhere")
     code, _, err = run(capsys, place)
-    assert (code, "deep/pairs.json is not below" in err, err.count("\n")) == (2, True, 1)
+    assert (code, "deep/pairs.json not found below" in err, err.count("\n")) == (2, True, 1)
 
 
 def test_the_published_coco_files(capsys, test_data: Path, tmp_path):
@@ -120,5 +120,5 @@ def test_the_x_ray_files_of_one_finding(capsys, test_data: Path, tmp_path, findi
     picture(tmp_path / "media" / "a.png", 0)
     where = ["--files", test_data / "negbench", "--media-root", tmp_path / "media", "--data-dir", tmp_path / "data"]
     code = main(["data", "suite", "--config", f"{config}{finding}", *map(str, where)])
-    expected = "1018 of 1018 rows name files" if finding else "chexpert_binary_mcq_control.csv is not below"
+    expected = "1,018 of 1,018 rows cannot be used" if finding else "chexpert_binary_mcq_control.csv not found below"
     assert (code, expected in capsys.readouterr().err) == (2, True)

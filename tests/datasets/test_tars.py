@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from negjax.datasets.sources.media_root import MediaRoot
-from negjax.datasets.sources.parts import tar_parts
-from negjax.datasets.sources.tars import members, samples, unused_images
+from negjax.datasets.sources.tars import read_members, read_samples, unused_images
+from negjax.datasets.sources.webdataset import webdataset_source
 from negjax.errors import NegjaxError
 
 
@@ -39,19 +39,19 @@ FILES = {
 def test_members_and_samples(tmp_path, form):
     long = "x" * 120 + "/004.jpg" if form != tarfile.USTAR_FORMAT else "004.jpg"
     path = write_tar(tmp_path / "00000.tar", FILES | {long: b"long"}, format=form)
-    held = list(members(path))
+    held = list(read_members(path))
     assert {member.name: member.read_bytes() for member in held} == FILES | {long: b"long"}
-    found = list(samples(held))
+    found = list(read_samples(held))
     assert [sample.image.name for sample in found] == ["000.jpg", "folder/002.PNG", "folder/003.jpeg", long]
-    assert found[0].cells() == {
+    assert found[0].read_cells() == {
         "filepath": "000.jpg",
         "caption": "a café",
         "captions": ["a café"],
         "negative_captions": ["no dog"],
         "width": 3,
     }
-    assert found[1].cells()["captions"] == ["text before its image"]
-    assert found[2].cells() == {"filepath": "folder/003.jpeg"}
+    assert found[1].read_cells()["captions"] == ["text before its image"]
+    assert found[2].read_cells() == {"filepath": "folder/003.jpeg"}
     assert str(found[0].image) == f"{path}/000.jpg"
 
 
@@ -70,20 +70,20 @@ def test_images_that_no_sample_has(tmp_path):
     ]
     path = write_tar(tmp_path / "a.tar", dict.fromkeys(names, b"x"))
     unused = ["photo.0.jpg", "photo.1.jpg", "x/1.jpg", "x/1.seg.png"]
-    assert [member.name for member in unused_images(list(members(path)))] == unused
-    (note,) = tar_parts("captions", f"{tmp_path}/*.tar").notes
-    assert note.startswith(f"passed over 4 images in the tar files (the first is {path}/photo.0.jpg): a sample has one")
+    assert [member.name for member in unused_images(list(read_members(path)))] == unused
+    (note,) = webdataset_source("captions", f"{tmp_path}/*.tar").notes
+    assert note.startswith(f"skipped 4 images in the tar files (the first is {path}/photo.0.jpg): a sample has one")
     write_tar(path, dict.fromkeys(names[1:4], b"x"))
-    with pytest.raises(NegjaxError, match="the 1 files hold no samples of images; passed over 2 images"):
-        tar_parts("captions", f"{tmp_path}/*.tar")
+    with pytest.raises(NegjaxError, match="no samples with images in 1 files; skipped 2 images"):
+        webdataset_source("captions", f"{tmp_path}/*.tar")
 
 
 @pytest.mark.parametrize("data", [b"{", b"[1]", b'{"caption": 3}', b"\xff"])
 def test_a_sample_that_cannot_be_read(tmp_path, data):
     path = write_tar(tmp_path / "a.tar", {"0.jpg": b"x", "0.json": data})
-    (sample,) = samples(members(path))
+    (sample,) = read_samples(read_members(path))
     with pytest.raises(ValueError, match="its"):
-        sample.cells()
+        sample.read_cells()
 
 
 def test_broken_tars_are_one_line(tmp_path):
@@ -91,13 +91,13 @@ def test_broken_tars_are_one_line(tmp_path):
     whole = path.read_bytes()
     for length in (700, 2000, 3584 + 600, 3584 * 3, 3584 * 3 + 100):
         path.write_bytes(whole[:length])
-        with pytest.raises(NegjaxError, match=r"a\.tar is not a whole tar file \(.*\): get it again"):
-            list(members(path))
+        with pytest.raises(NegjaxError, match=r"a\.tar is not a complete tar file \(.*\): download it again"):
+            list(read_members(path))
     path.write_bytes(b"no tar at all" * 100)
-    with pytest.raises(NegjaxError, match="is not a whole tar file"):
-        list(members(path))
-    with pytest.raises(NegjaxError, match="is not a whole tar file"):
-        list(members(tmp_path / "absent.tar"))
+    with pytest.raises(NegjaxError, match="is not a complete tar file"):
+        list(read_members(path))
+    with pytest.raises(NegjaxError, match="is not a complete tar file"):
+        list(read_members(tmp_path / "absent.tar"))
 
 
 def test_a_folder_may_be_a_tar_file_of_its_name(tmp_path):

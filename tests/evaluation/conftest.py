@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from negjax.datasets.stored.reading import StoredSet
 from negjax.datasets.stored.store import open_set, write_set
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.media.images import Preprocess
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from negjax.config import Source
-from negjax.datasets.stored.reading import StoredSet
 from negjax.datasets.stored.store import open_set, write_set
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.input import cache
 from negjax.input.broken import BrokenRows

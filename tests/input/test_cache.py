@@ -7,7 +7,7 @@ import pytest
 
 from negjax.config import Source
 from negjax.datasets.records import Record
-from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.input import cache
 from negjax.input.cache import SAMPLE, DecodedImages
 from negjax.input.pipeline import batches

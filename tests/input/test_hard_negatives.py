@@ -11,8 +11,8 @@ from PIL import Image
 
 from negjax.compile import batch_shapes
 from negjax.config import Source
-from negjax.datasets.stored.reading import StoredSet
 from negjax.datasets.stored.store import open_set, write_set
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.input.pipeline import Batch, batches, check_trainable
 from negjax.media.images import Preprocess

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from negjax.config import Source
-from negjax.datasets.stored.reading import StoredSet
 from negjax.datasets.stored.store import open_set, write_set
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.input.pipeline import LENGTH_STEP, MOST_BROKEN, Batch, batches, check_trainable
 from negjax.media.images import Preprocess, decode, to_pixels

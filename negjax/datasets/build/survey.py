@@ -1,13 +1,22 @@
-"""A source read once from end to end, before anything is written: what it names, and what its texts are like."""
+"""Reads a source once from start to end, before anything is written: what media it names, and what its texts are like."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from negjax.datasets.sources.crops import Box
-from negjax.datasets.sources.option_kinds import Form
 from negjax.datasets.records import ENCODED
-from negjax.datasets.sources.rows import Row, RowFile, RowSource, check_one_form, is_video
+from negjax.datasets.sources.crops import BoxXYWH
+from negjax.datasets.sources.option_kinds import QuestionForm
+from negjax.datasets.sources.rows import (
+    MediaFile,
+    Row,
+    RowRef,
+    RowSource,
+    check_option_counts,
+    is_video,
+    locate_media,
+    refuse_row,
+)
 from negjax.errors import NegjaxError
 from negjax.language.negation import is_negated
 
@@ -16,74 +25,86 @@ from negjax.language.negation import is_negated
 class Survey:
     """What a source holds.
 
-    rows: of it. files: the rows that name each file. boxes: of those rows that ask for a part of it. invalid: rows that
-    the benchmark leaves out. forms: how many questions there are of each form. options: the first row with each number
-    of options. negated: in how many questions the option at each place negates. asked: questions or captions, and
-    negating: those of them that hold a negation word. empty: the file of each empty text.
+    Attributes:
+        rows: For each path of an image or clip the indices of the rows that name it.
+        media: For each path the image or clip, if it exists.
+        boxes: For each path the boxes that rows are about, each with the index of its row.
+        invalid: Rows that the benchmark does not count; they are in none of the other attributes.
+        question_forms: How many questions there are of each form.
+        option_counts: The first row with each number of options.
+        negated_options: In how many questions the option at each position holds a negation word.
+        texts: Number of captions and questions.
+        negated_texts: How many of them hold a negation word.
+        empty_texts: The path of the row of each empty text.
     """
 
-    rows: int = 0
-    files: dict[str, list[int]] = field(default_factory=dict)
-    boxes: dict[str, list[tuple[int, Box]]] = field(default_factory=dict)
-    invalid: list[RowFile] = field(default_factory=list)
-    forms: Counter[Form] = field(default_factory=Counter)
-    options: dict[int, RowFile] = field(default_factory=dict)
-    negated: list[int] = field(default_factory=list)
-    asked: int = 0
-    negating: int = 0
-    empty: list[str] = field(default_factory=list)
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    media: dict[str, MediaFile] = field(default_factory=dict)
+    boxes: dict[str, list[tuple[int, BoxXYWH]]] = field(default_factory=dict)
+    invalid: list[RowRef] = field(default_factory=list)
+    question_forms: Counter[QuestionForm] = field(default_factory=Counter)
+    option_counts: dict[int, RowRef] = field(default_factory=dict)
+    negated_options: list[int] = field(default_factory=list)
+    texts: int = 0
+    negated_texts: int = 0
+    empty_texts: list[str] = field(default_factory=list)
 
-    def rows_of(self, files: Iterable[str]) -> list[RowFile]:
-        """The distinct rows that name one of these files, in order."""
-        return sorted({(row, file) for file in files for row in self.files[file]})
+    def rows_of(self, paths: Iterable[str]) -> list[RowRef]:
+        """The distinct rows that name one of these paths, in order."""
+        return sorted({RowRef(row, path) for path in paths for row in self.rows[path]})
 
     def media_type(self, name: str) -> str:
-        """What the files are, image or video. Raises NegjaxError that names the source for both, or boxes of clips."""
-        clips = self.rows_of(file for file in self.files if is_video(file))
+        """ "image" or "video"; raises NegjaxError that names the source if it has both, or boxes of clips."""
+        clips = self.rows_of(path for path in self.rows if is_video(path))
         if not clips:
             return "image"
         row, clip = clips[0]
-        if images := self.rows_of(file for file in self.files if not is_video(file)):
+        if images := self.rows_of(path for path in self.rows if not is_video(path)):
             raise NegjaxError(
-                f"{name} names clips (row {row}, {clip}) and images (row {images[0][0]}, {images[0][1]}): "
-                "a set holds either, make one of each"
+                f"{name} names clips (row {row}, {clip}) and images (row {images[0].row}, {images[0].path}): "
+                "a set holds one or the other, so build a set of each"
             )
         if self.boxes:
             raise NegjaxError(f"{name} row {row}: {clip} is a clip, but boxes are cut from images")
         return "video"
 
 
-def survey(source: RowSource) -> Survey:
-    """Reads the whole source. Raises NegjaxError for a bad row, for questions of several forms, or without rows."""
-    found = Survey()
-    for row in source.read():
-        found.rows = row.number + 1
+def survey_source(source: RowSource) -> Survey:
+    """Reads a whole source.
+
+    Raises:
+        NegjaxError: A row is malformed, questions have several numbers of options, or there are no rows.
+    """
+    survey = Survey()
+    for row in source.read(refuse_row):
         if not row.valid:
-            found.invalid.append((row.number, row.file))
+            survey.invalid.append(row.ref)
             continue
-        found.files.setdefault(row.file, []).append(row.number)
+        if row.path not in survey.rows and (media := locate_media(row, source.find_media)):
+            survey.media[row.path] = media
+        survey.rows.setdefault(row.path, []).append(row.index)
         if row.box:
-            found.boxes.setdefault(row.file, []).append((row.number, row.box))
-        _read_texts(found, row)
-    check_one_form(source.name, found.options)
-    if not found.files:
-        raise NegjaxError(f"{source.name} has no {'valid ' if found.invalid else ''}rows to make a set of")
-    return found
+            survey.boxes.setdefault(row.path, []).append((row.index, row.box))
+        _count_texts(survey, row)
+    check_option_counts(source.name, survey.option_counts)
+    if not survey.rows:
+        raise NegjaxError(f"{source.name} has no {'valid ' if survey.invalid else ''}rows to make a set of")
+    return survey
 
 
-def _read_texts(found: Survey, row: Row) -> None:
+def _count_texts(survey: Survey, row: Row) -> None:
     record = row.record
     if "options" in record:
         options = record["options"]
-        found.options.setdefault(len(options), (row.number, row.file))
-        found.forms[(len(options), record["answer"], record["kind"])] += 1
-        found.negated += [0] * (len(options) - len(found.negated))
+        survey.option_counts.setdefault(len(options), row.ref)
+        survey.question_forms[(len(options), record["answer"], record["kind"])] += 1
+        survey.negated_options += [0] * (len(options) - len(survey.negated_options))
         negated = [is_negated(text) for text in options]
-        for place, each in enumerate(negated):
-            found.negated[place] += each
-        found.asked += 1
-        found.negating += any(negated)
+        for position, option_negated in enumerate(negated):
+            survey.negated_options[position] += option_negated
+        survey.texts += 1
+        survey.negated_texts += any(negated)
     for text in record.get("captions", ()):
-        found.asked += 1
-        found.negating += is_negated(text)
-    found.empty += [row.file for name in ENCODED for text in record.get(name, ()) if not text.strip()]
+        survey.texts += 1
+        survey.negated_texts += is_negated(text)
+    survey.empty_texts += [row.path for column in ENCODED for text in record.get(column, ()) if not text.strip()]

@@ -13,8 +13,8 @@ from negjax.datasets.derive.request import DeriveRequest, check_request
 from negjax.datasets.derive.rows import DerivedRows, LabelledImages
 from negjax.datasets.derive.source import check_source, read_images, read_object_names
 from negjax.datasets.records import Record
-from negjax.datasets.stored.reading import StoredSet
 from negjax.datasets.stored.store import check_free, open_set, write_set
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.runtime.progress import track_progress
 from negjax.synthesis.labels import ObjectLabels

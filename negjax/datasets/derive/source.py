@@ -6,7 +6,7 @@ from etils import epath
 
 from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.rows import LabelledImages
-from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.runtime.progress import track_progress
 from negjax.synthesis.labels import build_labels

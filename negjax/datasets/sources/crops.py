@@ -1,35 +1,55 @@
-"""Parts of images, where a benchmark asks about a box."""
+"""Boxes: a benchmark may ask about a part of an image, which is then cut out and stored as an image of its own."""
 
 import io
+from typing import NamedTuple
 
 from PIL import Image
 
-Box = tuple[float, float, float, float]  # x, y, width, height in pixels, from the left upper corner
-FAR = 1e9  # further out than any image goes
+from negjax.media.boxes import BoxLTRB
+
+LARGEST_COORDINATE = 1e9  # beyond any image
 
 
-def check_box(box: Box) -> Box:
-    """The box. Raises ValueError when it has no area or isn't finite."""
-    if not (box[2] > 0 and box[3] > 0 and all(abs(side) < FAR for side in box)):
+class BoxXYWH(NamedTuple):
+    """A part of an image in pixels: its upper left corner, counted from that of the image, and its size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def check_box(box: BoxXYWH) -> BoxXYWH:
+    """Returns the box; raises ValueError if it has no area or is not finite."""
+    if not (box.width > 0 and box.height > 0 and all(abs(side) < LARGEST_COORDINATE for side in box)):
         raise ValueError(f"the box {list(box)} (x, y, width, height) has no area")
     return box
 
 
-def corners(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the part of an image of this size that lies in the box.
+def corners(box: BoxXYWH, width: int, height: int) -> BoxLTRB:
+    """The part of a box that lies inside an image.
 
-    Edges are rounded to whole pixels as Pillow's crop does. Raises ValueError when nothing is left.
+    Args:
+        box: The box.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+
+    Returns:
+        Its edges in whole pixels, rounded as Pillow's `crop` rounds.
+
+    Raises:
+        ValueError: The box has no area, or lies outside the image.
     """
-    x, y, wide, high = check_box(box)
-    left, top, right, bottom = round(x), round(y), round(x + wide), round(y + high)
-    inside = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
-    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+    check_box(box)
+    left, top = max(round(box.x), 0), max(round(box.y), 0)
+    right, bottom = min(round(box.x + box.width), width), min(round(box.y + box.height), height)
+    if left >= right or top >= bottom:
         raise ValueError(f"the box {list(box)} (x, y, width, height) has no area in an image of {width} x {height}")
-    return inside
+    return BoxLTRB(left, top, right, bottom)
 
 
-def cut(image: Image.Image, box: Box) -> bytes:
-    """The part of an image that lies in the box, as PNG. Raises ValueError when there is none."""
+def cut(image: Image.Image, box: BoxXYWH) -> bytes:
+    """Cuts the part of an image inside a box out of it, as a PNG file; raises ValueError if there is none."""
     buffer = io.BytesIO()
     image.crop(corners(box, *image.size)).save(buffer, "PNG", compress_level=1)  # a photograph hardly compresses
     return buffer.getvalue()

@@ -1,6 +1,7 @@
-"""CSV files read from any row on: what each row's cells are, and where in the file it begins."""
+"""CSV files that can be read from any row on: each row's cells, and where in the file it begins."""
 
 import csv
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +13,14 @@ from negjax.errors import NegjaxError
 
 
 @dataclass(frozen=True)
-class Start:
-    """Where a row begins: its number from 0, its byte in the file, and its line as an editor counts, from 1."""
+class RowStart:
+    """Where a row begins.
+
+    Attributes:
+        row: 0-based index of the row.
+        byte: Offset in the file.
+        line: 1-based line, as an editor counts.
+    """
 
     row: int
     byte: int
@@ -22,40 +29,43 @@ class Start:
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A CSV file in UTF-8 with a header.
-
-    Its errors are NegjaxErrors that name the file, the row and the line.
-    """
+    """A CSV file in UTF-8 with a header. Reading it raises NegjaxError that names the file, the row and the line."""
 
     path: epath.PathLike
 
     @cached_property
     def columns(self) -> list[str]:
-        """The names of its columns; an empty file has none."""
+        """The header's cells; none for an empty file."""
         return self._header[0]
 
-    def rows(self, start: Start | None = None) -> Iterator[tuple[Start, list[str]]]:
-        """Each row's place and cells, from `start` on; empty lines are none. They may be too few or too many."""
+    def rows(self, start: RowStart | None = None) -> Iterator[tuple[RowStart, list[str]]]:
+        """Reads the rows from `start` on, by default from the first one.
+
+        Empty lines are skipped. A row may have more or fewer cells than the header.
+
+        Yields:
+            Where the row begins, and its cells.
+        """
         begin = start or self._header[1]
         with self._open() as file:
             file.seek(begin.byte)
             yield from self._read(_Lines(file, begin.byte), begin)
 
-    def starts(self, every: int) -> tuple[list[Start], int]:
-        """Where each `every`-th row begins, from the first on, and how many rows there are."""
-        found, count = [], 0
-        for place, _ in self.rows():
+    def starts(self, every: int) -> tuple[list[RowStart], int]:
+        """Where the rows 0, `every`, 2 * `every`, ... begin, and the number of rows."""
+        starts, count = [], 0
+        for start, _ in self.rows():
             if count % every == 0:
-                found.append(place)
+                starts.append(start)
             count += 1
-        return found, count
+        return starts, count
 
-    def row_at(self, start: Start) -> list[str]:
+    def row_at(self, start: RowStart) -> list[str]:
         """The cells of the row that begins there."""
         return next(self.rows(start))[1]
 
     @cached_property
-    def _header(self) -> tuple[list[str], Start]:
+    def _header(self) -> tuple[list[str], RowStart]:
         """The header's cells, and where the first row begins."""
         with self._open() as file:
             lines = _Lines(file, 0)
@@ -68,22 +78,21 @@ class CsvFile:
                 raise self._not_utf8(error.reason) from error
             if any("\0" in name for name in columns):
                 raise self._not_utf8("it may be UTF-16")
-            return columns, Start(0, lines.byte, reader.line_num + 1)
+            return columns, RowStart(0, lines.byte, reader.line_num + 1)
 
-    def _read(self, lines: "_Lines", begin: Start) -> Iterator[tuple[Start, list[str]]]:
+    def _read(self, lines: "_Lines", begin: RowStart) -> Iterator[tuple[RowStart, list[str]]]:
         reader, row = csv.reader(lines, strict=True), begin.row
         byte, line = begin.byte, begin.line
         try:
             for cells in reader:
                 if cells:
-                    yield Start(row, byte, line), cells
+                    yield RowStart(row, byte, line), cells
                     row += 1
                 byte, line = lines.byte, begin.line + reader.line_num
         except csv.Error as error:
             where = f"row {row} (line {begin.line + reader.line_num - 1})"
             raise NegjaxError(
-                f"{self.path} {where}: {error}; mend this row: where it ends cannot be told, "
-                "so --skip-missing cannot leave it out"
+                f"{self.path} {where}: {error}; fix this row: its end is unknown, so --skip-missing cannot skip it"
             ) from error
         except UnicodeDecodeError as error:
             raise self._not_utf8(error.reason) from error
@@ -99,15 +108,24 @@ class CsvFile:
 
 
 class _Lines:
-    """The lines of a file as the csv module wants them, one at a time; `byte` is where the next one begins."""
+    """The lines of a file, one at a time, for `csv.reader`; `byte` is where the next line begins."""
 
     def __init__(self, file: IO[bytes], byte: int):
         self._file, self.byte = file, byte
 
     def __iter__(self) -> Iterator[str]:
-        encoding = "utf-8-sig" if self.byte == 0 else "utf-8"  # with a mark at the head of the file
+        encoding = "utf-8-sig" if self.byte == 0 else "utf-8"  # the file may begin with a byte order mark
         for raw in self._file:
             for line in raw.splitlines(keepends=True):  # old files end lines with a carriage return alone
                 self.byte += len(line)
                 yield line.decode(encoding)
                 encoding = "utf-8"
+
+
+def file_sha256(path: epath.PathLike) -> str:
+    """The sha256 of a file's bytes; raises NegjaxError if it cannot be read."""
+    try:
+        with epath.Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error

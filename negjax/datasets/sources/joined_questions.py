@@ -1,8 +1,9 @@
-"""Questions of a second CSV file for the images of a training set: found by paths that end alike.
+"""Questions of a second CSV file for the images of a training set, joined by the ends of the paths.
 
 The two files may name another folder before the same end, "/mnt/cc12m/00000/1.jpg" and "/data/00000/1.jpg". A question
-belongs to an image when name and folder are the same, or the name where one path has no more; where several do, it is
-the one whose path ends most like the image's. Nothing here holds more in memory than 32 bytes for each question.
+belongs to an image if the name and the folder are the same, or the name where one path has no folder; if several
+questions do, it is the one whose path has the longest end in common with the image's. Nothing here holds more in memory
+than 32 bytes for each question.
 """
 
 import hashlib
@@ -13,162 +14,187 @@ from pathlib import PurePosixPath
 import numpy as np
 from etils import epath
 
-from negjax.datasets.sources.csv_files import CsvFile, Start
-from negjax.datasets.sources.files import sha256_of
-from negjax.datasets.sources.parts import Finder, LeaveOut, Part, ShardedSource
-from negjax.datasets.sources.rows import MediaFile, Row
-from negjax.datasets.sources.tables import check_columns, path_column, read_row
+from negjax.datasets.sources.csv_files import CsvFile, RowStart, file_sha256
+from negjax.datasets.sources.csv_tables import check_columns, path_column, read_row
+from negjax.datasets.sources.rows import (
+    AMBIGUOUS_QUESTION,
+    INVALID,
+    NO_QUESTION,
+    Row,
+    RowSource,
+    SkipRow,
+    SourceShard,
+)
 from negjax.errors import NegjaxError
 from negjax.runtime.files import open_atomic
 
-INDEX = np.dtype([("key", np.int64), ("row", np.int64), ("byte", np.int64), ("line", np.int64)])
+INDEX_ENTRY = np.dtype([("key", np.int64), ("row", np.int64), ("byte", np.int64), ("line", np.int64)])
+LAYOUT = "questions"
 
 
-def with_questions(source: ShardedSource, csv: epath.PathLike) -> ShardedSource:
-    """The source with a question for each image from a CSV file of kind "questions"; of several, the first.
+def with_questions(source: RowSource, path: epath.PathLike) -> RowSource:
+    """The source with a question per image from a CSV file of kind "questions"; of several, the first.
 
-    Raises NegjaxError when the file is none of questions, or the source has them already.
+    The rows get their questions once the questions are indexed, by `join_questions`.
+
+    Raises:
+        NegjaxError: The file is not of that kind, or the source has questions already.
     """
     if "question" in source.fields:
-        raise NegjaxError(f"--questions: --kind {source.kind} holds questions already")
-    check_columns(CsvFile(csv), "questions")
+        raise NegjaxError(f"--questions: --kind {source.kind} has questions already")
+    check_columns(CsvFile(path), LAYOUT)
     return replace(
         source,
-        file=f"{source.file} + {PurePosixPath(str(csv)).name}",
-        sha256=hashlib.sha256(f"{source.sha256} {sha256_of(csv)}".encode()).hexdigest(),
+        file=f"{source.file} + {PurePosixPath(str(path)).name}",
+        sha256=hashlib.sha256(f"{source.sha256} {file_sha256(path)}".encode()).hexdigest(),
         fields=(*source.fields, "question"),
-        questions=str(csv),
+        questions_csv=str(path),
     )
 
 
-def asked(source: ShardedSource, index: epath.Path, skip_missing: bool) -> ShardedSource:
-    """The source with parts each of whose rows has its question; writes the file `index`, in which they look them up.
+def join_questions(source: RowSource, index: epath.Path, skip_malformed: bool) -> RowSource:
+    """The source with shards in which each row has the question of its image.
 
-    Raises NegjaxError for questions that cannot be understood; with skip_missing they are counted in the notes, and the
-    images that they name are left out.
+    Args:
+        source: A source with `questions_csv`.
+        index: The file to write, in which the shards look questions up.
+        skip_malformed: Count malformed questions in the notes, and leave out the images that they name.
+
+    Raises:
+        NegjaxError: There are malformed questions, and `skip_malformed` is False.
     """
-    file = CsvFile(source.questions)
-    column, count, bad, first_bad = path_column(file.columns), 0, 0, ""
+    file = CsvFile(source.questions_csv)
+    column, count, malformed, first = path_column(file.columns), 0, 0, ""
 
     def entries() -> Iterator[tuple[int, int, int, int]]:
-        nonlocal count, bad, first_bad
-        for place, cells in file.rows():
+        nonlocal count, malformed, first
+        for start, cells in file.rows():
             try:
-                read_row(file, place, cells, "questions")
+                read_row(file, start, cells, LAYOUT)
             except ValueError as error:
-                bad, first_bad = bad + 1, first_bad or str(error)
+                malformed, first = malformed + 1, first or str(error)
             count += 1
-            yield _key(_cell(cells, column)), place.row, place.byte, place.line
+            yield _name_key(_cell(cells, column)), start.row, start.byte, start.line
 
-    keys = np.fromiter(entries(), INDEX)
-    if bad and not skip_missing:
+    keys = np.fromiter(entries(), INDEX_ENTRY)
+    if malformed and not skip_malformed:
         raise NegjaxError(
-            f"{bad} of {count} questions cannot be understood, the first is {first_bad}; "
-            "mend the file, or leave them and their images out with --skip-missing"
+            f"{malformed} of {count} questions are malformed, the first is {first}; "
+            "fix the file, or skip them and their images with --skip-missing"
         )
     with open_atomic(index) as out:
         np.save(out, keys[np.argsort(keys["key"], kind="stable")])
-    told = f"{bad:,} of {count:,} questions cannot be understood (the first is {first_bad})"
+    note = f"{malformed:,} of {count:,} questions are malformed (the first is {first})"
     return replace(
         source,
-        parts=tuple(AskedPart(part, source.questions, str(index)) for part in source.parts),
-        notes=(*source.notes, told) if bad else source.notes,
+        shards=tuple(QuestionShard(shard, source.questions_csv, str(index)) for shard in source.shards),
+        notes=(*source.notes, note) if malformed else source.notes,
     )
 
 
 @dataclass(frozen=True)
-class AskedPart:
-    """A part each of whose rows gets the question that a CSV file has for its image; rows without one are left out."""
+class QuestionShard:
+    """A shard in which each row gets the question for its image; rows without one are skipped."""
 
-    part: Part
-    csv: str
+    shard: SourceShard
+    questions_csv: str
     index: str
 
     @property
     def rows(self) -> int:
-        return self.part.rows
+        return self.shard.rows
 
-    def read(self, leave_out: LeaveOut) -> Iterator[tuple[Row, MediaFile | None]]:
-        questions = _Questions(self.csv, self.index)
-        for row, place in self.part.read(leave_out):
-            found = questions.find(row.file)
-            if isinstance(found, _NoQuestion):
-                leave_out(found.reason, row.number, f"{row.file}: {found.why}")
+    def read(self, skip: SkipRow) -> Iterator[Row]:
+        questions = _QuestionIndex(self.questions_csv, self.index)
+        for row in self.shard.read(skip):
+            question = questions.find(row.path)
+            if isinstance(question, _NoQuestion):
+                skip(question.reason, row.index, f"{row.path}: {question.explanation}")
             else:
-                question = {name: found.record[name] for name in ("options", "answer", "kind")}
-                yield Row(row.number, row.file, row.record | question), place
-
-    def finder(self) -> Finder | None:
-        return self.part.finder()
+                columns = {name: question.record[name] for name in ("options", "answer", "kind")}
+                yield replace(row, record=row.record | columns)
 
 
 @dataclass(frozen=True)
 class _NoQuestion:
-    """Why there is no question for an image: a reason of `training_sets`, and more closely."""
+    """Why an image has no question: a reason of `rows`, and an explanation."""
 
     reason: str
-    why: str
+    explanation: str
 
 
-class _Questions:
+@dataclass(frozen=True)
+class _Candidate:
+    """A question whose path may be that of an image: the parts of the path, where its row begins, and its cells."""
+
+    path: tuple[str, ...]
+    start: RowStart
+    cells: list[str]
+
+
+class _QuestionIndex:
     """The questions of a CSV file by the names of their images."""
 
-    def __init__(self, csv: str, index: str):
-        self._file = CsvFile(csv)
+    def __init__(self, path: str, index: str):
+        self._file = CsvFile(path)
         self._column = path_column(self._file.columns)
-        self._index = np.load(index, mmap_mode="r")
+        self._entries = np.load(index, mmap_mode="r")
 
-    def find(self, file: str) -> Row | _NoQuestion:
-        """The first question whose path ends most like this."""
-        image, csv = _parts(file), self._file.path
-        named = [each for each in self._of_name(file) if each[0][-1] == image[-1]]
-        if not named:
-            return _NoQuestion("unasked", f"{csv} has no question for it")
-        fitting = [each for each in named if _common_end(each[0], image) >= min(2, len(each[0]), len(image))]
+    def find(self, path: str) -> Row | _NoQuestion:
+        """The first question whose path has the longest end in common with this one."""
+        image, csv = _path_parts(path), self._file.path
+        same_name = [candidate for candidate in self._candidates(path) if candidate.path[-1] == image[-1]]
+        if not same_name:
+            return _NoQuestion(NO_QUESTION, f"{csv} has no question for it")
+        fitting = [
+            candidate
+            for candidate in same_name
+            if _common_end(candidate.path, image) >= min(2, len(candidate.path), len(image))
+        ]
         if not fitting:
-            path, place, _ = named[0]
-            return _NoQuestion("unsure", f"{csv} row {place.row} is of {'/'.join(path)}")
-        most = max(_common_end(path, image) for path, *_ in fitting)
-        best = [each for each in fitting if _common_end(each[0], image) == most]
-        longest, one, _ = max(best, key=lambda each: len(each[0]))
-        for path, other, _ in best:
-            if _common_end(path, longest) < len(path):
-                return _NoQuestion("unsure", f"{csv} rows {one.row} and {other.row} are of images of several folders")
-        _, place, cells = best[0]
+            other = same_name[0]
+            return _NoQuestion(AMBIGUOUS_QUESTION, f"{csv} row {other.start.row} is of {'/'.join(other.path)}")
+        most = max(_common_end(candidate.path, image) for candidate in fitting)
+        best = [candidate for candidate in fitting if _common_end(candidate.path, image) == most]
+        longest = max(best, key=lambda candidate: len(candidate.path))
+        for other in best:
+            if _common_end(other.path, longest.path) < len(other.path):
+                rows = f"rows {longest.start.row} and {other.start.row}"
+                return _NoQuestion(AMBIGUOUS_QUESTION, f"{csv} {rows} are of images of several folders")
         try:
-            return read_row(self._file, place, cells, "questions")
+            return read_row(self._file, best[0].start, best[0].cells, LAYOUT)
         except ValueError as error:
-            return _NoQuestion("invalid", str(error))
+            return _NoQuestion(INVALID, str(error))
 
-    def _of_name(self, file: str) -> Iterator[tuple[tuple[str, ...], Start, list[str]]]:
-        """The questions whose paths have this name, or by a rare chance another: path, place and cells."""
-        first, last = (int(np.searchsorted(self._index["key"], _key(file), side)) for side in ("left", "right"))
-        for _, *start in self._index[first:last].tolist():
-            place = Start(*start)
-            cells = self._file.row_at(place)
-            yield _parts(_cell(cells, self._column)), place, cells
+    def _candidates(self, path: str) -> Iterator[_Candidate]:
+        """The questions for images of this name, and rarely others: names may share a key."""
+        first, last = (int(np.searchsorted(self._entries["key"], _name_key(path), side)) for side in ("left", "right"))
+        for _, *start in self._entries[first:last].tolist():
+            row_start = RowStart(*start)
+            cells = self._file.row_at(row_start)
+            yield _Candidate(_path_parts(_cell(cells, self._column)), row_start, cells)
 
 
-def _key(file: str) -> int:
-    """A number for the name of a file, whatever its folder; few names share one."""
-    return int.from_bytes(hashlib.blake2b(_parts(file)[-1].encode(), digest_size=8).digest(), signed=True)
+def _name_key(path: str) -> int:
+    """A 64-bit hash of the name of a file, whatever its folder."""
+    return int.from_bytes(hashlib.blake2b(_path_parts(path)[-1].encode(), digest_size=8).digest(), signed=True)
 
 
 def _common_end(first: tuple[str, ...], second: tuple[str, ...]) -> int:
-    """How many of the last parts of two paths are the same."""
-    alike = 0
-    for one, other in zip(reversed(first), reversed(second)):
-        if one != other:
+    """How many parts two paths have in common at their ends."""
+    count = 0
+    for part, other in zip(reversed(first), reversed(second)):
+        if part != other:
             break
-        alike += 1
-    return alike
+        count += 1
+    return count
 
 
 def _cell(cells: list[str], column: int) -> str:
-    """ "" where the row is too short to have one."""
+    """The cell of a column, "" for a row that is too short."""
     return cells[column] if len(cells) > column else ""
 
 
-def _parts(file: str) -> tuple[str, ...]:
-    path = PurePosixPath(file.strip().replace("\\", "/"))
-    return tuple(part for part in path.parts if part != "/") or ("",)
+def _path_parts(path: str) -> tuple[str, ...]:
+    pure = PurePosixPath(path.strip().replace("\\", "/"))
+    return tuple(part for part in pure.parts if part != "/") or ("",)

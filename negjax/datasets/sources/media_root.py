@@ -1,13 +1,14 @@
-"""Finding files whose paths were written on another machine."""
+"""Finding images and clips whose paths were written on another machine."""
 
 import functools
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 from etils import epath
 
-from negjax.datasets.sources import tars
 from negjax.datasets.sources.rows import MediaFile
+from negjax.datasets.sources.tars import members_by_name
 from negjax.errors import NegjaxError
 
 
@@ -20,15 +21,19 @@ class MediaRoot:
     """
 
     def __init__(self, root: epath.PathLike):
-        """Raises NegjaxError when there is no such folder."""
+        """Raises NegjaxError if there is no such folder."""
         self.root = epath.Path(root)
         if not self.root.is_dir():
             raise NegjaxError(f"no folder {root}: give the folder that holds the images as --media-root")
         self._has_folder = functools.cache(lambda parts: self.root.joinpath(*parts).is_dir())
-        self._has_tar = functools.cache(lambda parts: _tar(self.root, parts).is_file())
+        self._has_tar = functools.cache(lambda parts: _tar_path(self.root, parts).is_file())
+
+    def __reduce__(self) -> Any:
+        """Pickled without its caches, so that another process can find files in it."""
+        return type(self), (str(self.root),)
 
     def find(self, path: str) -> MediaFile | None:
-        """The file, or None when no suffix of the path exists. Backslashes count as slashes."""
+        """The file, or None if no suffix of the path exists. Backslashes count as slashes."""
         if "\0" in path:
             return None
         parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if part != "/"]
@@ -42,9 +47,10 @@ class MediaRoot:
         for start in range(len(parts) - 1):
             folder = tuple(parts[start:-1])
             if self._has_tar(folder):
-                return tars.index(str(_tar(self.root, folder))).get(parts[-1])
+                return members_by_name(str(_tar_path(self.root, folder))).get(parts[-1])
         return None
 
 
-def _tar(root: epath.Path, folder: Sequence[str]) -> epath.Path:
+def _tar_path(root: epath.Path, folder: Sequence[str]) -> epath.Path:
+    """The tar file that a folder may be packed as."""
     return root.joinpath(*folder[:-1], f"{folder[-1]}.tar")

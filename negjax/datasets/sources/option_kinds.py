@@ -1,42 +1,48 @@
 """What the options of NegBench's questions are: "positive" (N), "negative" (not A) or "hybrid" (N but not B).
 
-Its files do not say it, except for the right one; the order of the options does.
+Its files say so of the right option only; the order of the options says so of the others.
 - COCO, VOC2007 and MSR-VTT list the right option first, then a hybrid, a positive and a negative distractor. Measured
   over all rows of COCO (5,914) and MSR-VTT (1,000): option 1 holds a negation word in 99.7 and 97.0 %, option 2 in
   0.1 and 0.3 %, option 3 in 100.0 and 99.8 %, and option 1 has 53 and 51 letters where option 3 has 36 and 34.
-- The synthetic set has a fixed kind at each place and its right answer at any of them.
-Both are also how NegBench's own evaluation counts wrong picks (benchmarks/src/evaluation/mcq.py, wrong_answer_to_type).
+- The synthetic set has a fixed kind at each position, and its right answer at any of them.
+NegBench's own evaluation counts wrong picks like this too (benchmarks/src/evaluation/mcq.py, wrong_answer_to_type).
 """
 
 from collections import Counter
 from collections.abc import Sequence
 
-KINDS = ("positive", "negative", "hybrid")
+OPTION_KINDS = ("positive", "negative", "hybrid")
 PUBLISHED = ("", "hybrid", "positive", "negative")  # "": the right option, whose kind is the question's
 SYNTHETIC = ("positive", "hybrid", "hybrid", "negative")
 
-Form = tuple[int, int, str]  # of a question: number of options, right answer, kind
+QuestionForm = tuple[int, int, str]
+"""A question's number of options, right answer and kind."""
 
 
-def layout(file: str, forms: Counter[Form], negated: Sequence[int]) -> tuple[str, ...]:
-    """The kinds of the distractors by place, for all questions of a file; empty where they are not known.
+def option_layout(file: str, forms: Counter[QuestionForm], negated: Sequence[int]) -> tuple[str, ...]:
+    """The kinds of the distractors by position, for all questions of a file.
 
-    file: its name, which tells the synthetic set. forms: how many questions there are of each form.
-    negated: in how many questions the option at each place holds a negation word; most must fit the layout.
+    Args:
+        file: Its name, by which the synthetic set is known.
+        forms: How many questions there are of each form.
+        negated: In how many questions the option at each position holds a negation word; most must fit the layout.
+
+    Returns:
+        One of OPTION_KINDS per position, "" for the right option's; empty if the file has no known layout.
     """
-    if not all(options == len(PUBLISHED) and kind in KINDS for options, _, kind in forms):
+    if not all(options == len(PUBLISHED) and kind in OPTION_KINDS for options, _, kind in forms):
         return ()
     if file.lower().startswith("synthetic_mcq"):
-        places = SYNTHETIC
+        layout = SYNTHETIC
     elif all(answer == 0 for _, answer, _ in forms):
-        places = PUBLISHED
+        layout = PUBLISHED
     else:
         return ()
     half = sum(forms.values()) / 2
-    fits = all((count > half) == (kind != "positive") for kind, count in zip(places, negated) if kind)
-    return places if fits else ()
+    fits = all((count > half) == (kind != "positive") for kind, count in zip(layout, negated) if kind)
+    return layout if fits else ()
 
 
-def option_kinds(places: Sequence[str], answer: int, kind: str) -> list[str]:
-    """The kinds of one question's options: by place, and the right option's is the question's own."""
-    return [kind if place == answer else each for place, each in enumerate(places)]
+def option_kinds(layout: Sequence[str], answer: int, kind: str) -> list[str]:
+    """The kinds of one question's options: by position, except that the right option has the question's own."""
+    return [kind if position == answer else of_layout for position, of_layout in enumerate(layout)]

@@ -1,48 +1,104 @@
-"""What every source gives, whatever its form: rows, and the places where their media are."""
+"""What every source of a data set provides, whatever its file format: rows in shards, and where their media are.
+
+A source is read from its start to its end by the build of an evaluation set, and shard by shard, in several processes,
+by the build of a training set.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from negjax.datasets.records import Record
-from negjax.datasets.sources.crops import Box
+from negjax.datasets.sources.crops import BoxXYWH
 from negjax.errors import NegjaxError
 
-VIDEOS = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
+VIDEO_SUFFIXES = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 
-RowFile = tuple[int, str]
+# Why a row is left out of a set, as the set's metadata have it under "skipped".
+MISSING = "missing"  # its image or clip does not exist
+BROKEN = "broken"  # its image or clip cannot be decoded
+INVALID = "invalid"  # its text is malformed, or its benchmark does not count it
+NO_QUESTION = "unasked"  # the file of questions has none for its image
+AMBIGUOUS_QUESTION = "unsure"  # the file of questions has one that may be for another image of the same name
+
+SkipRow = Callable[[str, int, str], object]
+"""Called with a reason (a constant of this module), the row's index and an explanation, when a row is left out."""
+
+
+class RowRef(NamedTuple):
+    """A row as messages and metadata name it: its index in the source, and the path of its image or clip."""
+
+    row: int
+    path: str
+
+
+class MediaFile(Protocol):
+    """An image or clip that can be read, such as a `pathlib.Path`; `str` of it names it in errors."""
+
+    def read_bytes(self) -> bytes: ...
 
 
 @dataclass(frozen=True)
 class Row:
-    """A record without its media: the row of the source that it comes from, and where its media are said to be.
+    """A record without its media.
 
-    box: only this part of the image is the record's. valid: False for a row that its benchmark leaves out.
+    Attributes:
+        index: 0-based row of the source that the record comes from.
+        path: Path of the image or clip, as the source spells it.
+        record: The record's other columns; see `negjax.datasets.records`.
+        box: The part of the image that the record is about; None for all of it.
+        valid: False for a row that its benchmark does not count.
+        media: The image or clip, where the source itself holds it; else it is found by `path`.
     """
 
-    number: int
-    file: str
+    index: int
+    path: str
     record: Record
-    box: Box | None = None
+    box: BoxXYWH | None = None
     valid: bool = True
+    media: MediaFile | None = None
+
+    @property
+    def ref(self) -> RowRef:
+        return RowRef(self.index, self.path)
 
 
-class MediaFile(Protocol):
-    """Where an image or clip is, as a path is; its text names it in errors."""
+class SourceShard(Protocol):
+    """Consecutive rows of a source. It can be pickled, so that another process reads it."""
 
-    def read_bytes(self) -> bytes: ...
+    @property
+    def rows(self) -> int:
+        """How many rows of the source it covers, those included that `read` skips."""
+
+    def read(self, skip: SkipRow) -> Iterator[Row]:
+        """Reads the rows in order, from the first one at each call.
+
+        Args:
+            skip: Called for each malformed row, which is then left out; `refuse_row` makes it an error instead.
+        """
 
 
 @dataclass(frozen=True)
 class RowSource:
     """What a set is built from.
 
-    kind: as in --kind. name: what errors call it. file, sha256, media_root: what the set's metadata say of it; the
-    sha256 of a folder is that of the list of its files, of a TFDS data set that of its dataset_info.json.
-    fields: keys of records.COLUMNS. task_kind: "" where the number of options tells it. negated: None where the texts
-    tell it. read: its rows, from the start at each call. find: where a row's file is, None when nowhere.
-    metadata: further metadata of the set. notes: for people.
+    Attributes:
+        kind: The `--kind` of `negjax data build`.
+        name: What errors call the source: a path or a pattern.
+        file: File name, for the set's metadata.
+        sha256: Content hash, for the set's metadata. That of a folder or of tar files hashes the list of their files,
+            that of a TFDS data set its dataset_info.json.
+        media_root: Folder of the images, for the set's metadata.
+        fields: Fields of the set, keys of `records.COLUMNS`.
+        shards: The rows, in the source's order.
+        task_kind: Task kind of an evaluation set; "" where the number of options decides it, "train" for a source
+            that only training sets are built from.
+        negated: Whether the texts negate; None where their words decide it.
+        find_media: Finds the image or clip of a row that does not hold it (`Row.media`) by its path; can be pickled.
+        questions_csv: CSV file with one question per image, joined when a training set is built; "" for none.
+        metadata: Further metadata of the set.
+        notes: Remarks for the user.
     """
 
     kind: str
@@ -51,29 +107,69 @@ class RowSource:
     sha256: str
     media_root: str
     fields: tuple[str, ...]
-    task_kind: str
-    negated: bool | None
-    read: Callable[[], Iterator[Row]]
-    find: Callable[[str], MediaFile | None]
+    shards: tuple[SourceShard, ...]
+    task_kind: str = ""
+    negated: bool | None = None
+    find_media: Callable[[str], MediaFile | None] | None = None
+    questions_csv: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def rows(self) -> int:
+        return sum(shard.rows for shard in self.shards)
 
-def is_video(file: str) -> bool:
-    """By the file's suffix."""
-    return PurePosixPath(file).suffix.lower() in VIDEOS
+    def read(self, skip: SkipRow) -> Iterator[Row]:
+        """Reads all shards in order; see `SourceShard.read`."""
+        for shard in self.shards:
+            yield from shard.read(skip)
+
+    def describe(self) -> dict[str, Any]:
+        """The `source` entry of the set's metadata."""
+        return {
+            "kind": self.kind,
+            "file": self.file,
+            "sha256": self.sha256,
+            "rows": self.rows,
+            "media_root": self.media_root,
+        }
 
 
-def check_one_form(name: str, first: Mapping[int, RowFile]) -> None:
-    """Raises NegjaxError unless a source's questions have as many options; first: a row with each number of them."""
-    if len(first) > 1:
-        (options, (row, file)), (others, (other, other_file)), *_ = first.items()
+def refuse_row(reason: str, index: int, explanation: str) -> NoReturn:
+    """A `SkipRow` that raises NegjaxError: no row may be left out."""
+    raise NegjaxError(explanation)
+
+
+def locate_media(row: Row, find_media: Callable[[str], MediaFile | None] | None) -> MediaFile | None:
+    """The image or clip of a row, or None if it does not exist."""
+    if row.media is not None or find_media is None:
+        return row.media
+    return find_media(row.path)
+
+
+def is_video(path: str) -> bool:
+    """Whether a path is that of a clip, by its suffix."""
+    return PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def check_option_counts(name: str, first_rows: Mapping[int, RowRef]) -> None:
+    """Checks that all questions of a source have the same number of options.
+
+    Args:
+        name: What the error calls the source.
+        first_rows: For each number of options the first row that has it.
+
+    Raises:
+        NegjaxError: There are several numbers of options.
+    """
+    if len(first_rows) > 1:
+        (count, first), (other_count, other), *_ = first_rows.items()
         raise NegjaxError(
-            f"{name}: row {row} ({file}) has {options} options and row {other} ({other_file}) has {others}: "
-            "the questions of a set have as many, make a set of each"
+            f"{name}: row {first.row} ({first.path}) has {count} options and row {other.row} ({other.path}) has "
+            f"{other_count}: all questions of a set must have the same number, so build a set for each"
         )
 
 
-def right_first(options: list[str]) -> Record:
+def question_with_correct_first(options: list[str]) -> Record:
     """The columns of a question whose first option is the right one."""
     return {"options": options, "answer": 0, "kind": ""}

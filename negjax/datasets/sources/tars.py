@@ -1,8 +1,8 @@
-"""WebDataset shards: tar files whose members of one key, "000012.jpg" and "000012.json", are a sample.
+"""Tar files read without unpacking, and the samples of WebDataset shards.
 
-The key ends at the first dot of a name, so "000012.0.jpg" is no sample's image. The text of a sample is its .txt, or
-its .json, whose keys are the columns of a CSV file (see `tables`); a list may be one there. This is how img2dataset
-writes CC12M.
+The members of a WebDataset shard that have one key, "000012.jpg" and "000012.json", are a sample. The key ends at the
+first dot of a name, so "000012.0.jpg" is no sample's image. The text of a sample is its .txt, or its .json, whose keys
+are the columns of a table (see `layouts`); a list may be a JSON list there. img2dataset writes CC12M like this.
 """
 
 import json
@@ -17,12 +17,12 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 
-IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
 
 @dataclass(frozen=True)
-class Member:
-    """A file in a tar file, as a `rows.Place`: `size` bytes from `offset` on."""
+class TarMember:
+    """A file in a tar file, as a `rows.MediaFile`: `size` bytes from `offset` on."""
 
     tar: str
     name: str
@@ -39,14 +39,14 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Sample:
+class TarSample:
     """An image of a tar file, and the other members of its key by suffix (".json")."""
 
-    image: Member
-    others: Mapping[str, Member]
+    image: TarMember
+    others: Mapping[str, TarMember]
 
-    def cells(self) -> dict[str, Any]:
-        """What the sample says, by column. Raises ValueError when it cannot be read."""
+    def read_cells(self) -> dict[str, Any]:
+        """Reads the sample's text, by column; raises ValueError if it is malformed."""
         cells: dict[str, Any] = {}
         try:
             if ".json" in self.others:
@@ -64,12 +64,15 @@ class Sample:
         return cells | {"filepath": self.image.name}
 
 
-def samples(held: Iterable[Member]) -> Iterator[Sample]:
-    """Those of the samples of a tar file that have an image, in its order; hidden files, as macOS adds, are of none."""
+def read_samples(members: Iterable[TarMember]) -> Iterator[TarSample]:
+    """Groups the members of a tar file to samples, in its order.
+
+    Keys without an image and hidden files, as macOS adds them, are skipped.
+    """
     key: str | None = None
-    image: Member | None = None
-    others: dict[str, Member] = {}
-    for member in held:
+    image: TarMember | None = None
+    others: dict[str, TarMember] = {}
+    for member in members:
         path = PurePosixPath(member.name)
         if path.name.startswith("."):
             continue
@@ -77,25 +80,25 @@ def samples(held: Iterable[Member]) -> Iterator[Sample]:
         suffix = f".{suffix.lower()}"
         if str(path.with_name(stem)) != key:
             if image is not None:
-                yield Sample(image, others)
+                yield TarSample(image, others)
             key, image, others = str(path.with_name(stem)), None, {}
-        if suffix in IMAGES:
+        if suffix in IMAGE_SUFFIXES:
             image = member
         else:
             others[suffix] = member
     if image is not None:
-        yield Sample(image, others)
+        yield TarSample(image, others)
 
 
-def unused_images(held: Sequence[Member]) -> list[Member]:
-    """Those of the images of a tar file that no sample has: "photo.0.jpg", or a second one of a key."""
-    used = {sample.image for sample in samples(held)}
-    named = ((member, PurePosixPath(member.name)) for member in held if member not in used)
-    return [member for member, path in named if path.suffix.lower() in IMAGES and not path.name.startswith(".")]
+def unused_images(members: Sequence[TarMember]) -> list[TarMember]:
+    """The images of a tar file that are in no sample: "photo.0.jpg", or a second one of a key."""
+    used = {sample.image for sample in read_samples(members)}
+    paths = ((member, PurePosixPath(member.name)) for member in members if member not in used)
+    return [member for member, path in paths if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
 
 
-def members(tar: epath.PathLike) -> Iterator[Member]:
-    """The files in a tar file, in its order. Raises NegjaxError for what is not a whole tar file."""
+def read_members(tar: epath.PathLike) -> Iterator[TarMember]:
+    """The files in a tar file, in its order; raises NegjaxError if it is cut or no tar file."""
     path = str(tar)
     try:
         with epath.Path(path).open("rb") as file, tarfile.open(fileobj=file, mode="r:") as opened:
@@ -104,15 +107,15 @@ def members(tar: epath.PathLike) -> Iterator[Member]:
                 if info.isfile():
                     if info.offset_data + info.size > size:
                         raise tarfile.ReadError("unexpected end of data")
-                    yield Member(path, info.name, info.offset_data, info.size)
+                    yield TarMember(path, info.name, info.offset_data, info.size)
             file.seek(opened.offset)
             if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
                 raise tarfile.ReadError("its end is missing")
     except (tarfile.TarError, OSError) as error:
-        raise NegjaxError(f"{path} is not a whole tar file ({error}): get it again") from error
+        raise NegjaxError(f"{path} is not a complete tar file ({error}): download it again") from error
 
 
 @lru_cache(maxsize=16)
-def index(tar: str) -> dict[str, Member]:
-    """The files in a tar file by their names, without the folders that it may have inside."""
-    return {PurePosixPath(member.name).name: member for member in members(tar)}
+def members_by_name(tar: str) -> dict[str, TarMember]:
+    """The files in a tar file by name, without the folders that it may have inside."""
+    return {PurePosixPath(member.name).name: member for member in read_members(tar)}

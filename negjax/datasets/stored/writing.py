@@ -1,4 +1,4 @@
-"""How any set is written: ArrayRecord shards whose rows keep their order, then TFDS's metadata. No TensorFlow.
+"""Writes stored sets: ArrayRecord shards whose rows keep their order, then TFDS's metadata. No TensorFlow.
 
 The shards hold what TFDS's own builders write, record for record, so plain TFDS reads a set. Its builders write all
 shards in one process and from the start; here a shard can be written by any process and kept.
@@ -18,18 +18,18 @@ from tensorflow_datasets.core.dataset_info import DatasetIdentity
 from tensorflow_datasets.core.file_adapters import ArrayRecordFileAdapter
 from tensorflow_datasets.proto import tf_example_pb2
 
-from negjax.datasets.records import ENCODED, TEXT_LISTS, TEXTS, Record, columns, complete
-from negjax.datasets.stored.reading import LENGTHS, VERSION
+from negjax.datasets.records import ENCODED, TEXT_COLUMNS, TEXT_LISTS, Record, columns, complete_record
+from negjax.datasets.stored.stored_set import LENGTHS_FILE, VERSION
 from negjax.errors import NegjaxError
 from negjax.tokenizers.clip import Tokenizer
 
 SPLIT = "rows"  # not "all", TFDS's own word for all splits: it cannot read a split of that name
-MODULUS = 2**256
+CONTENT_MODULUS = 2**256
 
 
 @dataclass(frozen=True)
 class SetSpec:
-    """What the records of a set are. name: of the set. fields, metadata: see `store.write_set`."""
+    """What the records of a set are: its name, and `fields` and `metadata` as in `store.write_set`."""
 
     name: str
     fields: tuple[str, ...]
@@ -37,8 +37,9 @@ class SetSpec:
 
     @property
     def features(self) -> tfds.features.FeaturesDict:
+        """The TFDS features of a record."""
         types = {name: tfds.features.Sequence(tfds.features.Text()) for name in TEXT_LISTS}
-        types |= {name: tfds.features.Text() for name in TEXTS}
+        types |= {name: tfds.features.Text() for name in TEXT_COLUMNS}
         clips = self.metadata["media_type"] == "video"
         types |= {"media": tfds.features.Tensor(shape=(), dtype=np.object_) if clips else tfds.features.Image()}
         names = ["id", "group", "media", "media_sha256", *columns(self.fields)]
@@ -46,11 +47,15 @@ class SetSpec:
 
 
 @dataclass(frozen=True)
-class Shard:
+class WrittenShard:
     """What a file of records holds.
 
-    content: the sum of the records' sha256, modulo 2^256: each holds its id, so order counts, and how rows are split
-    over shards does not. lengths: tokens of each row's longest text by column.
+    Attributes:
+        rows: Number of records.
+        bytes: Size of the file.
+        content: Sum of the records' sha256, modulo 2^256. Each record holds its id, so order matters, and how records
+            are split over shards does not.
+        lengths: For each column of texts the tokens of each row's longest text.
     """
 
     rows: int
@@ -59,59 +64,72 @@ class Shard:
     lengths: Mapping[str, Sequence[int]]
 
 
-def shard_path(folder: epath.Path, name: str, number: int, shards: int) -> epath.Path:
-    """Where a shard of the set `name` lies in the folder that the set is written in."""
-    return folder / name / VERSION / f"{name}-{SPLIT}.array_record-{number:05d}-of-{shards:05d}"
+def shard_path(folder: epath.Path, name: str, index: int, count: int) -> epath.Path:
+    """The file of shard `index` of `count` of a set, in the folder that the set is written in."""
+    return folder / name / VERSION / f"{name}-{SPLIT}.array_record-{index:05d}-of-{count:05d}"
 
 
 def write_shard(
     path: epath.Path,
-    form: SetSpec,
+    spec: SetSpec,
     examples: Iterable[Mapping[str, Any]],
     on_row: Callable[[], object] | None = None,
-) -> Shard:
-    """Writes a file of records; the id of a row is its place among the examples, where they do not say it.
+) -> WrittenShard:
+    """Writes a file of records.
 
-    Raises NegjaxError when a row is not valid, or an id does not come after the one before it.
+    Args:
+        path: The file.
+        spec: The set that the records are of.
+        examples: As in `store.write_set`; a row's `id` is its index among them, unless it has one.
+        on_row: Called after each row.
+
+    Raises:
+        NegjaxError: A row is invalid, or an id does not come after the one before it.
     """
-    lengths: dict[str, list[int]] = {name: [] for name in columns(form.fields) if name in ENCODED}
-    features, tokenizer = form.features, Tokenizer()
+    lengths: dict[str, list[int]] = {name: [] for name in columns(spec.fields) if name in ENCODED}
+    features, tokenizer = spec.features, Tokenizer()
     rows, content, last = 0, 0, -1
 
     def records() -> Iterator[tuple[int, bytes]]:
         nonlocal rows, content, last
-        for row, example in enumerate(examples):
+        for index, example in enumerate(examples):
             try:
-                record = complete(example, row, form.fields, form.metadata)
+                record = complete_record(example, index, spec.fields, spec.metadata)
                 if record["id"] <= last:
                     raise ValueError(f"its id does not come after {last}, the id before it")
             except (ValueError, TypeError) as error:
-                raise NegjaxError(f"set {form.name}, row {example.get('id', row)}: {error}") from error
+                raise NegjaxError(f"set {spec.name}, row {example.get('id', index)}: {error}") from error
             record["media_sha256"] = hashlib.sha256(record["media"]).hexdigest()
             for name, longest in lengths.items():
                 longest.append(max(tokenizer.lengths(record[name]), default=0))
-            rows, content, last = rows + 1, (content + _digest(record)) % MODULUS, record["id"]
-            yield row, _serialize(features, record)
+            rows, content, last = rows + 1, (content + _digest(record)) % CONTENT_MODULUS, record["id"]
+            yield index, _serialize(features, record)
             if on_row:
                 on_row()
 
     path.parent.mkdir(parents=True, exist_ok=True)
     ArrayRecordFileAdapter.write_examples(path, records())
-    return Shard(rows, path.stat().length, content, lengths)
+    return WrittenShard(rows, path.stat().length, content, lengths)
 
 
-def finish(folder: epath.Path, form: SetSpec, shards: Sequence[Shard]) -> None:
-    """Makes a set of the shards that lie in the folder, by `shard_path`.
+def finish_set(folder: epath.Path, spec: SetSpec, shards: Sequence[WrittenShard]) -> None:
+    """Writes the metadata that make a set of the shards in the folder.
 
-    The set's metadata gets `content`, see `Shard`. Raises NegjaxError when there are no rows.
+    Args:
+        folder: Where the shards are, by `shard_path`.
+        spec: The set; its metadata get `content`, the sum of the shards'.
+        shards: What the shards hold.
+
+    Raises:
+        NegjaxError: There are no rows.
     """
     if not any(shard.rows for shard in shards):
-        raise NegjaxError(f"set {form.name}: there are no rows to write")
-    place = folder / form.name / VERSION
+        raise NegjaxError(f"set {spec.name}: there are no rows to write")
+    data_dir = folder / spec.name / VERSION
     template = tfds.core.ShardedFileTemplate(
-        data_dir=place, dataset_name=form.name, split=SPLIT, filetype_suffix="array_record"
+        data_dir=data_dir, dataset_name=spec.name, split=SPLIT, filetype_suffix="array_record"
     )
-    content = sum(shard.content for shard in shards) % MODULUS
+    content = sum(shard.content for shard in shards) % CONTENT_MODULUS
     split = tfds.core.SplitInfo(
         name=SPLIT,
         shard_lengths=[shard.rows for shard in shards],
@@ -119,29 +137,30 @@ def finish(folder: epath.Path, form: SetSpec, shards: Sequence[Shard]) -> None:
         filename_template=template,
     )
     info = tfds.core.DatasetInfo(
-        builder=DatasetIdentity(form.name, tfds.core.Version(VERSION), str(place), module_name=__name__),
+        builder=DatasetIdentity(spec.name, tfds.core.Version(VERSION), str(data_dir), module_name=__name__),
         description="Written by negjax.",
-        features=form.features,
-        metadata=tfds.core.MetadataDict({**form.metadata, "content": f"{content:064x}"}),
+        features=spec.features,
+        metadata=tfds.core.MetadataDict({**spec.metadata, "content": f"{content:064x}"}),
     )
     info.set_file_format("array_record")
     info.set_splits(tfds.core.SplitDict([split]))
-    info.write_to_directory(place)
-    _save_lengths(place / LENGTHS, shards)
+    info.write_to_directory(data_dir)
+    _save_lengths(data_dir / LENGTHS_FILE, shards)
 
 
 def _digest(record: Record) -> int:
-    said = {name: value for name, value in record.items() if name != "media"}
-    return int.from_bytes(hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest())
+    """The sha256 of a record; its media count by their own."""
+    columns_without_media = {name: value for name, value in record.items() if name != "media"}
+    return int.from_bytes(hashlib.sha256(json.dumps(columns_without_media, sort_keys=True).encode()).digest())
 
 
 def _serialize(features: tfds.features.FeaturesDict, record: Record) -> bytes:
-    """Columns in alphabetical order: protobuf's own order differs from one process to the next."""
+    """The record as TFDS stores it, its columns sorted: protobuf's own order differs from one process to the next."""
     raw = features.serialize_example(record)
     return tf_example_pb2.Example.FromString(raw).SerializeToString(deterministic=True)
 
 
-def _save_lengths(path: epath.Path, shards: Sequence[Shard]) -> None:
+def _save_lengths(path: epath.Path, shards: Sequence[WrittenShard]) -> None:
     """As np.savez, less the time of day: the same set has the same bytes."""
     with path.open("wb") as file, zipfile.ZipFile(file, "w") as archive:
         for name in shards[0].lengths:

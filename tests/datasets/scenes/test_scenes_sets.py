@@ -79,7 +79,7 @@ def test_the_metadata_of_the_sets(scenes):
         assert re.fullmatch(r"resized to \d+", open_set(scenes, name).metadata["altered"])
     assert all(open_set(scenes, name).metadata["altered"] == "" for name in SCENE_TASKS)
     assert open_set(scenes, "scenes_balanced").metadata["group_size"] == 4
-    assert [listed[name].n for name in ("scenes_captions", "scenes_negcap", "scenes_mcq")] == [96, 240, 60]
+    assert [listed[name].rows for name in ("scenes_captions", "scenes_negcap", "scenes_mcq")] == [96, 240, 60]
     assert len(OBJECT_NAMES) == len(set(OBJECT_NAMES)) >= 24
 
 

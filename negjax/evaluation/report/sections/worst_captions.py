@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from negjax.datasets.stored.reading import StoredSet
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.evaluation.report.runs import PredictionRow, Run, having
 from negjax.evaluation.report.thumbnails import make_thumbnails

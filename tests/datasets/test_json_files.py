@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from negjax.datasets.build.evaluation_set import Built, build
-from negjax.datasets.sources.files import json_source
-from negjax.datasets.sources.pairs import read_pairs
+from negjax.datasets.build.evaluation_set import build_evaluation_set
+from negjax.datasets.build.outcome import BuiltSet
+from negjax.datasets.sources.json_files import json_source
+from negjax.datasets.sources.rows import Row, refuse_row
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 
@@ -38,12 +39,18 @@ def media(tmp_path) -> Path:
     return tmp_path / "media"
 
 
+def read_pairs(path: Path) -> tuple[tuple[str, ...], list[Row]]:
+    """The fields of a set built from the file, and all rows."""
+    source = json_source(path, path.parent)
+    return source.fields, list(source.read(refuse_row))
+
+
 def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-def build_pairs(path: Path, media: Path, **more: bool) -> Built:
-    return build(json_source(path, media), "built", path.parent / "sets", progress=False, **more)
+def build_pairs(path: Path, media: Path, **more: bool) -> BuiltSet:
+    return build_evaluation_set(json_source(path, media), "built", path.parent / "sets", progress=False, **more)
 
 
 def test_the_published_files(test_data):
@@ -55,7 +62,7 @@ def test_the_published_files(test_data):
         items = list(json.loads((formats / f"{name}.json").read_text()).values())
         fields, rows = read_pairs(formats / f"{name}.json")
         assert fields == ("question",)
-        assert [row.file for row in rows] == [item[file] for item in items]
+        assert [row.path for row in rows] == [item[file] for item in items]
         assert [row.record["options"] for row in rows] == [[item["caption"], item[wrong]] for item in items]
         assert [row.record["id"] for row in rows] == list(range(len(items)))
         assert {row.record["answer"] for row in rows} == {0}
@@ -70,7 +77,7 @@ def test_the_published_files(test_data):
     assert [row.record["group"] for row in rows] == [i for i, item in enumerate(items) for _ in item["bbox_list"]]
     for row in rows:
         item = items[row.record["group"]]
-        assert row.file == item["image"]
+        assert row.path == item["image"]
         assert row.record["captions"] == ([item["phrase"]] if list(row.box) == item["ref_bbox"] else [])
 
 
@@ -92,8 +99,8 @@ def test_a_question_of_two_captions(tmp_path, media):
 def test_items_of_valse_that_people_found_wrong_are_left_out_and_counted(tmp_path, media):
     doubtful = VALSE | {"mturk": {"foil": 2, "caption": 1, "other": 0}, "image_file": "absent.png"}
     built = build_pairs(save(tmp_path, {"a": doubtful, "b": VALSE, "c": doubtful}), media)
-    assert (built.rows, built.written, built.invalid, built.missing) == (3, 1, 2, 0)
-    assert "left out 2 of 3 rows, which the benchmark does not count" in built.notes
+    assert (built.rows, built.written, built.skipped["invalid"], built.skipped["missing"]) == (3, 1, 2, 0)
+    assert "skipped 2 of 3 rows: their benchmark does not count them (the first is row 0: absent.png)" in built.notes
     data = open_set(tmp_path / "sets", "built")
     assert [(row["id"], row["options"]) for row in data.rows()] == [(1, ["no cats", "cats"])]
     assert data.metadata["negated"] is True
@@ -112,7 +119,7 @@ def test_boxes_become_images_of_their_own(tmp_path, media):
         save(tmp_path, [BOXES, BOXES | {"image": "absent.png"}, BOXES | {"phrase": "x"}]), media, skip_missing=True
     )
     data = open_set(tmp_path / "sets", "built")
-    assert (built.rows, built.written, built.missing) == (3, 6, 1)
+    assert (built.rows, built.written, built.skipped["missing"]) == (3, 6, 1)
     assert (data.metadata["task_kind"], data.metadata["crops"], data.fields) == ("pairs", True, ("captions",))
     assert [(row["id"], row["group"]) for row in data.rows()] == [(0, 0), (1, 0), (2, 0), (6, 2), (7, 2), (8, 2)]
     assert [row["captions"] for row in data.rows()] == [[], ["the one without a hat"], [], [], ["x"], []]
@@ -143,7 +150,7 @@ def test_boxes_are_not_cut_from_clips(tmp_path, media):
         (["x"], "is not a list or an object of JSON objects"),
         ([], "has no items"),
         ({}, "has no items"),
-        ([{"a": 1, "b": 2}], "items have a, b; known are items with caption, filename, negative_caption; "),
+        ([{"a": 1, "b": 2}], "its items have a, b; known are SugarCrepe: caption, filename, negative_caption; VALSE: "),
         ([SUGAR, {"filename": "a", "caption": "x"}], "item 1: there is no 'negative_caption'"),
         ([SUGAR | {"caption": 3}], "item 0: caption is not a text: 3"),
         ([SUGAR | {"caption": None}], "item 0: caption is not a text: None"),
@@ -175,5 +182,7 @@ def test_files_that_cannot_be_read(tmp_path, media):
     (tmp_path / "latin.json").write_bytes(b'["caf\xe9"]')
     with pytest.raises(NegjaxError, match="is not a JSON file"):
         read_pairs(tmp_path / "latin.json")
-    with pytest.raises(NegjaxError, match=r"1 of 1 rows name files that are not below .* row 0, lost.png"):
+    with pytest.raises(
+        NegjaxError, match=r"1 of 1 rows cannot be used: their images do not exist below .* row 0 \(lost.png\)"
+    ):
         build_pairs(save(tmp_path, [SUGAR | {"filename": "lost.png"}]), media)

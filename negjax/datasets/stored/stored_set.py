@@ -1,4 +1,4 @@
-"""One set, opened for reading at random."""
+"""A stored set, opened for reading at random, without TensorFlow."""
 
 import hashlib
 import json
@@ -12,20 +12,26 @@ from etils import epath
 from google.protobuf.message import DecodeError
 from tensorflow_datasets.proto import tf_example_pb2
 
-from negjax.datasets.records import TEXT_LISTS, TEXTS, Record, columns
+from negjax.datasets.records import TEXT_COLUMNS, TEXT_LISTS, Record, columns
 from negjax.errors import NegjaxError
 
 VERSION = "1.0.0"
-LENGTHS = "lengths.npz"
-ALWAYS_SAID = {"task_kind", "negated", "altered", "fields"}
+LENGTHS_FILE = "lengths.npz"
+REQUIRED_METADATA = {"task_kind", "negated", "altered", "fields"}
 
 
 class StoredSet:
-    """A set, read at random: `set[i]` is row i, a dict of str, int, bytes and lists, the media still encoded.
+    """A set: `set[i]` is row i, a dict of str, int, bytes and lists, with the media still encoded.
 
-    Cheap to open, fit for grain.MapDataset.source; can be pickled, and read by several threads at once.
-    `metadata` is what its builder said of it (`task_kind`, `negated`, `media_type`, `source`, ...), `fields` are
-    keys of records.COLUMNS, `bytes` is the size of its records. Open one with `store.open_set`.
+    Cheap to open, fit for `grain.MapDataset.source`; can be pickled, and read by several threads at once. Open one
+    with `store.open_set`.
+
+    Attributes:
+        name: Name of the set.
+        path: Its folder, DATA_DIR/NAME/1.0.0.
+        metadata: What its builder recorded of it (`task_kind`, `negated`, `media_type`, `source`, ...).
+        fields: Keys of `records.COLUMNS`.
+        bytes: Size of its records.
     """
 
     _source: Any
@@ -46,11 +52,11 @@ class StoredSet:
             raise self._damaged(error) from error
         if on_disk != self.bytes:
             raise self._damaged(f"its records have {on_disk} bytes instead of {self.bytes}")
-        if unsaid := ALWAYS_SAID - set(self.metadata):
-            raise self._damaged(f"metadata.json lacks {', '.join(sorted(unsaid))}")
+        if absent := REQUIRED_METADATA - set(self.metadata):
+            raise self._damaged(f"metadata.json lacks {', '.join(sorted(absent))}")
         self.fields: tuple[str, ...] = tuple(self.metadata["fields"])
         self._columns = ["id", "group", "media", "media_sha256", *columns(self.fields)]
-        self._forget()
+        self._reset()
 
     def __len__(self) -> int:
         return self._rows
@@ -58,20 +64,20 @@ class StoredSet:
     def __getitem__(self, index: int) -> Record:
         try:
             raw = self.source().data_source[range(len(self))[index]]
-            held = tf_example_pb2.Example.FromString(raw).features.feature
+            features = tf_example_pb2.Example.FromString(raw).features.feature
         except (RuntimeError, DecodeError) as error:  # of ArrayRecord: a checksum that does not fit
             raise self._damaged(error) from error
-        return {name: _value(name, held[name]) for name in self._columns}
+        return {name: _column_value(name, features[name]) for name in self._columns}
 
     def __repr__(self) -> str:
-        return f"Set({self.name}, {len(self)} rows)"
+        return f"StoredSet({self.name}, {len(self)} rows)"
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in ("_source", "_lengths", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._forget()
+        self._reset()
 
     def rows(self, indices: Iterable[int] | None = None) -> Iterator[Record]:
         """The rows with these indices, in that order; all of them by default."""
@@ -87,29 +93,36 @@ class StoredSet:
         return self._source
 
     def lengths(self, column: str) -> np.ndarray:
-        """int16 [rows]: tokens of each row's longest text in "captions", "negated_captions" or "options".
+        """Token counts, as `Tokenizer.lengths` counts them: start and end included.
 
-        As `Tokenizer.lengths` counts them, start and end included; 0 for a row that has none.
+        Args:
+            column: "captions", "negated_captions" or "options".
+
+        Returns:
+            int16 [rows]: tokens of each row's longest text in the column, 0 for a row that has none.
+
+        Raises:
+            NegjaxError: The set has no such column, or is damaged.
         """
         if self._lengths is None:
             try:
-                with (self.path / LENGTHS).open("rb") as file, np.load(file) as stored:
+                with (self.path / LENGTHS_FILE).open("rb") as file, np.load(file) as stored:
                     self._lengths = {name: stored[name] for name in stored.files}
             except Exception as error:  # whatever numpy and zipfile raise for a file that is cut
-                raise self._damaged(f"{LENGTHS}: {error}") from error
+                raise self._damaged(f"{LENGTHS_FILE}: {error}") from error
         if column not in self._lengths:
-            held = ", ".join(self._lengths) or "none"
-            raise NegjaxError(f"set {self.name} has no texts called {column}; it has: {held}")
+            available = ", ".join(self._lengths) or "none"
+            raise NegjaxError(f"set {self.name} has no texts called {column}; it has: {available}")
         return self._lengths[column]
 
     @property
     def fingerprint(self) -> str:
         """sha256 of what the set holds and is: the same wherever and from whatever files it was built."""
-        said = {key: value for key, value in self.metadata.items() if key not in ("source", "skipped")}
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        content = {key: value for key, value in self.metadata.items() if key not in ("source", "skipped")}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    def _forget(self) -> None:
-        """As opened, before anything was read."""
+    def _reset(self) -> None:
+        """Drops what is read lazily: it cannot be pickled."""
         self._source, self._lengths, self._lock = None, None, threading.Lock()
 
     def _damaged(self, error: Exception | str) -> NegjaxError:
@@ -117,10 +130,10 @@ class StoredSet:
         return NegjaxError(f"set {self.name} in {self.path} is damaged ({reason}): build it again")
 
 
-def _value(name: str, column: Any) -> Any:
+def _column_value(name: str, column: Any) -> Any:
     """What TFDS would decode; by hand, for it takes three times as long."""
     if name in TEXT_LISTS:
         return [text.decode() for text in column.bytes_list.value]
-    if name in TEXTS:
+    if name in TEXT_COLUMNS:
         return column.bytes_list.value[0].decode()
     return column.bytes_list.value[0] if name == "media" else column.int64_list.value[0]

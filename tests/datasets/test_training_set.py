@@ -17,8 +17,9 @@ from PIL import Image
 from test_tars import write_tar
 
 from negjax.datasets.build.training_set import build_training_set
+from negjax.datasets.sources.csv_tables import csv_source
 from negjax.datasets.sources.joined_questions import with_questions
-from negjax.datasets.sources.parts import csv_parts, tar_parts
+from negjax.datasets.sources.webdataset import webdataset_source
 from negjax.datasets.stored.store import list_sets, open_set
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, decode, to_pixels
@@ -58,7 +59,7 @@ def path(row: int) -> str:
 
 
 def build(files: Path, rows: int = 5, name: str = "built", **more):
-    source = with_questions(csv_parts("negcap", files / "negcap.csv", files / "media", rows), files / "negmcq.csv")
+    source = with_questions(csv_source("negcap", files / "negcap.csv", files / "media", rows), files / "negmcq.csv")
     return build_training_set(source, name, files / "sets", progress=False, **more)
 
 
@@ -72,8 +73,8 @@ def content(folder: Path) -> dict[str, str]:
 
 def test_captions_and_question_of_each_image_in_one_record(files):
     built = build(files)
-    assert (built.rows, built.written, built.missing, built.broken, built.invalid) == (ROWS, ROWS, 0, 0, 0)
-    assert built.notes == ("100% of its rows hold a negation word (--negated tells otherwise)",)
+    assert (built.rows, built.written, sum(built.skipped.values())) == (ROWS, ROWS, 0)
+    assert built.notes == ("taken for negated: 100% of its rows hold a negation word; change it with --negated",)
     data = open_set(files / "sets", "built")
     assert data.fields == ("captions", "negated_captions", "question")
     assert (data.metadata["task_kind"], data.metadata["negated"], data.metadata["altered"]) == ("train", True, "")
@@ -136,15 +137,15 @@ def test_a_stopped_build_goes_on_with_the_same_command(files):
 
 def test_shards_that_are_made_are_not_made_again(files):
     (files / "media" / "00001.tar").rename(files / "away.tar")
-    with pytest.raises(NegjaxError, match="10 of 23 rows cannot be used, for their files are not below"):
+    with pytest.raises(NegjaxError, match="10 of 23 rows cannot be used: their images do not exist below"):
         build(files)
     workplace = files / "sets" / "built.building"
     before = {each.name: each.stat().st_mtime_ns for each in workplace.rglob("*array_record*")}
     assert len(before) == 5
     built = build(files, skip_missing=True, overwrite=False)
-    assert (built.written, built.missing) == (13, 10)
+    assert (built.written, built.skipped["missing"]) == (13, 10)
     assert built.notes[1].startswith(
-        f"left out 10 of 23 rows: their files are not below {files / 'media'} (the first is"
+        f"skipped 10 of 23 rows: their images do not exist below {files / 'media'} (the first is"
     )
     after = {each.name: each.stat().st_mtime_ns for each in (files / "sets").rglob("*array_record*")}
     assert after == before
@@ -161,7 +162,8 @@ def test_a_build_that_was_refused_sees_what_was_put_in_place(files):
     mended.parent.mkdir()
     (files / "media" / "00001" / "000000017.jpg").write_bytes(b"broken")
     with pytest.raises(
-        NegjaxError, match=r"9 of 23 rows cannot be used, for their files .*; put whole ones in place, or"
+        NegjaxError,
+        match=r"9 of 23 rows cannot be used: their images .*; put complete images in place and run the",
     ):
         build(files)
     said = {each.name: each.stat().st_mtime_ns for each in (files / "sets" / "built.building").glob("shard-*.json")}
@@ -171,20 +173,20 @@ def test_a_build_that_was_refused_sees_what_was_put_in_place(files):
         return {name for name in said if now[name] != said[name]}
 
     mended.write_bytes(jpeg(12)[:300])
-    with pytest.raises(NegjaxError, match="8 of 23 rows cannot be used, for their files are not below"):
+    with pytest.raises(NegjaxError, match="8 of 23 rows cannot be used: their images do not exist below"):
         build(files)
     assert made_again() == {"shard-00002.json"}
     mended.write_bytes(jpeg(12))
     (files / "media" / "00001" / "000000014.jpg").write_bytes(jpeg(14))
     built = build(files, skip_missing=True)
-    assert (built.written, built.missing, built.broken) == (15, 7, 1)
+    assert (built.written, built.skipped["missing"], built.skipped["broken"]) == (15, 7, 1)
     assert open_set(files / "sets", "built")[10]["media"] == jpeg(12)
     with pytest.raises(NegjaxError):
         build(files, name="whole")
     (files / "away.tar").rename(files / "media" / "00001.tar")
     (files / "media" / "00001" / "000000017.jpg").unlink()
     built = build(files, name="whole")
-    assert (built.written, built.missing, built.broken) == (ROWS, 0, 0)
+    assert (built.written, built.skipped["missing"], built.skipped["broken"]) == (ROWS, 0, 0)
 
 
 def test_another_build_in_the_same_place(files):
@@ -192,12 +194,14 @@ def test_another_build_in_the_same_place(files):
     with pytest.raises(NegjaxError):
         build(files)
     for other in ({"rows": 4}, {"short_side": 20}):
-        with pytest.raises(NegjaxError, match=r"built\.building was begun from other files or with other settings"):
+        with pytest.raises(
+            NegjaxError, match=r"built\.building holds an unfinished build from other files or with other settings"
+        ):
             build(files, **other)
     shard = next((files / "sets" / "built.building").rglob("*00003-of*"))
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-1])
-    with pytest.raises(NegjaxError, match=r"is not as it was written: delete .*shard-00003.json"):
+    with pytest.raises(NegjaxError, match=r"is incomplete: delete .*shard-00003.json"):
         build(files, skip_missing=True)
     shard.unlink()
     assert build(files, skip_missing=True).written == 13
@@ -208,7 +212,7 @@ def test_a_build_is_not_taken_up_with_shards_of_other_rows(files):
     (files / "media" / "00001.tar").rename(files / "away.tar")
     with pytest.raises(NegjaxError):
         build(files, rows=8)
-    with pytest.raises(NegjaxError, match="was begun from other files or with other settings"):
+    with pytest.raises(NegjaxError, match="holds an unfinished build from other files or with other settings"):
         build(files, rows=9, skip_missing=True)
     assert build(files, rows=8, skip_missing=True).written == 13
 
@@ -232,30 +236,26 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(files):
     asked = (files / "negmcq.csv").read_text().splitlines()
     asked = [*asked[:2], *asked[3:], "a,b,c,d,0,positive,cut.jpg"]  # row 21 has no question
     (files / "negmcq.csv").write_text("\n".join(asked) + "\n")
-    with pytest.raises(
-        NegjaxError, match=r"1 of 26 rows cannot be used, for their images cannot be decoded; .*cut\.jpg"
-    ):
+    with pytest.raises(NegjaxError, match=r"1 of 26 rows cannot be used: their images cannot be decoded; .*cut\.jpg"):
         build(files)
     built = build(files, skip_missing=True)
-    assert (built.rows, built.written, built.broken, built.invalid) == (26, 22, 1, 2)
+    assert (built.rows, built.written, built.skipped["broken"], built.skipped["invalid"]) == (26, 22, 1, 2)
     data = open_set(files / "sets", "built")
     assert [row["id"] for row in data.rows()] == [*range(3), *range(4, 21), 22, 24]
     why = {entry["row"]: entry["why"] for entry in data.metadata["skipped"]["invalid"]["first"]}
     assert why.keys() == {3, 23}
     assert "row 3 (line 8): column negative_captions is an empty list" in why[3]
     unasked = data.metadata["skipped"]["unasked"]
-    assert (built.unasked, unasked["count"], unasked["first"][0]["row"]) == (1, 1, 21)
+    assert (built.skipped["unasked"], unasked["count"], unasked["first"][0]["row"]) == (1, 1, 21)
     assert unasked["first"][0]["why"].endswith("negmcq.csv has no question for it")
     assert "row 23 (line 48): 2 cells where the header has 3 columns" in why[23]
-    assert built.notes[-1] == "empty texts: 1, kept"
+    assert built.notes[-1] == "empty texts: 1, kept like the others"
 
 
 def test_questions_that_cannot_be_understood_are_told_before_a_shard_is_made(files):
     whole = (files / "negmcq.csv").read_text()
     (files / "negmcq.csv").write_text(whole.replace("a 3,b,", "a 3,b, c,"))
-    with pytest.raises(
-        NegjaxError, match=r"1 of 23 questions cannot be understood, the first is .* row 19 \(line 21\): 8 "
-    ):
+    with pytest.raises(NegjaxError, match=r"1 of 23 questions are malformed, the first is .* row 19 \(line 21\): 8 "):
         build(files)
     (files / "negmcq.csv").write_text(whole)
     assert build(files).written == ROWS
@@ -292,8 +292,8 @@ def test_webdataset(tmp_path):
             packed |= {f"{i}.jpg": jpeg(i), f"{i}.json": json.dumps({"caption": f"{tar} {i}", **said}).encode()}
         write_tar(tmp_path / f"{tar:05d}.tar", packed)
     for kind, fields in (("captions", ("captions",)), ("negcap", ("captions", "negated_captions"))):
-        source = tar_parts(kind, f"{tmp_path}/*.tar", 1)
-        assert [part.rows for part in source.parts] == [1, 2, 3]
+        source = webdataset_source(kind, f"{tmp_path}/*.tar", 1)
+        assert [shard.rows for shard in source.shards] == [1, 2, 3]
         build_training_set(source, kind, tmp_path / "sets", progress=False)
         data = open_set(tmp_path / "sets", kind)
         assert data.fields == fields
@@ -301,18 +301,24 @@ def test_webdataset(tmp_path):
         assert [row["captions"][0] for row in data.rows()] == ["0 0", "1 1", "1 2", "2 2", "2 3", "2 4"]
         assert data[3]["media"] == jpeg(2)
     assert data[0]["negated_captions"] == ["no dog"]
-    build_training_set(tar_parts("questions", f"{tmp_path}/*.tar"), "questions", tmp_path / "sets", progress=False)
+    build_training_set(
+        webdataset_source("questions", f"{tmp_path}/*.tar"), "questions", tmp_path / "sets", progress=False
+    )
     data = open_set(tmp_path / "sets", "questions")
     assert (data[5]["options"], data[5]["answer"]) == (["a", "b"], 1)
     with pytest.raises(NegjaxError, match=r"--webdataset .*absent\*: there are no such files"):
-        tar_parts("captions", f"{tmp_path}/absent*")
+        webdataset_source("captions", f"{tmp_path}/absent*")
     write_tar(
         tmp_path / "bad" / "0.tar", {"0.jpg": jpeg(0), "1.jpg": jpeg(1), "1.txt": b"x", "2.jpg": b"", "2.txt": b"y"}
     )
     built = build_training_set(
-        tar_parts("captions", f"{tmp_path}/bad/*.tar"), "bad", tmp_path / "sets", skip_missing=True, progress=False
+        webdataset_source("captions", f"{tmp_path}/bad/*.tar"),
+        "bad",
+        tmp_path / "sets",
+        skip_missing=True,
+        progress=False,
     )
-    assert (built.written, built.invalid, built.broken) == (1, 1, 1)
+    assert (built.written, built.skipped["invalid"], built.skipped["broken"]) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("rows", [1, 10])
@@ -324,11 +330,11 @@ def test_questions_of_one_set_have_as_many_options(tmp_path, rows):
         write_tar(tmp_path / f"{number}.tar", {f"{number}.jpg": jpeg(number), f"{number}.json": said})
     choices = {"skip_missing": True, "progress": False}
     with pytest.raises(
-        NegjaxError, match=r"row 0 \(0\.jpg\) has 2 options and row 1 \(1\.jpg\) has 4: the questions of"
+        NegjaxError, match=r"row 0 \(0\.jpg\) has 2 options and row 1 \(1\.jpg\) has 4: all questions of"
     ):
-        build_training_set(tar_parts("questions", f"{tmp_path}/*.tar", rows), "a", tmp_path / "sets", **choices)
+        build_training_set(webdataset_source("questions", f"{tmp_path}/*.tar", rows), "a", tmp_path / "sets", **choices)
     (tmp_path / "1.tar").unlink()
-    build_training_set(tar_parts("questions", f"{tmp_path}/*.tar", rows), "b", tmp_path / "sets", **choices)
+    build_training_set(webdataset_source("questions", f"{tmp_path}/*.tar", rows), "b", tmp_path / "sets", **choices)
 
 
 def test_images_are_made_small_and_the_set_says_so(test_data, tmp_path):
@@ -340,7 +346,7 @@ def test_images_are_made_small_and_the_set_says_so(test_data, tmp_path):
     Image.new("RGB", (300, 200), "red").save(media / "small.png")
     names = [photograph.name for photograph in photographs] + ["small.png"]
     (tmp_path / "captions.csv").write_text("filepath,captions\n" + "".join(f"{name},['x']\n" for name in names))
-    source = csv_parts("captions", tmp_path / "captions.csv", media)
+    source = csv_source("captions", tmp_path / "captions.csv", media)
     build_training_set(source, "small", tmp_path / "sets", short_side=224, progress=False)
     data = open_set(tmp_path / "sets", "small")
     assert data.metadata["altered"] == "short side at most 224, JPEG quality 95"
@@ -358,7 +364,7 @@ def test_images_are_made_small_and_the_set_says_so(test_data, tmp_path):
     [
         (
             ["--kind", "captions", "--csv", "negcap.csv", "--short-side", "9"],
-            "--short-side: for sets for training alone",
+            "--short-side: only for training sets",
         ),
         (["--kind", "negcap", "--csv", "negcap.csv", "--short-side", "0"], "--short-side 0: give 1 or more"),
         (["--kind", "negcap", "--csv", "absent.csv"], "cannot read absent.csv"),
@@ -367,7 +373,7 @@ def test_images_are_made_small_and_the_set_says_so(test_data, tmp_path):
         (["--kind", "negcap", "--csv", "negcap.csv", "--questions", "negcap.csv"], "it looks like --kind negcap"),
         (
             ["--kind", "questions", "--train", "--csv", "negmcq.csv", "--questions", "negmcq.csv"],
-            "--kind questions holds questions already",
+            "--kind questions has questions already",
         ),
     ],
 )

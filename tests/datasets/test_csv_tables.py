@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from negjax.datasets.build.survey import survey
-from negjax.datasets.sources.files import csv_source
-from negjax.datasets.sources.tables import read_rows
+from negjax.datasets.build.survey import survey_source
+from negjax.datasets.sources.csv_tables import csv_source, read_rows
 from negjax.errors import NegjaxError
 
 
@@ -35,7 +34,7 @@ def test_captions(tmp_path):
         """8,"['One\\nline', 'It\\'s']",c.jpg,[''],['']\n""",
     )
     first, second = read_rows(path, "captions")
-    assert first.file == "a/b.jpg"
+    assert first.path == "a/b.jpg"
     assert first.record == {
         "id": 0,
         "captions": ['A cat, "big".', ""],
@@ -140,7 +139,7 @@ def test_hard_negatives_that_are_more_for_one_row_than_for_another(tmp_path):
         tmp_path, "image_id,caption,hard_negs,x,y,width,height\n7,c,['n'],0,0,9,9\n8,c,\"['n', 'm']\",0,0,9,9\n"
     )
     with pytest.raises(NegjaxError, match=r"row 0 \(VG_100K/7\.jpg\) has 2 options and row 1 \(VG_100K/8\.jpg\) has 3"):
-        survey(csv_source("pairs", path, tmp_path))
+        survey_source(csv_source("pairs", path, tmp_path))
 
 
 def test_missing_columns(tmp_path):
@@ -212,8 +211,8 @@ def test_published_files(test_data, name, kind):
     assert len(rows) == len(expected)
     for i, (row, cells) in enumerate(zip(rows, expected)):
         record = row.record
-        assert record["id"] == row.number == i
-        assert row.file == cells.get("image_path", cells.get("filepath"))
+        assert record["id"] == row.index == i
+        assert row.path == cells.get("image_path", cells.get("filepath"))
         if kind == "captions":
             assert record["captions"] == ast.literal_eval(cells["captions"])
             objects = ast.literal_eval(cells.get("positive_objects", "[]"))
@@ -228,10 +227,13 @@ def test_the_big_files_are_read_and_checked_in_five_seconds(test_data):
     """5,000 rows with 25,014 captions, and 5,914 questions; about 0.6 s on two cores."""
     images, photographs = test_data / "negbench" / "images", test_data / "coco_val2017"
     start = time.monotonic()
-    captions = survey(csv_source("captions", images / "COCO_val_retrieval.csv", photographs))
-    questions = survey(csv_source("questions", images / "COCO_val_mcq_llama3.1_rephrased.csv", photographs))
+    sources = [
+        csv_source("captions", images / "COCO_val_retrieval.csv", photographs),
+        csv_source("questions", images / "COCO_val_mcq_llama3.1_rephrased.csv", photographs),
+    ]
+    texts = [survey_source(source).texts for source in sources]
     seconds = time.monotonic() - start
-    assert (captions.rows, captions.asked, questions.rows, questions.asked) == (5000, 25014, 5914, 5914)
+    assert ([source.rows for source in sources], texts) == ([5000, 5914], [25014, 5914])
     assert seconds < 5
 
 

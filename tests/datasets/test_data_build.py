@@ -88,10 +88,10 @@ def test_published_pairs(capsys, test_data: Path, tmp_path):
         tmp_path / "data",
     ]
     code, _, err = run(capsys, *words)
-    assert (code, "19 of 20 rows name files that are not below" in err) == (2, True)
+    assert (code, "19 of 20 rows cannot be used: their images do not exist below" in err) == (2, True)
     code, out, _ = run(capsys, *words, "--skip-missing")
     assert (code, out.splitlines()[0]) == (0, f"ref: 2 rows in {tmp_path / 'data' / 'ref'}")
-    assert "left out 19 of 20 rows" in out
+    assert "skipped 19 of 20 rows" in out
 
 
 def test_a_missing_file_is_told_with_what_to_do(capsys, tmp_path):
@@ -102,8 +102,8 @@ def test_a_missing_file_is_told_with_what_to_do(capsys, tmp_path):
     words = ["--kind", "captions", "--csv", tmp_path / "a.csv", "--media-root", tmp_path / "media"]
     code, _, err = run(capsys, *words, "--name", "a", "--data-dir", tmp_path / "data")
     assert (code, err.count("\n")) == (2, 1)
-    assert "the first is row 0, x/1.png; give the folder in which its path, or the end of its path, is found" in err
-    assert "leave such rows out with --skip-missing" in err
+    assert "the first is row 0 (x/1.png); give the folder in which its path, or the end of its path, exists" in err
+    assert "skip such rows with --skip-missing" in err
 
 
 def test_the_home_folder_in_any_path(capsys, monkeypatch, tmp_path):
@@ -139,7 +139,7 @@ def test_odd_pictures_are_stored_as_they_are(capsys, tmp_path):
     words = ["--kind", "captions", "--csv", tmp_path / "a.csv", "--media-root", media]
     code, out, _ = run(capsys, *words, "--name", "a", "--data-dir", tmp_path / "data")
     assert (code, out.splitlines()[0]) == (0, f"a: 6 rows in {tmp_path / 'data' / 'a'}")
-    assert "  empty captions: 6, kept and scored like the others" in out.splitlines()
+    assert "  empty texts: 6, kept like the others" in out.splitlines()
     data = open_set(tmp_path / "data", "a")
     assert [row["media"] for row in data.rows()] == [file.read_bytes() for file in files]
     assert {len(row["captions"][1]) for row in data.rows()} == {650}

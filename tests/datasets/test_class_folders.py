@@ -11,8 +11,10 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from negjax.datasets.build.evaluation_set import Built, build
-from negjax.datasets.sources.folders import folder_source, tfds_source
+from negjax.datasets.build.evaluation_set import build_evaluation_set
+from negjax.datasets.build.outcome import BuiltSet
+from negjax.datasets.sources.class_folders import folder_source
+from negjax.datasets.sources.tfds_datasets import tfds_source
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 
@@ -37,12 +39,13 @@ def folder(tmp_path) -> Path:
     return root
 
 
-def build_folder(folder: Path, classnames: str | None = None, templates: str = "openai", **more: bool) -> Built:
-    return build(folder_source(folder, classnames, templates), "built", folder.parent / "sets", progress=False, **more)
+def build_folder(folder: Path, classnames: str | None = None, templates: str = "openai", **more: bool) -> BuiltSet:
+    source = folder_source(folder, classnames, templates)
+    return build_evaluation_set(source, "built", folder.parent / "sets", progress=False, **more)
 
 
-def build_tfds(place: Path, split: str, data_dir: Path, **more: bool) -> Built:
-    return build(tfds_source(place, split, None, "simple"), "pets", data_dir, progress=False, **more)
+def build_tfds(place: Path, split: str, data_dir: Path, **more: bool) -> BuiltSet:
+    return build_evaluation_set(tfds_source(place, split, None, "simple"), "pets", data_dir, progress=False, **more)
 
 
 def test_a_folder(folder):
@@ -86,10 +89,12 @@ def test_numbered_folders_are_in_the_order_of_numbers(tmp_path):
 @pytest.mark.parametrize("content", [b"just text", jpeg(9)[:200], b""])
 def test_what_is_no_whole_image_ends_the_build_unless_skipped(folder, content):
     (folder / "dog" / "1.txt").write_bytes(content)
-    with pytest.raises(NegjaxError, match=r"1 of 5 rows name images that cannot be decoded .* row 1, dog/1.txt;"):
+    with pytest.raises(
+        NegjaxError, match=r"1 of 5 rows cannot be used: their images cannot be decoded .* row 1 \(dog/1.txt\);"
+    ):
         build_folder(folder)
     built = build_folder(folder, skip_missing=True)
-    assert (built.rows, built.written, built.broken) == (5, 4, 1)
+    assert (built.rows, built.written, built.skipped["broken"]) == (5, 4, 1)
     assert open_set(folder.parent / "sets", "built").metadata["skipped"]["broken"] == {
         "count": 1,
         "first": [{"row": 1, "file": "dog/1.txt"}],
@@ -166,7 +171,7 @@ def test_a_tfds_data_set(tmp_path, file_format):
 
 def test_tfds_data_sets_that_do_not_fit(tmp_path):
     place = prepared(tmp_path / "a")
-    with pytest.raises(NegjaxError, match=r"--split valid: .* has the splits train, test"):
+    with pytest.raises(NegjaxError, match=r"unknown --split 'valid': .* has the splits train, test"):
         build_tfds(place, "valid", tmp_path / "sets")
     with pytest.raises(NegjaxError, match=r"holds no TFDS data set, it must be .../NAME/VERSION"):
         build_tfds(tmp_path / "a", "test", tmp_path / "sets")
@@ -190,18 +195,19 @@ def test_what_only_tensorflow_reads_is_refused_with_the_remedy(tmp_path):
 
 def test_a_broken_image_of_a_tfds_data_set_is_named_by_its_row(tmp_path):
     place = prepared(tmp_path, broken=2)
-    with pytest.raises(NegjaxError, match=r"1 of 6 rows name images that cannot be decoded \(row \d: "):
+    with pytest.raises(NegjaxError, match=r"1 of 6 rows cannot be used: their images cannot be decoded \(row \d: "):
         build_tfds(place, "test", tmp_path / "sets")
     built = build_tfds(place, "test", tmp_path / "sets", skip_missing=True)
-    assert (built.written, built.broken) == (5, 1)
+    assert (built.written, built.skipped["broken"]) == (5, 1)
 
 
 def test_no_tensorflow(tmp_path, folder):
     place = prepared(tmp_path)
     code = f"""
 import sys
-from negjax.datasets.build.evaluation_set import build
-from negjax.datasets.sources.folders import folder_source, tfds_source
+from negjax.datasets.build.evaluation_set import build_evaluation_set as build
+from negjax.datasets.sources.class_folders import folder_source
+from negjax.datasets.sources.tfds_datasets import tfds_source
 sets = {str(tmp_path / "sets")!r}
 build(folder_source({str(folder)!r}, None, "simple"), "a", sets, progress=False)
 build(tfds_source({str(place)!r}, "test", None, "simple"), "b", sets, progress=False)

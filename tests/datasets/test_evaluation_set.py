@@ -45,10 +45,10 @@ def build(path: Path, media: Path, kind: str = "captions", **more):
 
 def test_captions(tmp_path, media):
     built = build(table(tmp_path, ["b.jpg", "a.jpg", "b.jpg"], caption=""), media)
-    assert (built.rows, built.written, built.missing, built.broken) == (3, 3, 0, 0)
+    assert (built.rows, built.written, built.skipped["missing"], built.skipped["broken"]) == (3, 3, 0, 0)
     assert built.notes == (
-        "taken for affirmative: 50% of its captions hold a negation word; data build --negated tells otherwise",
-        "empty captions: 3, kept and scored like the others",
+        "taken for affirmative: 50% of its captions hold a negation word; change it with --negated",
+        "empty texts: 3, kept like the others",
     )
     data = open_set(tmp_path / "sets", "built")
     assert [row["media"] for row in data.rows()] == [
@@ -62,12 +62,17 @@ def test_captions(tmp_path, media):
 
 def test_missing_files_end_the_build_unless_skipped(tmp_path, media):
     path = table(tmp_path, ["lost.jpg"] * 25 + ["a.jpg", "gone.jpg", "b.jpg"])
-    with pytest.raises(NegjaxError, match=r"26 of 28 rows name files that are not below .* row 0, .*lost.jpg; .*skip"):
+    with pytest.raises(
+        NegjaxError,
+        match=r"26 of 28 rows cannot be used: their images do not exist below .* row 0 .*lost.jpg\); .*skip",
+    ):
         build(path, media)
     assert not (tmp_path / "sets").exists()
     built = build(path, media, skip_missing=True)
-    assert (built.written, built.missing) == (2, 26)
-    assert built.notes[1:] == (f"left out 26 of 28 rows: their files are not below {media}",)
+    assert (built.written, built.skipped["missing"]) == (2, 26)
+    assert built.notes[1:] == (
+        f"skipped 26 of 28 rows: their images do not exist below {media} (the first is row 0: /mnt/data/val/lost.jpg)",
+    )
     data = open_set(tmp_path / "sets", "built")
     assert [row["id"] for row in data.rows()] == [25, 27]
     skipped = data.metadata["skipped"]
@@ -78,24 +83,24 @@ def test_missing_files_end_the_build_unless_skipped(tmp_path, media):
 
 def test_broken_images_likewise(tmp_path, media):
     path = table(tmp_path, ["a.jpg", "cut.jpg", "lost.jpg", "cut.jpg"])
-    with pytest.raises(NegjaxError, match="1 of 4 rows name files that are not below"):
+    with pytest.raises(NegjaxError, match="1 of 4 rows cannot be used: their images do not exist below"):
         build(path, media)
     path = table(tmp_path, ["a.jpg", "cut.jpg", "cut.jpg"])
     with pytest.raises(
-        NegjaxError, match=r"2 of 3 rows name images that cannot be decoded .* row 1, .*cut.jpg"
+        NegjaxError, match=r"2 of 3 rows cannot be used: their images cannot be decoded .* row 1 .*cut.jpg"
     ) as caught:
         build(path, media)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "sets").exists()
     built = build(path, media, skip_missing=True)
-    assert (built.written, built.missing, built.broken) == (1, 0, 2)
-    assert "left out 2 of 3 rows: their images cannot be decoded" in built.notes[1]
+    assert (built.written, built.skipped["missing"], built.skipped["broken"]) == (1, 0, 2)
+    assert "skipped 2 of 3 rows: their images cannot be decoded" in built.notes[1]
     data = open_set(tmp_path / "sets", "built")
     assert data.metadata["skipped"]["broken"]["first"][0] == {"row": 1, "file": "/mnt/data/val/cut.jpg"}
 
 
 def test_nothing_found_is_an_error_even_when_skipping(tmp_path, media):
-    with pytest.raises(NegjaxError, match="no row of 2 has a whole image below"):
+    with pytest.raises(NegjaxError, match=r"no image of its 2 rows exists below .* and can be decoded"):
         build(table(tmp_path, ["cut.jpg", "lost.jpg"]), media, skip_missing=True)
     with pytest.raises(NegjaxError, match="has no rows to make a set of"):
         build(table(tmp_path, []), media)
@@ -203,8 +208,13 @@ def test_equal_images_are_kept_row_by_row_and_known_to_be_equal(tmp_path, media)
 
 def test_bad_arguments_come_before_the_work(tmp_path, media):
     path = table(tmp_path, ["a.jpg"])
-    with pytest.raises(NegjaxError, match="--kind folder: of a CSV file there are captions, questions, pairs"):
+    with pytest.raises(
+        NegjaxError, match="unknown --kind 'folder' of a CSV file; choose one of captions, negcap, questions, pairs"
+    ):
         build(path, media, "folder")
+    (tmp_path / "negcap.csv").write_text("filepath,caption,negative_captions\nval/a.jpg,x,['y']\n")
+    with pytest.raises(NegjaxError, match=r"negcap.csv \(--kind negcap\) is for training sets only: use --train"):
+        build(tmp_path / "negcap.csv", media, "negcap")
     with pytest.raises(NegjaxError, match="--media-root"):
         build(path, tmp_path / "absent")
     with pytest.raises(NegjaxError, match="it has: filepath, captions"):
@@ -225,7 +235,7 @@ def test_bad_arguments_come_before_the_work(tmp_path, media):
 )
 def test_coco(test_data, tmp_path, kind, name, negated):
     path, media = test_data / "negbench" / "images" / name, test_data / "coco_val2017"
-    with pytest.raises(NegjaxError, match="rows name files that are not below"):
+    with pytest.raises(NegjaxError, match="rows cannot be used: their images do not exist below"):
         build_from_csv(kind, path, media, "coco", tmp_path, progress=False)
     built = build_from_csv(kind, path, media, "coco", tmp_path, skip_missing=True, progress=False)
     photographs = {file.name: file for file in media.glob("*.jpg")}

@@ -1,0 +1,144 @@
+"""A CSV file of captions or questions as a source of rows; the layouts that it may have are in `table`.
+
+Nothing here holds more of a file in memory than where its shards begin.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import PurePath
+
+from etils import epath
+
+from negjax.datasets.sources.cells import PATH_COLUMNS
+from negjax.datasets.sources.csv_files import CsvFile, RowStart, file_sha256
+from negjax.datasets.sources.rows import INVALID, Row, RowSource, SkipRow, refuse_row
+from negjax.datasets.sources.table import TABLE_KINDS, TABLE_LAYOUTS
+from negjax.errors import NegjaxError
+
+SHARD_ROWS = 10_000
+MOST_SHARDS = 256  # a reader of the set keeps the file of each shard open
+
+
+def csv_source(kind: str, path: epath.PathLike, media_root: epath.PathLike, shard_rows: int = 0) -> RowSource:
+    """A CSV file of captions or questions.
+
+    Args:
+        kind: The `kind` of a layout in `table`.
+        path: The file.
+        media_root: Folder in which the images or clips are found; see `MediaRoot`.
+        shard_rows: Rows of a shard; 0 for SHARD_ROWS, or more where that would make more than MOST_SHARDS.
+
+    Raises:
+        NegjaxError: There is no such kind, file or folder, or the file lacks a column or has no rows.
+    """
+    name = _choose_layout(kind, path)
+    layout, file = TABLE_LAYOUTS[name], CsvFile(path)
+    root = layout.media_root(media_root)
+    check_columns(file, name)
+    starts, count = file.starts(shard_rows or SHARD_ROWS)
+    if not count:
+        raise NegjaxError(f"{path} has no rows to make a set of")
+    every = shard_rows or SHARD_ROWS
+    if not shard_rows:
+        merged = -(-len(starts) // MOST_SHARDS)
+        starts, every = starts[::merged], every * merged
+    sizes = [min(every, count - start.row) for start in starts]
+    return RowSource(
+        kind=kind,
+        name=str(path),
+        file=PurePath(path).name,
+        sha256=file_sha256(path),
+        media_root=str(media_root),
+        fields=layout.fields,
+        shards=tuple(CsvShard(name, str(path), start, size) for start, size in zip(starts, sizes)),
+        task_kind=layout.task_kind,
+        find_media=root.find,
+        metadata=layout.metadata,
+    )
+
+
+@dataclass(frozen=True)
+class CsvShard:
+    """`rows` rows of a CSV file from `start` on. layout: a key of TABLE_LAYOUTS."""
+
+    layout: str
+    path: str
+    start: RowStart
+    rows: int
+
+    def read(self, skip: SkipRow) -> Iterator[Row]:
+        return read_rows(self.path, self.layout, self.start, self.rows, skip)
+
+
+def read_rows(
+    path: epath.PathLike,
+    layout: str,
+    start: RowStart | None = None,
+    count: int | None = None,
+    skip: SkipRow = refuse_row,
+) -> Iterator[Row]:
+    """Reads the rows of a CSV file; a record's `id` is the index of its row.
+
+    Args:
+        path: The file.
+        layout: A key of TABLE_LAYOUTS.
+        start: Where to begin; by default at the first row.
+        count: How many rows to read; by default all.
+        skip: Called for each malformed row, by default to raise NegjaxError.
+
+    Raises:
+        NegjaxError: It names the file, the row (by its id and its line) and the column.
+    """
+    file = CsvFile(path)
+    check_columns(file, layout)
+    for row_start, cells in islice(file.rows(start), count):
+        try:
+            row = read_row(file, row_start, cells, layout)
+        except ValueError as error:
+            skip(INVALID, row_start.row, str(error))
+            continue
+        yield row
+
+
+def read_row(file: CsvFile, start: RowStart, cells: Sequence[str], layout: str) -> Row:
+    """Makes the row of these cells; raises ValueError that names the file, the row and the column."""
+    try:
+        if len(cells) != len(file.columns):
+            raise ValueError(f"{len(cells)} cells where the header has {len(file.columns)} columns")
+        return TABLE_LAYOUTS[layout].read_row(dict(zip(file.columns, cells)), start.row)
+    except ValueError as error:
+        raise ValueError(f"{file.path} row {start.row} (line {start.line}): {error}") from error
+
+
+def path_column(columns: Sequence[str]) -> int:
+    """The index of the column that holds the path of the image or clip."""
+    return next(columns.index(name) for name in PATH_COLUMNS if name in columns)
+
+
+def check_columns(file: CsvFile, layout: str) -> None:
+    """Raises NegjaxError if the file lacks a column of its layout (a key of TABLE_LAYOUTS), or has one twice."""
+    path, columns, table = file.path, file.columns, TABLE_LAYOUTS[layout]
+    if repeated := [name for name in columns if name and columns.count(name) > 1]:
+        raise NegjaxError(f"{path} has the column {repeated[0]!r} twice")
+    if absent := table.absent_columns(columns) + table.absent_options(columns):
+        fitting = [other.kind for other in TABLE_LAYOUTS.values() if not other.absent_columns(columns)]
+        hint = f"; it looks like --kind {fitting[0]}" if fitting and fitting[0] != table.kind else ""
+        if len(columns) == 1 and (separator := next((mark for mark in ";\t|" if mark in columns[0]), "")):
+            hint = f"; it looks separated by {separator!r}: save it with commas"
+        raise NegjaxError(
+            f"{path} has no column {', '.join(absent)}, needed for --kind {table.kind}; "
+            f"it has: {', '.join(columns) or 'nothing'}{hint}"
+        )
+
+
+def _choose_layout(kind: str, path: epath.PathLike) -> str:
+    """The layout of this kind that the file has, told by its marker; else the kind's usual one."""
+    layouts = {name: layout for name, layout in TABLE_LAYOUTS.items() if layout.kind == kind}
+    if not layouts:
+        raise NegjaxError(f"unknown --kind {kind!r} of a CSV file; choose one of {', '.join(TABLE_KINDS)}")
+    marked = [name for name, layout in layouts.items() if layout.marker]
+    if marked:
+        columns = CsvFile(path).columns
+        marked = [name for name in marked if layouts[name].marker in columns]
+    return marked[0] if marked else next(name for name, layout in layouts.items() if not layout.marker)

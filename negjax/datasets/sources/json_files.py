@@ -1,0 +1,96 @@
+"""The JSON file of a benchmark as a source of rows; the benchmarks are in `table`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from etils import epath
+
+from negjax.datasets.sources.csv_files import file_sha256
+from negjax.datasets.sources.json_benchmark import Item, ItemReader, JsonBenchmark
+from negjax.datasets.sources.media_root import MediaRoot
+from negjax.datasets.sources.rows import INVALID, Row, RowSource, SkipRow
+from negjax.datasets.sources.table import JSON_BENCHMARKS
+from negjax.errors import NegjaxError
+
+
+def json_source(path: epath.PathLike, media_root: epath.PathLike) -> RowSource:
+    """The JSON file of a benchmark, recognised by the keys of its items.
+
+    Args:
+        path: The file, as published.
+        media_root: Folder in which the images are found; see `MediaRoot`.
+
+    Raises:
+        NegjaxError: The file cannot be read, is of no known benchmark, or there is no such folder.
+    """
+    root, items = MediaRoot(media_root), _read_items(path)
+    benchmark = _recognise(items, path)
+    reader = benchmark.choose_reader(items)
+    return RowSource(
+        kind=benchmark.kind,
+        name=str(path),
+        file=PurePath(path).name,
+        sha256=file_sha256(path),
+        media_root=str(media_root),
+        fields=reader.fields,
+        shards=(JsonShard(str(path), items, reader),),
+        task_kind=reader.task_kind,
+        find_media=root.find,
+        metadata={"crops": True} if reader.crops else {},
+    )
+
+
+@dataclass(frozen=True)
+class JsonShard:
+    """All items of a JSON file; a record's `id` counts the records that are made of them."""
+
+    path: str
+    items: Sequence[Item]
+    reader: ItemReader
+
+    @property
+    def rows(self) -> int:
+        return len(self.items)
+
+    def read(self, skip: SkipRow) -> Iterator[Row]:
+        count = 0
+        for index, item in enumerate(self.items):
+            try:
+                rows = self.reader.read_item(item, index)
+            except (ValueError, KeyError) as error:
+                fault = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+                skip(INVALID, index, f"{self.path} item {index}: {fault}")
+                continue
+            for row in rows:
+                yield replace(row, record={"id": count, **row.record})
+                count += 1
+
+
+def _read_items(path: epath.PathLike) -> list[Item]:
+    try:
+        content = json.loads(epath.Path(path).read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise NegjaxError(f"{path} is not a JSON file ({error})") from error
+    items = list(content.values()) if isinstance(content, dict) else content
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        titles = ", ".join(benchmark.title for benchmark in JSON_BENCHMARKS)
+        raise NegjaxError(
+            f"{path} is not a list or an object of JSON objects, as the files of known benchmarks are: {titles}"
+        )
+    if not items:
+        raise NegjaxError(f"{path} has no items")
+    return items
+
+
+def _recognise(items: Sequence[Item], path: epath.PathLike) -> JsonBenchmark:
+    for benchmark in JSON_BENCHMARKS:
+        if benchmark.keys <= items[0].keys():
+            return benchmark
+    known = "; ".join(f"{benchmark.title}: {', '.join(sorted(benchmark.keys))}" for benchmark in JSON_BENCHMARKS)
+    raise NegjaxError(
+        f"{path} is of no known benchmark: its items have {', '.join(items[0]) or 'no keys'}; known are {known}"
+    )

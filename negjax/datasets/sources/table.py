@@ -1,0 +1,22 @@
+"""The table of formats that data sets are built from; a new benchmark is one file and one line here."""
+
+from negjax.datasets.sources.crepe import CREPE
+from negjax.datasets.sources.json_benchmark import JsonBenchmark
+from negjax.datasets.sources.layouts import CAPTIONS, NEGCAP, PAIRS, QUESTIONS, TableLayout
+from negjax.datasets.sources.negrefcocog import NEGREFCOCOG
+from negjax.datasets.sources.sugarcrepe import SUGARCREPE
+from negjax.datasets.sources.valse import VALSE
+
+TABLE_LAYOUTS: dict[str, TableLayout] = {
+    "captions": CAPTIONS,
+    "negcap": NEGCAP,
+    "questions": QUESTIONS,
+    "pairs": PAIRS,
+    "crepe": CREPE,
+}
+TABLE_KINDS = tuple(dict.fromkeys(layout.kind for layout in TABLE_LAYOUTS.values()))
+JSON_BENCHMARKS: tuple[JsonBenchmark, ...] = (
+    SUGARCREPE,
+    VALSE,
+    NEGREFCOCOG,
+)
