@@ -67,9 +67,7 @@ def build_evaluation_set(
     explanations = explain_reasons(source, media_type) | {INVALID: "their benchmark does not count them"}
     media = _check_media(source, survey, skipped, explanations, skip_missing, progress)
 
-    layout: Sequence[str] = ()
-    if source.kind == "questions":
-        layout = option_layout(source.file, survey.question_forms, survey.negated_options)
+    layout = option_layout(source.file, survey.question_forms, survey.negated_options)
     what = "questions" if survey.question_forms else "captions"
     is_negated, notes = decide_negated(source, negated, survey.texts, survey.negated_texts, what)
     metadata = {

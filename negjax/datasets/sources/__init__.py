@@ -1,1 +1,1 @@
-"""Readers of other people's files: each gives rows, and says where their media are."""
+"""Readers of other people's files: one file per format, each of which makes a `rows.RowSource`; see `table`."""

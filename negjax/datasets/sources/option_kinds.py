@@ -30,7 +30,7 @@ def option_layout(file: str, forms: Counter[QuestionForm], negated: Sequence[int
     Returns:
         One of OPTION_KINDS per position, "" for the right option's; empty if the file has no known layout.
     """
-    if not all(options == len(PUBLISHED) and kind in OPTION_KINDS for options, _, kind in forms):
+    if not forms or not all(options == len(PUBLISHED) and kind in OPTION_KINDS for options, _, kind in forms):
         return ()
     if file.lower().startswith("synthetic_mcq"):
         layout = SYNTHETIC

@@ -1,0 +1,170 @@
+"""Builds one shard of a training set, in any process, and keeps what it holds beside it for a build that resumes."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+from etils import epath
+
+from negjax.datasets.build.media_check import media_fault
+from negjax.datasets.build.skipped import SkippedRows
+from negjax.datasets.records import ENCODED, Record
+from negjax.datasets.sources.rows import (
+    AMBIGUOUS_QUESTION,
+    BROKEN,
+    INVALID,
+    MISSING,
+    NO_QUESTION,
+    MediaFile,
+    Row,
+    RowRef,
+    SourceShard,
+    check_option_counts,
+    is_video,
+    locate_media,
+)
+from negjax.datasets.stored.writing import SetSpec, WrittenShard, shard_path, write_shard
+from negjax.errors import NegjaxError
+from negjax.language.negation import is_negated
+from negjax.media.images import decode
+from negjax.media.jpeg import shrink_to_jpeg
+from negjax.runtime.files import write_atomic
+
+SKIP_REASONS = (MISSING, BROKEN, INVALID, NO_QUESTION, AMBIGUOUS_QUESTION)
+
+
+@dataclass
+class ShardSummary:
+    """What a shard, or several, hold.
+
+    Attributes:
+        skipped: The rows that are left out.
+        texts: Number of records.
+        negated_texts: How many of them hold a negation word.
+        empty_texts: Number of empty texts.
+        option_counts: The first row with each number of options.
+    """
+
+    skipped: SkippedRows = field(default_factory=lambda: SkippedRows.none(SKIP_REASONS, "why"))
+    texts: int = 0
+    negated_texts: int = 0
+    empty_texts: int = 0
+    option_counts: dict[int, RowRef] = field(default_factory=dict)
+
+    def add_row(self, row: Row) -> None:
+        """Counts a row that becomes a record."""
+        if "options" in row.record:
+            self.option_counts.setdefault(len(row.record["options"]), row.ref)
+        texts = [text for column in ENCODED for text in row.record.get(column, ())]
+        self.empty_texts += sum(not text.strip() for text in texts)
+        self.texts += 1
+        self.negated_texts += any(map(is_negated, texts))
+
+    def add_shard(self, later: "ShardSummary") -> None:
+        """Counts a later shard."""
+        self.skipped.add_all(later.skipped)
+        self.texts += later.texts
+        self.negated_texts += later.negated_texts
+        self.empty_texts += later.empty_texts
+        self.option_counts = later.option_counts | self.option_counts
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """A shard to build; can be pickled.
+
+    Attributes:
+        source: The rows.
+        find_media: As in `RowSource`.
+        index: 0-based number of the shard.
+        count: Number of shards.
+        workspace: Folder in which the set is built.
+        spec: The set.
+        short_side: Images are shrunk to this short side in pixels; 0 keeps them as they are.
+    """
+
+    source: SourceShard
+    find_media: Callable[[str], MediaFile | None] | None
+    index: int
+    count: int
+    workspace: str
+    spec: SetSpec
+    short_side: int
+
+    @property
+    def path(self) -> epath.Path:
+        """The shard's records."""
+        return shard_path(epath.Path(self.workspace), self.spec.name, self.index, self.count)
+
+    @property
+    def result_path(self) -> epath.Path:
+        """The file that tells what the shard holds; it exists only once the shard is complete."""
+        return epath.Path(self.workspace) / f"shard-{self.index:05d}.json"
+
+
+def build_shard(job: ShardJob) -> int:
+    """Builds a shard, unless an earlier build has; returns its number of rows of the source."""
+    if _is_current(job):
+        return job.source.rows
+    job.result_path.unlink(missing_ok=True)
+    summary, lost = ShardSummary(), dict[str, str]()
+    partial = job.result_path.with_name(f"half-{job.index:05d}-{os.getpid()}")
+    try:
+        shard = write_shard(partial, job.spec, _read_records(job, summary, lost))
+        job.path.parent.mkdir(parents=True, exist_ok=True)
+        partial.replace(job.path)
+    except (OSError, RuntimeError) as error:  # RuntimeError is what ArrayRecord raises for a full disk
+        raise NegjaxError(f"cannot write {job.path}: {error}; run the same command again to resume") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    result = {"shard": asdict(shard), "summary": asdict(summary), "lost": lost}
+    write_atomic(job.result_path, json.dumps(result))
+    return job.source.rows
+
+
+def read_result(job: ShardJob) -> tuple[WrittenShard, ShardSummary]:
+    """Reads what a shard holds; raises NegjaxError if its records are not complete."""
+    result = json.loads(job.result_path.read_text())
+    shard = WrittenShard(**result["shard"])
+    if not job.path.exists() or job.path.stat().length != shard.bytes:
+        raise NegjaxError(f"{job.path} is incomplete: delete {job.result_path}, and run the same command again")
+    stored = result["summary"]
+    counts = {int(count): RowRef(*row) for count, row in stored["option_counts"].items()}  # JSON's keys are texts
+    return shard, ShardSummary(**(stored | {"skipped": SkippedRows(**stored["skipped"]), "option_counts": counts}))
+
+
+def _is_current(job: ShardJob) -> bool:
+    """Whether the shard is complete, and the images it left out are missing or broken just as they were then."""
+    if not (job.result_path.exists() and job.path.exists()):
+        return False
+    if job.find_media is None:
+        return True
+    lost = json.loads(job.result_path.read_text())["lost"]
+    return all(_fault(job.find_media(path), path) == fault for path, fault in lost.items())
+
+
+def _fault(media: MediaFile | None, path: str) -> str:
+    return MISSING if media is None else media_fault(media, path)
+
+
+def _read_records(job: ShardJob, summary: ShardSummary, lost: dict[str, str]) -> Iterator[Record]:
+    """The records of a shard; puts what is wrong with each image that is missing or broken into `lost`, by path."""
+    for row in job.source.read(summary.skipped.add):
+        media = locate_media(row, job.find_media)
+        if media is None:
+            summary.skipped.add(MISSING, row.index, row.path)
+            lost[row.path] = MISSING
+            continue
+        if is_video(row.path):
+            raise NegjaxError(f"row {row.index}, {row.path}, is a clip: training sets hold images")
+        try:
+            data = media.read_bytes()
+            image = decode(data, str(media))
+        except (NegjaxError, OSError) as error:
+            summary.skipped.add(BROKEN, row.index, str(error))
+            lost[row.path] = str(error)
+            continue
+        summary.add_row(row)
+        check_option_counts(f"set {job.spec.name}", summary.option_counts)
+        yield row.record | {"media": shrink_to_jpeg(image, data, job.short_side) if job.short_side else data}

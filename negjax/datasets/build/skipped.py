@@ -1,0 +1,76 @@
+"""Rows that are left out of a set: counted by reason, named in the set's metadata, in errors and in notes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from negjax.datasets.sources.rows import AMBIGUOUS_QUESTION, BROKEN, INVALID, MISSING, NO_QUESTION, RowSource
+from negjax.errors import NegjaxError
+
+NAMED_ROWS = 20
+
+
+@dataclass
+class SkippedRows:
+    """The rows that are left out.
+
+    Attributes:
+        by_reason: For each reason how many rows, and the first NAMED_ROWS of them, as the set's metadata have it:
+            {"missing": {"count": 1, "first": [{"row": 7, "file": "a.jpg"}]}}.
+        detail: The second key of a named row: "file" for its path, or "why" for an explanation.
+    """
+
+    by_reason: dict[str, dict[str, Any]]
+    detail: str
+
+    @classmethod
+    def none(cls, reasons: Sequence[str], detail: str) -> Self:
+        """No rows, for any of these reasons."""
+        return cls({reason: {"count": 0, "first": []} for reason in reasons}, detail)
+
+    def add(self, reason: str, row: int, detail: str) -> None:
+        """Counts a row. row: its index in the source."""
+        entry = self.by_reason[reason]
+        entry["count"] += 1
+        if len(entry["first"]) < NAMED_ROWS:
+            entry["first"].append({"row": row, self.detail: detail})
+
+    def add_all(self, other: "SkippedRows") -> None:
+        """Counts the rows of a later part of the source."""
+        for reason, entry in self.by_reason.items():
+            later = other.by_reason[reason]
+            entry["count"] += later["count"]
+            entry["first"] = (entry["first"] + later["first"])[:NAMED_ROWS]
+
+    def counts(self) -> dict[str, int]:
+        return {reason: entry["count"] for reason, entry in self.by_reason.items()}
+
+    def notes(self, source: RowSource, explanations: Mapping[str, str]) -> list[str]:
+        """A remark for the user on each reason for which rows are left out."""
+        notes = []
+        for reason, entry in self.by_reason.items():
+            if entry["count"]:
+                first = entry["first"][0]
+                what = f"skipped {entry['count']:,} of {source.rows:,} rows: {explanations[reason]}"
+                notes.append(f"{what} (the first is row {first['row']}: {first[self.detail]})")
+        return notes
+
+    def refusal(self, reason: str, source: RowSource, explanation: str, remedy: str) -> NegjaxError:
+        """The error that no row may be left out for a reason for which some are."""
+        entry = self.by_reason[reason]
+        first = entry["first"][0]
+        return NegjaxError(
+            f"{source.name}: {entry['count']:,} of {source.rows:,} rows cannot be used: {explanation}; "
+            f"the first is row {first['row']} ({first[self.detail]}); {remedy}"
+        )
+
+
+def explain_reasons(source: RowSource, media_type: str = "image") -> dict[str, str]:
+    """For each reason why rows are left out what is wrong with them."""
+    return {
+        MISSING: f"their {media_type}s do not exist below {source.media_root}",
+        BROKEN: f"their {media_type}s cannot be decoded",
+        INVALID: "they are malformed",
+        NO_QUESTION: f"there is no question for their {media_type}s",
+        AMBIGUOUS_QUESTION: f"the questions for {media_type}s of the same name may be for others",
+    }
