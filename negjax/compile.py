@@ -21,9 +21,8 @@ from negjax.config import Experiment, Source
 from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig, for_sigmoid_loss, with_activation
 from negjax.models.clip import abstract_params
-from negjax.models.layers import Compute
-from negjax.models.loaded import usual_preprocess
-from negjax.models.presets import preset
+from negjax.models.compute import Compute
+from negjax.models.presets import default_preprocess, preset
 from negjax.runtime.chips import chip_for_topology
 from negjax.runtime.collectives import Collective, collectives
 from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh
@@ -156,7 +155,7 @@ def _architecture(experiment: Experiment) -> CLIPConfig:
 def _compile(experiment: Experiment, config: CLIPConfig, mesh: Mesh, batches: dict[str, Any]) -> Any:
     spec = experiment.model
     compute = Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan)
-    program = make_program(experiment, config, usual_preprocess(config), compute, abstract_params(config), mesh)
+    program = make_program(experiment, config, default_preprocess(config), compute, abstract_params(config), mesh)
     try:
         return program.step.lower(program.state, batches, program.teacher).compile()
     except jax.errors.JaxRuntimeError as error:

@@ -16,7 +16,7 @@ class ModelSpec:
     arch: a preset's name (`negjax.models.presets`); with `init_from` only for weights that do not say theirs.
     init_from: what to start from: a training workdir, a checkpoint or PyTorch weights; empty for fresh weights.
     activation: with `init_from`, compute with this one, whatever the weights were made with.
-    dtype: type of the matrix products, "float32" or "bfloat16". remat, scan: see `negjax.models.layers.Compute`.
+    dtype: type of the matrix products, "float32" or "bfloat16". remat, scan: see `negjax.models.compute.Compute`.
     """
 
     arch: str = ""

@@ -15,10 +15,10 @@ from negjax.evaluation.prepare import check_evaluable, prepare
 from negjax.evaluation.score import metric_names
 from negjax.input.pipeline import check_trainable, group_size
 from negjax.models.architecture import for_sigmoid_loss
+from negjax.models.compute import Compute
 from negjax.models.init import init_params
-from negjax.models.layers import Compute
-from negjax.models.loaded import LoadedModel, usual_preprocess
-from negjax.models.presets import preset
+from negjax.models.loaded import LoadedModel
+from negjax.models.presets import default_preprocess, preset
 from negjax.runtime.mesh import local_row_indices, make_mesh, num_batch_shards
 from negjax.runtime.profiler import ProfileWindow
 from negjax.runtime.sinks import check_sinks
@@ -103,7 +103,7 @@ def initial_model(experiment: Experiment) -> LoadedModel:
     return LoadedModel(
         config=config,
         params=init_params(config, experiment.seed),
-        preprocess=usual_preprocess(config),
+        preprocess=default_preprocess(config),
         tokenizer=Tokenizer(config.text.context_length),
         info={
             "arch": config.name,

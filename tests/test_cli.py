@@ -156,7 +156,7 @@ def test_wrong_configs(place, says, tmp_path):
     assert "did you mean steps" in says(*train, config, "--config.stepz=3")
     assert "config.steps" in says(*train, config, "--config.steps=many")
     assert "config.model.dtype" in says(*train, config, "--config.model.dtype=float16")
-    assert "no architecture called" in says(*train, config, "--config.model.arch=ViT-Z")
+    assert "unknown architecture" in says(*train, config, "--config.model.arch=ViT-Z")
     assert "--profile 9: it must be FIRST:LAST, as in 10:15" in says(*train, config, "--profile", "9")
     assert "config.logging.tensorboard is 'yes'" in says(*train, config, "--config.logging.tensorboard=yes")
     assert "none: give a workdir of" in says(*train, config, f"--config.model.init_from={tmp_path}/none")

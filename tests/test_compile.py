@@ -117,7 +117,7 @@ import jax, jax.numpy as jnp
 from jax.experimental import topologies
 from jax.sharding import SingleDeviceSharding
 from negjax.models import clip
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.models.presets import preset
 config = preset("tiny")
 chip = topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2").devices[0]

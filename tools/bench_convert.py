@@ -2,7 +2,7 @@
 
     python tools/bench_convert.py --arch ViT-B-32-quickgelu --repeats 3
 
-Each conversion is a process of its own; its peak memory is set against 1.3 times the weights plus 1 GB.
+Each conversion runs in its own process; its peak memory is compared with 1.3 times the weights plus 1 GB.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from negjax.models.init import init_params
-from negjax.models.loaded import LoadedModel, usual_preprocess
-from negjax.models.presets import preset
+from negjax.models.loaded import LoadedModel
+from negjax.models.presets import default_preprocess, preset
 from negjax.tokenizers.clip import Tokenizer
 from negjax.weights.write import write_open_clip
 
@@ -24,7 +24,7 @@ STEPS = (("open_clip", "negjax", "ours"), ("negjax", "open_clip", "back.safetens
 
 
 def measure(src: Path, dst: Path, to: str) -> tuple[float, int]:
-    """Seconds and peak bytes of one conversion in a process of its own."""
+    """Seconds and peak bytes of one conversion, run in its own process."""
     begin = time.perf_counter()
     code = (
         "import resource, sys; from negjax.cli import main; code = main(sys.argv[1:]);"
@@ -41,10 +41,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     config = preset(args.arch)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         tokenizer = Tokenizer(config.text.context_length)
-        model = LoadedModel(config, init_params(config, 0), usual_preprocess(config), tokenizer)
+        model = LoadedModel(config, init_params(config, 0), default_preprocess(config), tokenizer)
         write_open_clip(model, folder / "source.safetensors")
         del model
         size = (folder / "source.safetensors").stat().st_size

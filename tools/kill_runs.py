@@ -28,8 +28,8 @@ import jax
 from negjax.datasets.scenes.sets import Size, build_scenes
 from negjax.models.architecture import TextConfig, VisionConfig
 from negjax.models.init import init_params
-from negjax.models.loaded import LoadedModel, to_meta, usual_preprocess
-from negjax.models.presets import preset
+from negjax.models.loaded import LoadedModel, to_meta
+from negjax.models.presets import default_preprocess, preset
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.step_timer import TIMING_KEYS
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
@@ -66,7 +66,7 @@ def prepare(place: Path, steps: int, every: int) -> None:
         text=TextConfig(context_length=16, vocab_size=VOCAB_SIZE, width=16, mlp_width=32, **shared),
     )
     info = {"arch": config.name, "activation": "gelu", "source": "fresh"}
-    model = LoadedModel(config, init_params(config, 0), usual_preprocess(config), Tokenizer(16), info)
+    model = LoadedModel(config, init_params(config, 0), default_preprocess(config), Tokenizer(16), info)
     with Checkpoints(place / "start" / "checkpoints") as checkpoints:
         checkpoints.save(0, {"params": model.params}, to_meta(model))
     (place / "config.py").write_text(CONFIG.format(place=place, steps=steps, every=every))

@@ -1,9 +1,9 @@
-"""The parameters of a model as a table: our path, shape, type in the source, and the source's tensors.
+"""The parameters of a model as a table: our path, shape, type in the source file, and the tensors that hold them.
 
     python tools/show_weights.py ViT-B-32.pt
     python tools/show_weights.py runs/negfull --to hf --blocks
 
-Weights of any form that `negjax convert` reads. One block of each tower stands for all of them, unless --blocks.
+Reads whatever `negjax convert` reads. Shows the first block of each tower for all of them, unless --blocks.
 """
 
 import argparse
@@ -12,8 +12,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from negjax.errors import NegjaxError
+from negjax.models.clip import flatten_params
+from negjax.weights.entries import entries
+from negjax.weights.families.table import family_of
 from negjax.weights.read import read_model
-from negjax.weights.tables import WeightFormat, entries
 
 
 def main() -> None:
@@ -25,22 +28,21 @@ def main() -> None:
     parser.add_argument("--blocks", action="store_true", help="show every block")
     args = parser.parse_args()
     model = read_model(args.weights, arch=args.arch, activation=args.activation)
-    forms: dict[str, tuple[WeightFormat, WeightFormat]] = {
-        "open_clip": ("open_clip", "open_clip_siglip"),
-        "hf": ("hf_clip", "hf_siglip"),
-    }
-    source = forms[args.to][model.config.vision.pool == "attention"]
+    family = family_of(model.config)
+    support = family.open_clip if args.to == "open_clip" else family.hf
+    if support is None:
+        raise NegjaxError(f"the family {family.name} has no --to {args.to}")
+    params = flatten_params(model.params)
     table = Table("path", "shape", "stored as", "mean", "deviation", "tensors")
-    for entry in entries(source, model.config):
+    for entry in entries(support.format, model.config):
         if "/blocks/" in entry.path and "/blocks/0/" not in entry.path and not args.blocks:
             continue
-        value = model.params
-        for key in entry.path.split("/"):
-            value = value[key]
-        array = np.asarray(value)
-        kind = model.stored.get("types", {}).get(entry.path, "float32")
+        array = np.asarray(params[entry.path])
+        stored_type = model.stored.get("types", {}).get(entry.path, "float32")
         shape = " x ".join(map(str, entry.shape))
-        table.add_row(entry.path, shape, kind, f"{array.mean():.4f}", f"{array.std():.4f}", "\n".join(entry.names))
+        table.add_row(
+            entry.path, shape, stored_type, f"{array.mean():.4f}", f"{array.std():.4f}", "\n".join(entry.names)
+        )
     Console().print(table)
     Console().print(f"{model.config.name}, activation {model.config.activation}, from {model.info['source']}")
 

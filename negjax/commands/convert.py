@@ -7,7 +7,7 @@ from negjax.commands.parsing import add_model_flags, command, path
 
 CONVERT = """\
 examples:
-  negjax convert ViT-B-32.pt weights/b32                                (OpenAI's archive: says itself what it is)
+  negjax convert ViT-B-32.pt weights/b32                                (OpenAI's archive, which states what it is)
   negjax convert negclip.pth weights/negclip --arch ViT-B-32-quickgelu  (a bare state dict does not)
   negjax convert clip-vit-base-patch32/ weights/b32                     (a Hugging Face folder)
   negjax convert runs/negfull negfull.safetensors --to open_clip
@@ -20,27 +20,36 @@ workdir or checkpoint of negjax, or a name to download: hf-hub:ORG/NAME, open_cl
 
 
 def add(commands: Any) -> None:
-    """Adds what this file holds to the commands of the parser."""
-    each = command(commands, "convert", _convert, "weights from PyTorch and back", CONVERT)
-    each.add_argument("src", type=path, metavar="SRC", help="the weights to read")
-    each.add_argument(
+    """Adds `negjax convert` to the commands of the parser."""
+    parser = command(commands, "convert", _convert, "weights from PyTorch and back", CONVERT)
+    parser.add_argument("src", type=path, metavar="SRC", help="the weights to read")
+    parser.add_argument(
         "dst", type=path, metavar="DST", help="a new folder, or with --to open_clip a .safetensors or .pt file"
     )
-    each.add_argument("--to", default="negjax", choices=("negjax", "open_clip", "hf"), help="default: negjax")
-    each.add_argument(
+    parser.add_argument("--to", default="negjax", choices=("negjax", "open_clip", "hf"), help="default: negjax")
+    parser.add_argument(
         "--mix", type=path, default="", metavar="START", help="weights to mix SRC with, usually what it started from"
     )
-    each.add_argument("--share", type=float, metavar="A", help="of SRC, WiSE-FT's alpha: 1 is SRC, 0 is START")
-    add_model_flags(each)
+    parser.add_argument("--share", type=float, metavar="A", help="of SRC, WiSE-FT's alpha: 1 is SRC, 0 is START")
+    add_model_flags(parser)
 
 
 def _convert(args: argparse.Namespace) -> int:
     from negjax.weights.convert import convert
 
-    how = {"step": args.step, "arch": args.arch, "activation": args.activation, "ema": args.ema}
-    result = convert(args.src, args.dst, args.to, **how, mix=args.mix, share=args.share)
+    result = convert(
+        args.src,
+        args.dst,
+        args.to,
+        step=args.step,
+        arch=args.arch,
+        activation=args.activation,
+        ema=args.ema,
+        mix=args.mix,
+        share=args.share,
+    )
     info = result.model.info
-    made = f" (made with {info['activation_of_weights']})" if "activation_of_weights" in info else ""
-    print(f"{info['arch']}, activation {info['activation']}{made}, {result.parameters / 1e6:,.2f} million parameters")
+    note = f" (made with {info['activation_of_weights']})" if "activation_of_weights" in info else ""
+    print(f"{info['arch']}, activation {info['activation']}{note}, {result.parameters / 1e6:,.2f} million parameters")
     print(f"written: {args.dst}\nto load: {result.call}")
     return 0

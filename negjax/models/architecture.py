@@ -1,7 +1,8 @@
 """Architectures as frozen dataclasses.
 
-Everything that changes an embedding is a field here (activation and layer-norm epsilon included), is written into
-every checkpoint and is never guessed.
+Everything that changes an embedding (activation and layer-norm epsilon included) is a field here, is stored in every
+checkpoint and is never guessed. The family of a model decides what belongs to its weights instead of its arithmetic:
+tensor names, configs of other libraries, usual preprocessing, initial values.
 """
 
 import dataclasses
@@ -14,15 +15,30 @@ from negjax.errors import NegjaxError
 Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
 ImagePool = Literal["token", "average", "attention"]
 TextPool = Literal["argmax", "eos", "last"]
+# Checkpoints from before CLIPConfig.family: the family follows from how the image tower pools.
+_FAMILY_OF_IMAGE_POOL = {"token": "clip", "average": "clipa", "attention": "siglip"}
 
 
 @dataclass(frozen=True)
 class VisionConfig:
     """A vision transformer on square patches with learned positions.
 
-    norm_pre: a layer norm before the first block. pool: "token" (the class token), "average" (over the patches) or
-    "attention" (SigLIP's learned query). norm_after_pool: the last layer norm works on the pooled vector instead of on
-    every token, which matters to "average" alone. projection: a linear map to the embedding, without bias.
+    Attributes:
+        image_size: Side of the square image, in pixels.
+        patch_size: Side of a patch, in pixels.
+        width: Channels of a token.
+        depth: Number of blocks.
+        heads: Attention heads.
+        mlp_width: Hidden channels of the perceptrons.
+        activation: Of the perceptrons.
+        layer_norm_eps: Added to the variance.
+        class_token: Whether a learned token precedes the patches.
+        patch_bias: Whether the patch embedding adds a bias.
+        norm_pre: Whether a layer norm precedes the first block.
+        pool: "token" (the class token), "average" (over the patches) or "attention" (SigLIP's learned query).
+        norm_after_pool: Whether the last layer norm acts on the pooled vector instead of on every token, which makes a
+            difference to "average" alone.
+        projection: Whether a linear map without bias leads to the embedding.
     """
 
     image_size: int
@@ -42,7 +58,7 @@ class VisionConfig:
 
     @property
     def grid(self) -> int:
-        """Patches along a side; what is left over at the right and the bottom is not seen, as in a convolution."""
+        """Patches along a side; leftover pixels at the right and the bottom are unused, as in a convolution."""
         return self.image_size // self.patch_size
 
     @property
@@ -55,8 +71,21 @@ class VisionConfig:
 class TextConfig:
     """A text transformer.
 
-    pool: where the embedding is taken: "argmax" (the largest id, CLIP's end token), "eos" (the first `end_token`) or
-    "last" (the last position, padding or not). projection: a linear map to the embedding.
+    Attributes:
+        context_length: The most tokens of a caption.
+        vocab_size: Number of token ids.
+        width: Channels of a token.
+        depth: Number of blocks.
+        heads: Attention heads.
+        mlp_width: Hidden channels of the perceptrons.
+        activation: Of the perceptrons.
+        layer_norm_eps: Added to the variance.
+        causal: Whether a token sees only those before it.
+        pool: Where the embedding is taken: "argmax" (at the largest id, CLIP's end token), "eos" (at the first
+            `end_token`) or "last" (at the last position, padding or not).
+        end_token: The end token's id, for `pool` "eos".
+        projection: Whether a linear map leads to the embedding.
+        projection_bias: Whether that map adds a bias.
     """
 
     context_length: int
@@ -75,7 +104,7 @@ class TextConfig:
 
     @property
     def sees_padding(self) -> bool:
-        """Whether what follows the end token changes the embedding, so that captions must not be trimmed."""
+        """Whether padding after the end token changes the embedding, so that captions must not be trimmed."""
         return not self.causal or self.pool == "last"
 
 
@@ -83,8 +112,15 @@ class TextConfig:
 class CLIPConfig:
     """A two-tower CLIP.
 
-    logit_scale_init is the logarithm of the first temperature's inverse, ln(1 / 0.07). logit_bias_init, where it is
-    not None, adds the learned bias of SigLIP's loss (SigLIP starts it at -10, with a scale of 10).
+    Attributes:
+        name: A preset's name, or "custom".
+        embed_dim: Length of the embeddings.
+        vision: The image tower.
+        text: The text tower.
+        logit_scale_init: First value of the learned logit scale: the logarithm of the inverse temperature.
+        logit_bias_init: First value of the learned bias of SigLIP's loss (SigLIP: -10, with a logit scale of ln 10);
+            None for a model without that bias.
+        family: Whose weights these are, a key of `negjax.weights.families.table`: "clip", "siglip", "clipa", ...
     """
 
     name: str
@@ -93,23 +129,27 @@ class CLIPConfig:
     text: TextConfig
     logit_scale_init: float = math.log(1 / 0.07)
     logit_bias_init: float | None = None
+    family: str = "clip"
 
     def __post_init__(self) -> None:
         if self.vision.image_size < self.vision.patch_size:
             raise NegjaxError(
                 f"image size {self.vision.image_size} is smaller than patch size {self.vision.patch_size}"
             )
-        for what, tower in (("vision", self.vision), ("text", self.text)):
-            pools = get_args(ImagePool if what == "vision" else TextPool)
-            for field, allowed in (("activation", get_args(Activation)), ("pool", pools)):
-                if getattr(tower, field) not in allowed:
-                    raise NegjaxError(f"{what} {field} is {getattr(tower, field)!r}: it must be {', '.join(allowed)}")
+        for tower_name, tower in (("vision", self.vision), ("text", self.text)):
+            pools = get_args(ImagePool if tower_name == "vision" else TextPool)
+            for field, choices in (("activation", get_args(Activation)), ("pool", pools)):
+                if (value := getattr(tower, field)) not in choices:
+                    raise NegjaxError(f"unknown {tower_name} {field} {value!r}; choose one of {', '.join(choices)}")
             if tower.width % tower.heads:
-                raise NegjaxError(f"{what} width {tower.width} cannot be split into {tower.heads} heads")
+                raise NegjaxError(f"{tower_name} width {tower.width} is not divisible by {tower.heads} heads")
             if not tower.projection and tower.width != self.embed_dim:
-                raise NegjaxError(f"{what} width {tower.width} needs a projection to the embedding's {self.embed_dim}")
+                raise NegjaxError(
+                    f"{tower_name} width {tower.width} differs from the embedding's {self.embed_dim}: "
+                    "the tower needs a projection"
+                )
         if self.vision.pool == "token" and not self.vision.class_token:
-            raise NegjaxError('pool "token" needs a class token')
+            raise NegjaxError('vision pool "token" needs class_token=True')
 
     @property
     def activation(self) -> str:
@@ -119,7 +159,11 @@ class CLIPConfig:
 
 
 def with_activation(config: CLIPConfig, activation: str) -> CLIPConfig:
-    """The same architecture with another activation in both towers ("IMAGE/TEXT" for one in each)."""
+    """The same architecture with another activation in both towers ("IMAGE/TEXT" for one in each).
+
+    Raises:
+        NegjaxError: If the activation is unknown.
+    """
     vision, _, text = activation.partition("/")
     image_tower = dataclasses.replace(config.vision, activation=cast(Activation, vision))
     text_tower = dataclasses.replace(config.text, activation=cast(Activation, text or vision))
@@ -137,9 +181,14 @@ def to_dict(config: CLIPConfig) -> dict[str, Any]:
 
 
 def from_dict(data: dict[str, Any]) -> CLIPConfig:
-    """The inverse of `to_dict`. Raises NegjaxError when a field is missing or unknown."""
+    """The inverse of `to_dict`, also for checkpoints from before `CLIPConfig.family`.
+
+    Raises:
+        NegjaxError: If a field is missing or unknown.
+    """
     try:
-        towers = {"vision": VisionConfig(**data["vision"]), "text": TextConfig(**data["text"])}
-        return CLIPConfig(**data | towers)
+        vision, text = VisionConfig(**data["vision"]), TextConfig(**data["text"])
+        family = data.get("family") or _FAMILY_OF_IMAGE_POOL.get(vision.pool, "clip")
+        return CLIPConfig(**data | {"vision": vision, "text": text, "family": family})
     except (KeyError, TypeError) as error:
         raise NegjaxError(f"not an architecture of this version of negjax: {error}") from error

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from negjax.models.architecture import CLIPConfig
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.models.text import TextTower
 from negjax.models.vision import VisionTower
 
@@ -35,20 +35,46 @@ def _abstract(config: CLIPConfig, compute: Compute) -> tuple[nnx.GraphDef, nnx.S
 
 
 def abstract_params(config: CLIPConfig) -> Params:
-    """The tree of parameters as `jax.ShapeDtypeStruct`s; nothing is allocated."""
+    """The tree of parameters as `jax.ShapeDtypeStruct`s, without allocating them."""
     return nnx.to_pure_dict(_abstract(config, Compute())[1])
 
 
 def module(config: CLIPConfig, params: Params, compute: Compute = Compute()) -> CLIP:
-    """The model with these parameters, to look inside: `visual.transformer.blocks["0"]` and so on."""
+    """The model with these parameters as a module, to run its parts: `visual.transformer.blocks["0"]` and so on."""
     return nnx.merge(_abstract(config, compute)[0], params)
 
 
 def encode_image(config: CLIPConfig, params: Params, image_BHWC: jax.Array, compute: Compute = Compute()) -> jax.Array:
-    """Embeddings [B, E] (float32, not unit length) of normalised float pixels [B, S, S, 3]."""
+    """Runs the image tower.
+
+    Args:
+        config: The architecture.
+        params: Its parameters.
+        image_BHWC: Normalised float pixels [B, S, S, 3].
+        compute: How the tower is computed.
+
+    Returns:
+        Embeddings [B, E], float32, not unit length.
+    """
     return module(config, params, compute).visual(image_BHWC)
 
 
 def encode_text(config: CLIPConfig, params: Params, text_BT: jax.Array, compute: Compute = Compute()) -> jax.Array:
-    """Embeddings [B, E] (float32, not unit length) of token ids [B, T], T <= context length."""
+    """Runs the text tower.
+
+    Args:
+        config: The architecture.
+        params: Its parameters.
+        text_BT: Token ids [B, T], T <= context length.
+        compute: How the tower is computed.
+
+    Returns:
+        Embeddings [B, E], float32, not unit length.
+    """
     return module(config, params, compute).text(text_BT)
+
+
+def flatten_params(params: Params) -> dict[str, Any]:
+    """Path ("visual/patch/kernel") -> leaf, for parameters or anything else in their tree, in the order of the tree."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}

@@ -12,22 +12,27 @@ from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
 
 
 def forward_flops(config: CLIPConfig, inputs: Mapping[tuple[str, str], Any]) -> dict[str, int]:
-    """Forward, of each tower for all its inputs: {"visual": ..., "text": ...}.
+    """Operations of a forward pass of each tower over all its inputs.
 
-    inputs: (source, kind) -> what the towers encode, as `negjax.training.encode.encoder_inputs` gives it, arrays or
-    only shapes: "image" [B, ...]; "text", "negative_text" and "options" are tokens [..., T].
+    Args:
+        config: The architecture.
+        inputs: (source, kind) -> array or shape, as `negjax.training.encode.encoder_inputs` gives them: "image"
+            [B, ...]; "text", "negative_text" and "options" are tokens [..., T].
+
+    Returns:
+        {"visual": operations, "text": operations}.
     """
-    found = {"visual": 0, "text": 0}
+    flops = {"visual": 0, "text": 0}
     for (_, kind), x in inputs.items():
         if kind == "image":
-            found["visual"] += x.shape[0] * image_flops(config)
+            flops["visual"] += x.shape[0] * image_flops(config)
         elif kind in ("text", "negative_text", "options"):
-            found["text"] += math.prod(x.shape[:-1]) * text_flops(config, x.shape[-1])
-    return found
+            flops["text"] += math.prod(x.shape[:-1]) * text_flops(config, x.shape[-1])
+    return flops
 
 
 def image_flops(config: CLIPConfig) -> int:
-    """Forward, for one image."""
+    """Operations of a forward pass for one image."""
     vision = config.vision
     patch = 2 * vision.grid**2 * vision.patch_size**2 * 3 * vision.width
     pool = _attention_pool(vision, vision.tokens) if vision.pool == "attention" else 0
@@ -36,7 +41,7 @@ def image_flops(config: CLIPConfig) -> int:
 
 
 def text_flops(config: CLIPConfig, tokens: int) -> int:
-    """Forward, for one caption of so many tokens."""
+    """Operations of a forward pass for one caption of `tokens` tokens."""
     return _transformer(config.text, tokens) + 2 * config.text.width * config.embed_dim
 
 

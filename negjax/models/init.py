@@ -1,7 +1,7 @@
 """Initial weights, as open_clip draws them, from one table of path pattern -> distribution.
 
-Every tensor has a generator of its own, keyed by the seed and the tensor's path, so that a value depends neither on
-the order of the table nor on the devices. Drawn with NumPy on the host: no compilation, and no accelerator needed.
+Every tensor has its own generator, keyed by the seed and the tensor's path, so that its values depend neither on the
+order of the table nor on the devices. They are drawn with NumPy on the host, without compilation or an accelerator.
 """
 
 import math
@@ -12,10 +12,12 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig
 from negjax.models.clip import Params, abstract_params
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+Initialisers = list[tuple[str, Draw]]  # (pattern of parameter paths, distribution); the first match counts
 
 
 def _normal(std: float) -> Draw:
@@ -30,27 +32,37 @@ def _constant(value: float) -> Draw:
     return lambda rng, shape: np.full(shape, value, np.float32)
 
 
-def _table(config: CLIPConfig) -> list[tuple[str, Draw]]:
-    """Path pattern -> distribution; the first match counts.
-
-    Source: open_clip's VisionTransformer and CLIP.init_parameters; where those leave a layer alone it is PyTorch's
-    default: uniform within 1/sqrt(fan in) for Linear and Conv2d, Xavier uniform for the fused q, k, v.
-    """
-    vision, text = config.vision, config.text
-    residual = (2 * text.depth) ** -0.5 * text.width**-0.5
-    siglip = [  # the image tower is timm's, whose linear layers start at normal(0.02)
+def _siglip_initialisers(config: CLIPConfig) -> Initialisers:
+    """The image tower is timm's, whose linear layers start at normal(0.02)."""
+    vision = config.vision
+    return [
         (r"visual/pool/query", _normal(vision.width**-0.5)),
         (r"visual/(transformer|pool)/.*/kernel|visual/positions", _normal(0.02)),
         (r"visual/(transformer|pool)/.*/bias", _constant(0.0)),
         (r"visual/patch/bias", _uniform((3 * vision.patch_size**2) ** -0.5)),
         (r"text/projection/bias", _constant(0.0)),
     ]
+
+
+# Where a family starts from other values than CLIP; other families use CLIP's alone.
+_FAMILY_INITIALISERS: dict[str, Callable[[CLIPConfig], Initialisers]] = {"siglip": _siglip_initialisers}
+
+
+def _initialisers(config: CLIPConfig) -> Initialisers:
+    """The table of an architecture.
+
+    Source: open_clip's VisionTransformer and CLIP.init_parameters; where those leave a layer alone it is PyTorch's
+    default: uniform within 1/sqrt(fan in) for Linear and Conv2d, Xavier uniform for the fused q, k, v.
+    """
+    vision, text = config.vision, config.text
+    residual = (2 * text.depth) ** -0.5 * text.width**-0.5
+    family_initialisers = _FAMILY_INITIALISERS.get(config.family, lambda config: [])
     return [
         (r"logit_scale", _constant(config.logit_scale_init)),
         (r"logit_bias", _constant(config.logit_bias_init or 0.0)),
         (r".*norm\w*/scale", _constant(1.0)),
         (r".*norm\w*/bias|.*attention/\w+/bias", _constant(0.0)),
-        *(siglip if vision.pool == "attention" else []),
+        *family_initialisers(config),
         (r"visual/patch/kernel", _uniform((3 * vision.patch_size**2) ** -0.5)),
         (r"visual/(class_token|positions|projection/kernel)", _normal(vision.width**-0.5)),
         (r"visual/.*/qkv/kernel", _uniform(math.sqrt(6 / (4 * vision.width)))),
@@ -67,13 +79,29 @@ def _table(config: CLIPConfig) -> list[tuple[str, Draw]]:
 
 
 def init_params(config: CLIPConfig, seed: int) -> Params:
-    """Fresh parameters as float32 NumPy arrays, the same for the same seed on any machine."""
-    table = [(re.compile(pattern), draw) for pattern, draw in _table(config)]
+    """Draws fresh parameters.
 
-    def one(path: tuple, leaf: jax.ShapeDtypeStruct) -> np.ndarray:
-        name = "/".join(entry.key for entry in path)
-        draw = next(draw for pattern, draw in table if pattern.fullmatch(name))
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    Args:
+        config: The architecture.
+        seed: The same seed gives the same values on any machine.
+
+    Returns:
+        The tree of parameters, float32 NumPy arrays.
+
+    Raises:
+        NegjaxError: If a parameter of the architecture has no initialiser.
+    """
+    initialisers = [(re.compile(pattern), draw) for pattern, draw in _initialisers(config)]
+
+    def draw_one(key_path: tuple, leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        path = jax.tree_util.keystr(key_path, simple=True, separator="/")
+        draw = next((draw for pattern, draw in initialisers if pattern.fullmatch(path)), None)
+        if draw is None:
+            raise NegjaxError(
+                f"the parameter {path} of {config.name} (family {config.family!r}) has no initialiser: "
+                "add one to the table in negjax/models/init.py"
+            )
+        rng = np.random.default_rng([seed, zlib.crc32(path.encode())])
         return draw(rng, leaf.shape)
 
-    return jax.tree_util.tree_map_with_path(one, abstract_params(config))
+    return jax.tree_util.tree_map_with_path(draw_one, abstract_params(config))

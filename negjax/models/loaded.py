@@ -1,4 +1,4 @@
-"""A model ready for use: weights with everything that is needed to use them rightly."""
+"""A model ready for use: weights with architecture, preprocessing and tokenizer, and its checkpoint metadata."""
 
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
@@ -10,21 +10,26 @@ from jax.sharding import Mesh
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig, from_dict, to_dict
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.runtime.sharding import map_over_batch_shards
 from negjax.tokenizers import AnyTokenizer, tokenizer_from_dict
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass
 class LoadedModel:
-    """Parameters, architecture, preprocessing and tokenizer.
+    """A model with everything that its embeddings depend on.
 
-    info: what is said of the model beside its results (JSON-able). origin: the weights file that it comes from, through
-    any training: file, sha256, format. stored: for weights just converted, the types in which that file holds them.
-    mesh: over which the parameters lie, as `negjax.runtime.sharding` says; then batches do, too, and each device
-    encodes its own rows.
+    Attributes:
+        config: The architecture.
+        params: The tree of float32 parameters.
+        preprocess: How images become pixels.
+        tokenizer: How texts become token ids.
+        info: What results report of the model, JSON-able.
+        origin: The weights file from which it was first read, kept through any training: file, sha256, format.
+        stored: For weights just converted, the number types of that file ("types") and the shape of its logit scale.
+        compute: How the towers are computed.
+        mesh: The mesh over which the parameters are sharded (see `negjax.runtime.sharding`). Batches are sharded over
+            it, too, and each device encodes its own rows.
     """
 
     config: CLIPConfig
@@ -38,11 +43,11 @@ class LoadedModel:
     mesh: Mesh | None = None
 
     def encode_image(self, pixels_BHWC: Any) -> jax.Array:
-        """uint8 pixels [B, S, S, 3], as `preprocess` makes them, to float32 embeddings [B, E], not unit length."""
+        """Encodes uint8 pixels [B, S, S, 3] made by `preprocess`: float32 embeddings [B, E], not unit length."""
         return _encode_image(self.config, self.preprocess, self.compute, self.mesh, self.params, pixels_BHWC)
 
     def encode_text(self, text_BT: Any) -> jax.Array:
-        """Token ids [B, T], as `tokenizer` makes them, to float32 embeddings [B, E], not unit length."""
+        """Encodes token ids [B, T] made by `tokenizer`: float32 embeddings [B, E], not unit length."""
         return _encode_text(self.config, self.compute, self.mesh, self.params, text_BT)
 
 
@@ -71,18 +76,8 @@ def _encode_text(
     return map_over_batch_shards(run, mesh, params, text_BT)
 
 
-def usual_preprocess(config: CLIPConfig) -> Preprocess:
-    """What models of this form are trained with: CLIP's, SigLIP's or CLIPA's (open_clip's pretrained.py)."""
-    size = config.vision.image_size
-    if config.vision.pool == "attention":
-        return Preprocess(size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), resize_mode="squash")
-    if config.vision.pool == "average":
-        return Preprocess(size, IMAGENET_MEAN, IMAGENET_STD, "bilinear", "squash")
-    return Preprocess(size)
-
-
 def to_meta(model: LoadedModel) -> dict[str, Any]:
-    """All but the weights, JSON-able: what a checkpoint stores beside them."""
+    """Everything but the weights, JSON-able: what a checkpoint stores beside them."""
     return {
         "arch": to_dict(model.config),
         "preprocess": asdict(model.preprocess),
@@ -93,10 +88,14 @@ def to_meta(model: LoadedModel) -> dict[str, Any]:
 
 
 def from_meta(meta: dict[str, Any], params: clip.Params) -> LoadedModel:
-    """The inverse of `to_meta`. Raises NegjaxError, KeyError or TypeError for what was not written by it."""
+    """The inverse of `to_meta`.
+
+    Raises:
+        NegjaxError, KeyError, TypeError: If `meta` was not written by `to_meta`.
+    """
     config, preprocess = from_dict(meta["arch"]), dict(meta["preprocess"])
-    if preprocess.keys() != (known := {each.name for each in fields(Preprocess)}):
-        raise KeyError(f"preprocess has {', '.join(sorted(preprocess))} instead of {', '.join(sorted(known))}")
+    if preprocess.keys() != (names := {field.name for field in fields(Preprocess)}):
+        raise KeyError(f"preprocess has {', '.join(sorted(preprocess))} instead of {', '.join(sorted(names))}")
     return LoadedModel(
         config,
         params,

@@ -1,4 +1,4 @@
-"""The names under which people know architectures: open_clip's, and small ones of our own.
+"""Named architectures, open_clip's and two small ones, and the usual preprocessing of each family.
 
 The figures are those of open_clip's model configs (open_clip_torch 3.3.0); the image towers of its SigLIP models are
 timm's (timm 1.0.31).
@@ -8,9 +8,18 @@ import dataclasses
 import math
 
 from negjax.errors import NegjaxError
+from negjax.media.images import Preprocess
 from negjax.models.architecture import Activation, CLIPConfig, TextConfig, VisionConfig, with_activation
 
-QUICKGELU = "-quickgelu"
+QUICKGELU_SUFFIX = "-quickgelu"
+_HALF = (0.5, 0.5, 0.5)
+# What the models of a family are trained with (open_clip's pretrained.py); CLIP's preprocessing for other families.
+_FAMILY_PREPROCESS = {
+    "siglip": Preprocess(mean=_HALF, std=_HALF, resize_mode="squash"),
+    "clipa": Preprocess(
+        mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear", resize_mode="squash"
+    ),
+}
 
 
 def _clip(
@@ -23,9 +32,10 @@ def _clip(
     vocab_size: int = 49408,
     end_token: int = 0,
 ) -> CLIPConfig:
-    """vision: image size, patch, width, depth, heads; text: width, depth, heads; mlp_width: unless 4 x width.
+    """A CLIP.
 
-    end_token: pool there, for a vocabulary that is not CLIP's.
+    vision: image size, patch size, width, depth, heads. text: width, depth, heads. mlp_width: of the image tower, 4 x
+    width if 0. end_token: the token to pool at, for a vocabulary that is not CLIP's.
     """
     width, text_width = vision[2], text[0]
     return CLIPConfig(
@@ -39,11 +49,12 @@ def _clip(
 
 
 def _clipa(base: CLIPConfig, image_size: int) -> CLIPConfig:
-    """CLIPA's form of a CLIP: patches averaged, no first norm, a text tower without mask over 32 WordPiece tokens."""
+    """CLIPA's variant of a CLIP: patches averaged, no first norm, unmasked text tower over 32 WordPiece tokens."""
     suffix = "" if image_size == 224 else f"-{image_size}"
     return dataclasses.replace(
         base,
         name=f"{base.name}-CLIPA{suffix}",
+        family="clipa",
         vision=dataclasses.replace(
             base.vision, image_size=image_size, norm_pre=False, pool="average", norm_after_pool=True
         ),
@@ -63,9 +74,10 @@ def _siglip(
     text_tower: tuple[int, int, int, int] | None = None,
     projection: bool = True,
 ) -> CLIPConfig:
-    """tower: width, depth, heads, MLP width, of both towers unless text_tower says otherwise.
+    """A SigLIP.
 
-    activations: of the image and the text tower, as open_clip runs them.
+    tower: width, depth, heads, MLP width, of both towers unless there is a text_tower. activations: of the image and
+    the text tower, as open_clip computes them.
     """
     return CLIPConfig(
         name,
@@ -95,6 +107,7 @@ def _siglip(
         ),
         logit_scale_init=math.log(10),
         logit_bias_init=-10.0,
+        family="siglip",
     )
 
 
@@ -178,13 +191,26 @@ PRESETS: dict[str, CLIPConfig] = {
 }
 
 
-def preset(name: str) -> CLIPConfig:
-    """The architecture called `name` (open_clip's names; for a CLIP the suffix "-quickgelu" swaps the activation).
+def variant_names(name: str) -> tuple[str, ...]:
+    """A preset's name and, for a CLIP, the name of its variant with QuickGELU."""
+    return (name, name + QUICKGELU_SUFFIX) if PRESETS[name].family == "clip" else (name,)
 
-    Raises NegjaxError for an unknown name, listing the known ones.
+
+def preset(name: str) -> CLIPConfig:
+    """The architecture called `name`: open_clip's names, where for a CLIP the suffix "-quickgelu" swaps the activation.
+
+    Raises:
+        NegjaxError: If the name is unknown; the message lists the names.
     """
-    base = name.removesuffix(QUICKGELU)
-    config = PRESETS.get(base)
-    if config is None or (base != name and config.vision.pool != "token"):
-        raise NegjaxError(f"no architecture called {name!r}; there are {', '.join(PRESETS)} (CLIP's also {QUICKGELU})")
+    base = name.removesuffix(QUICKGELU_SUFFIX)
+    if base not in PRESETS or name not in variant_names(base):
+        raise NegjaxError(
+            f"unknown architecture {name!r}; choose one of {', '.join(PRESETS)} (CLIP's also with {QUICKGELU_SUFFIX})"
+        )
+    config = PRESETS[base]
     return config if base == name else dataclasses.replace(with_activation(config, "quick_gelu"), name=name)
+
+
+def default_preprocess(config: CLIPConfig) -> Preprocess:
+    """The preprocessing that models of this family are usually trained with, at the size of the architecture."""
+    return dataclasses.replace(_FAMILY_PREPROCESS.get(config.family, Preprocess()), size=config.vision.image_size)

@@ -6,14 +6,17 @@ import numpy as np
 from flax import nnx
 
 from negjax.models.architecture import TextConfig
-from negjax.models.layers import Compute, LayerNorm, Linear, Transformer
+from negjax.models.compute import Compute
+from negjax.models.elementwise import LayerNorm
+from negjax.models.linear import Linear
+from negjax.models.transformer import Transformer
 
 
 class TextTower(nnx.Module):
     """CLIP's text transformer, pooled at one token.
 
-    Where it is causal and pooled at the end token, no token sees what follows it: padding never changes the embedding,
-    and rows may be cut at the longest caption of a batch (`lengths`).
+    In a causal tower that pools at the end token, padding after that token never changes the embedding, and rows may
+    be trimmed to the longest caption of a batch (see `lengths`).
     """
 
     def __init__(self, config: TextConfig, embed_dim: int, compute: Compute):
@@ -26,12 +29,23 @@ class TextTower(nnx.Module):
         self.config = config
 
     def __call__(self, text_BT: jax.Array) -> jax.Array:
-        """Token ids [B, T], T <= context length, to embeddings [B, E] (float32, not normalised to unit length)."""
+        """Encodes token ids.
+
+        Args:
+            text_BT: Token ids [B, T], T <= context length.
+
+        Returns:
+            Embeddings [B, E], float32, not normalised to unit length.
+        """
         pooled_BD = self.norm_final(self.pooled(self.transformer(self.embed(text_BT)), text_BT))
         return (self.projection(pooled_BD) if self.projection else pooled_BD).astype(jnp.float32)
 
     def embed(self, text_BT: jax.Array) -> jax.Array:
-        """The first block's input [B, T, D]."""
+        """Token and position embeddings, the first block's input [B, T, D].
+
+        Raises:
+            ValueError: If T exceeds the context length, or is shorter than it in a tower that attends to padding.
+        """
         length, context = text_BT.shape[1], self.config.context_length
         if length > context:
             raise ValueError(f"captions of {length} tokens do not fit a context of {context}")
@@ -40,7 +54,7 @@ class TextTower(nnx.Module):
         return self.tokens[...][text_BT] + self.positions[...][:length]
 
     def pooled(self, x_BTD: jax.Array, text_BT: jax.Array) -> jax.Array:
-        """The token that stands for the caption: [B, D]."""
+        """The last block's output [B, T, D] at the pooled token: [B, D]."""
         if self.config.pool == "last":
             return x_BTD[:, -1]
         end_BT = text_BT if self.config.pool == "argmax" else text_BT == self.config.end_token
@@ -49,7 +63,15 @@ class TextTower(nnx.Module):
 
 
 def lengths(config: TextConfig, token_NT: np.ndarray) -> np.ndarray:
-    """How many of each row's ids [N, T] decide its embedding: up to the end token, or all of them. int64 [N]."""
+    """How many ids of each caption decide its embedding.
+
+    Args:
+        config: The text tower.
+        token_NT: Token ids of N captions.
+
+    Returns:
+        int64 [N]: the ids up to and including the end token; T for a tower that attends to padding.
+    """
     if config.sees_padding:
         return np.full(len(token_NT), token_NT.shape[1])
     return (token_NT if config.pool == "argmax" else token_NT == config.end_token).argmax(axis=1) + 1

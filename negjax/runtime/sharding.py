@@ -5,7 +5,7 @@ the MLP, so that an attention or an MLP needs one sum over devices (Shoeybi et a
 as their parameters are.
 
 Each device runs the towers on its own rows of the batch. What is sharded over "fsdp" is gathered for that: the kernels
-of a block when the block runs (`negjax.models.layers.affine`), everything else before the first block, in float32, and
+of a block when the block runs (`negjax.models.linear.affine`), everything else before the first block, in float32, and
 kept until the last.
 """
 

@@ -12,7 +12,7 @@ from negjax.media.augment import apply_color_jitter
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 
 Batches = Mapping[str, Mapping[str, jax.Array]]  # source name -> its batch, as negjax.input.pipeline makes it
 Encoded = dict[tuple[str, str], jax.Array]  # (source, "image" and so on) -> an input of the towers, or its embeddings

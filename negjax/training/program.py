@@ -11,7 +11,7 @@ from negjax.config import Experiment
 from negjax.media.images import Preprocess
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.runtime.sharding import abstract_state
 from negjax.training.optimizer import make_optimizer, trainable
 from negjax.training.step import State, make_step, new_state

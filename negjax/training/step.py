@@ -14,7 +14,7 @@ from negjax.config import LossSpec, Optim, Source
 from negjax.media.images import Preprocess
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.objectives.contrastive import contrastive_loss
 from negjax.objectives.distill import distill_loss
 from negjax.objectives.mcq import mcq_loss

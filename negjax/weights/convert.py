@@ -1,4 +1,4 @@
-"""From one form of weights to another: `negjax convert`."""
+"""Conversion of weights between formats: what `negjax convert` does."""
 
 import math
 from collections.abc import Callable
@@ -15,12 +15,18 @@ from negjax.weights.interpolate import interpolate
 from negjax.weights.read import read_model
 from negjax.weights.write import write_hf, write_negjax, write_open_clip
 
-FORMS = ("negjax", "open_clip", "hf")
+OUTPUT_FORMATS = ("negjax", "open_clip", "hf")
 
 
 @dataclass(frozen=True)
-class Converted:
-    """model: what was read. call: the Python expression that loads what was written."""
+class Conversion:
+    """The result of a conversion.
+
+    Attributes:
+        model: The model that was written.
+        parameters: How many numbers it has.
+        call: The Python expression that loads what was written.
+    """
 
     model: LoadedModel
     parameters: int
@@ -38,15 +44,22 @@ def convert(
     ema: bool = False,
     mix: str = "",
     share: float | None = None,
-) -> Converted:
-    """Reads `src` as `read_model` does and writes `dst` in one of FORMS; after an error nothing is left at `dst`.
+) -> Conversion:
+    """Reads a model and writes it in another format; after an error nothing is left at `dst`.
 
-    mix: another model, of which the latest weights are read in the same way; what is written is then `share` x `src` +
-    (1 - `share`) x `mix`, see `negjax.weights.interpolate`.
-    Raises NegjaxError for what cannot be read, a `dst` that exists, and a model that has no such form.
+    Args:
+        src, step, arch, activation, ema: See `negjax.weights.read.read_model`.
+        dst: A path that does not exist.
+        to: One of OUTPUT_FORMATS.
+        mix: Another model, whose latest weights are read in the same way. Then `share` x `src` + (1 - `share`) x `mix`
+            is written, see `negjax.weights.interpolate`.
+        share: Goes with `mix`.
+
+    Raises:
+        NegjaxError: If the model cannot be read, `dst` exists, or the format cannot hold the model.
     """
-    if to not in FORMS:
-        raise NegjaxError(f"--to {to}: there are {', '.join(FORMS)}")
+    if to not in OUTPUT_FORMATS:
+        raise NegjaxError(f"unknown --to {to!r}; choose one of {', '.join(OUTPUT_FORMATS)}")
     if epath.Path(dst).exists():
         raise NegjaxError(f"{dst} exists already: choose another name")
     if bool(mix) != (share is not None):
@@ -56,11 +69,11 @@ def convert(
         model = interpolate(read_model(mix, arch=arch, activation=activation), model, share)
     leaves = jax.tree.leaves(abstract_params(model.config))
     with track_progress(len(leaves), f"writing {dst}") as done:
-        call = _write(model, dst, to, done)
-    return Converted(model, sum(math.prod(leaf.shape) for leaf in leaves), call)
+        call = _write_model(model, dst, to, done)
+    return Conversion(model, sum(math.prod(leaf.shape) for leaf in leaves), call)
 
 
-def _write(model: LoadedModel, dst: epath.PathLike, to: str, done: Callable[[int], None]) -> str:
+def _write_model(model: LoadedModel, dst: epath.PathLike, to: str, done: Callable[[int], None]) -> str:
     if to == "open_clip":
         return write_open_clip(model, dst, done)
     if to == "hf":

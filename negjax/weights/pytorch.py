@@ -2,29 +2,29 @@
 
 import hashlib
 import logging
-import math
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-import jax
 import numpy as np
 from etils import epath
 
 from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig
 from negjax.models.clip import Params
-from negjax.models.loaded import LoadedModel, usual_preprocess
+from negjax.models.loaded import LoadedModel
+from negjax.models.presets import default_preprocess
 from negjax.runtime.progress import no_progress
-from negjax.tokenizers import AnyTokenizer
-from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
-from negjax.tokenizers.hf_folder import read_tokenizer
-from negjax.weights.described import Description, describe
-from negjax.weights.sources import mismatches, open_clip_names, source_of
-from negjax.weights.stored import Stored
-from negjax.weights.tables import WeightFormat, entries
+from negjax.weights.describe import describe_weights
+from negjax.weights.detect import detect_format, find_mismatches, table_names
+from negjax.weights.entries import ParameterEntry, entries
+from negjax.weights.families.family import WeightFormat
+from negjax.weights.families.table import family_of
+from negjax.weights.lazy_tensor import LazyTensor
+from negjax.weights.positions import resize_positions
 from negjax.weights.tensors import open_tensors
 
-MOST_NAMED = 10
-IN_FOLDERS = (
+MAX_MISMATCHES = 10  # that an error lists
+WEIGHT_FILES = (  # of a folder, the first that is there
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
     "model.safetensors",
@@ -32,8 +32,8 @@ IN_FOLDERS = (
     "open_clip_pytorch_model.bin",
     "pytorch_model.bin",
 )
-HALF = ("float16", "bfloat16")
-TYPES = (*HALF, "float32", "float64")
+HALF_TYPES = ("float16", "bfloat16")
+FLOAT_TYPES = (*HALF_TYPES, "float32", "float64")
 
 logger = logging.getLogger(__name__)
 
@@ -41,112 +41,125 @@ logger = logging.getLogger(__name__)
 def read_pytorch(
     path: epath.PathLike, arch: str = "", activation: str = "", done: Callable[[int], None] = no_progress
 ) -> LoadedModel:
-    """The model of a weights file, or of a folder that holds one.
+    """Reads the model of a weights file, or of a folder that holds one.
 
-    arch: a preset's name or an open_clip config file, for what does not say what it is; of another image size, position
-    embeddings are resized to it. activation: compute with this one, whatever the file says. done: told of each
-    parameter that is read.
-    Raises NegjaxError when the file is damaged or holds another model, when its activation is not known, a weight is
-    not finite, or a tokenizer is missing.
+    Args:
+        path: The file or folder.
+        arch: A preset's name or an open_clip config file, for weights that do not state their architecture. If its
+            image size differs, position embeddings are resized to it.
+        activation: Overrides the activation that the file states.
+        done: Called with 1 for each parameter that is read.
+
+    Raises:
+        NegjaxError: If the file is damaged or holds another model, its activation is unknown, a weight is not finite,
+            or a tokenizer is missing.
     """
-    file = weights_file(epath.Path(path))
+    file = find_weights_file(epath.Path(path))
     opened = open_tensors(file)
-    source = source_of(opened.tensors, str(file))
-    tensors = open_clip_names(opened.tensors, source)
-    described = describe(opened, tensors, file, source, arch, activation)
-    config = described.config
-    if wrong := mismatches(tensors, source, config):
-        more = f" and {len(wrong) - MOST_NAMED} more" if len(wrong) > MOST_NAMED else ""
-        raise NegjaxError(f"{file} does not hold the model {config.name}: {'; '.join(wrong[:MOST_NAMED])}{more}")
-    tokenizer = _tokenizer(described, file.parent)
-    params, types = read_params(tensors, source, config, str(file), done)
+    format = detect_format(opened.tensors, str(file))
+    tensors = table_names(opened.tensors, format)
+    description = describe_weights(opened, tensors, file, format, arch, activation)
+    config = description.config
+    if mismatches := find_mismatches(tensors, format, config):
+        more = f" and {len(mismatches) - MAX_MISMATCHES} more" if len(mismatches) > MAX_MISMATCHES else ""
+        raise NegjaxError(
+            f"{file} does not hold the model {config.name}: {'; '.join(mismatches[:MAX_MISMATCHES])}{more}"
+        )
+    tokenizer = family_of(config).read_tokenizer(config, file.parent, description.tokenizer_kwargs)
+    params, types = read_params(tensors, format, config, str(file), done)
     sha256 = _sha256(opened.files)
+    weights_activation = description.weights_activation
     info = {"arch": config.name, "activation": config.activation, "source": str(path), "sha256": sha256}
-    if config.activation != described.recorded:
-        info["activation_of_weights"] = described.recorded or "unknown"
+    if config.activation != weights_activation:
+        info["activation_of_weights"] = weights_activation or "unknown"
+    origin = {
+        "file": file.name,
+        "sha256": sha256,
+        "format": format.name,
+        "activation": weights_activation or "unknown",
+    }
     return LoadedModel(
         config,
         params,
-        described.preprocess or usual_preprocess(config),
+        description.preprocess or default_preprocess(config),
         tokenizer,
         info,
-        origin={"file": file.name, "sha256": sha256, "format": source, "activation": described.recorded or "unknown"},
-        stored={"types": types, "scale_shape": list(tensors["logit_scale"].shape)},
+        origin=origin,
+        stored={"types": types, "scale_shape": list(tensors[format.tensor_name("logit_scale") or ""].shape)},
     )
 
 
-def weights_file(place: epath.Path) -> epath.Path:
+def find_weights_file(path: epath.Path) -> epath.Path:
     """The file itself, or the weights of a folder. Raises NegjaxError for a folder without any."""
-    if not place.is_dir():
-        return place
-    found = next((place / name for name in IN_FOLDERS if (place / name).exists()), None)
-    if found is None:
-        raise NegjaxError(f"{place} holds neither checkpoints of negjax nor weights ({', '.join(IN_FOLDERS)})")
-    return found
-
-
-def _tokenizer(described: Description, folder: epath.Path) -> AnyTokenizer:
-    text, kwargs = described.config.text, described.tokenizer
-    if text.vocab_size == VOCAB_SIZE and text.pool == "argmax":
-        return Tokenizer(text.context_length)
-    if kwargs is None:
-        return read_tokenizer(folder, text.context_length)
-    clean, strip = kwargs.get("clean", "whitespace"), bool(kwargs.get("strip_sep_token"))
-    return read_tokenizer(folder, text.context_length, clean=clean, strip_sep=strip)
+    if not path.is_dir():
+        return path
+    file = next((path / name for name in WEIGHT_FILES if (path / name).exists()), None)
+    if file is None:
+        raise NegjaxError(f"{path} holds neither checkpoints of negjax nor weights ({', '.join(WEIGHT_FILES)})")
+    return file
 
 
 def read_params(
-    tensors: Mapping[str, Stored],
-    source: WeightFormat,
+    tensors: Mapping[str, LazyTensor],
+    format: WeightFormat,
     config: CLIPConfig,
     where: str,
     done: Callable[[int], None] = no_progress,
 ) -> tuple[Params, dict[str, str]]:
-    """The parameters in float32, and by path the types of those that are stored in half precision."""
+    """Reads the parameters of an architecture.
+
+    Args:
+        tensors: The tensors under the names of the format's table.
+        format: Their format.
+        config: An architecture that fits the tensors.
+        where: Names the file in errors.
+        done: Called with 1 for each parameter that is read.
+
+    Returns:
+        The tree of parameters in float32, and path -> type of those that the file holds in half precision.
+
+    Raises:
+        NegjaxError: If a tensor is of another type or not finite.
+    """
     params: Params = {}
     types = {}
-    for entry in entries(source, config):
+    for entry in entries(format, config):
         parts = [tensors[name].load() for name in entry.names]
-        for name, part in zip(entry.names, parts):
-            if part.dtype.name not in TYPES:
-                raise NegjaxError(f"{where}: {name} is of type {part.dtype.name}: weights are {', '.join(TYPES)}")
-        kinds = {part.dtype.name for part in parts}
-        if len(kinds) == 1 and (kind := kinds.pop()) in HALF:
-            types[entry.path] = kind
-        value = np.asarray(entry.layout.read(parts), np.float32, order="C")
-        if not np.isfinite(value).all():
-            raise NegjaxError(f"{where}: {entry.names[0]} holds numbers that are not finite: the file is no good")
+        value, type_name = _convert(parts, entry, where)
+        if type_name in HALF_TYPES:
+            types[entry.path] = type_name
         if value.shape != entry.shape:
             value = resize_positions(value, config)
             logger.info("position embeddings resized to %d x %d patches", config.vision.grid, config.vision.grid)
-        *groups, last = entry.path.split("/")
-        place = params
-        for group in groups:
-            place = place.setdefault(group, {})
-        place[last] = value
+        _set_param(params, entry.path, value)
         done(1)
     return params, types
 
 
-def resize_positions(position_TD: np.ndarray, config: CLIPConfig) -> np.ndarray:
-    """Image position embeddings of another grid, at the size of the architecture's: bicubic, antialiased.
+def _convert(parts: list[np.ndarray], entry: ParameterEntry, where: str) -> tuple[np.ndarray, str]:
+    """The parameter in float32, and the type that all its tensors have ("" where they differ)."""
+    for name, part in zip(entry.names, parts):
+        if part.dtype.name not in FLOAT_TYPES:
+            raise NegjaxError(f"{where}: {name} is of type {part.dtype.name}; weights must be {', '.join(FLOAT_TYPES)}")
+    type_names = {part.dtype.name for part in parts}
+    value = np.asarray(entry.layout.read(parts), np.float32, order="C")
+    if not np.isfinite(value).all():
+        raise NegjaxError(f"{where}: {entry.names[0]} holds values that are not finite: download or export it again")
+    return value, type_names.pop() if len(type_names) == 1 else ""
 
-    The class token's stays as it is. Source: open_clip, resize_pos_embed.
-    """
-    extra, grid = int(config.vision.class_token), config.vision.grid
-    old = math.isqrt(len(position_TD) - extra)
-    if old * old != len(position_TD) - extra:
-        raise NegjaxError(f"the {len(position_TD)} position embeddings of the image tower are no square grid")
-    square = position_TD[extra:].reshape(old, old, -1)
-    resized = jax.image.resize(square, (grid, grid, square.shape[-1]), "cubic", antialias=True)
-    return np.concatenate([position_TD[:extra], np.asarray(resized).reshape(grid * grid, -1)])
+
+def _set_param(params: Params, path: str, value: Any) -> None:
+    *groups, leaf = path.split("/")
+    for group in groups:
+        params = params.setdefault(group, {})
+    params[leaf] = value
 
 
 def _sha256(files: Iterable[epath.Path]) -> str:
     """Of the file; of several, of one after another."""
-    total = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as opened:
-            while block := opened.read(1 << 22):
-                total.update(block)
-    return total.hexdigest()
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest()

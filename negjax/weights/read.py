@@ -1,14 +1,13 @@
-"""A model from whatever holds one: what `negjax train` and `negjax convert` wrote, PyTorch weights, or a name."""
+"""A model from anything that holds one: a workdir or checkpoint of negjax, PyTorch weights, or a name to download."""
 
 import hashlib
 
-import jax
 import numpy as np
 from etils import epath
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import from_dict, with_activation
-from negjax.models.clip import Params, abstract_params
+from negjax.models.architecture import with_activation
+from negjax.models.clip import Params, abstract_params, flatten_params
 from negjax.models.loaded import LoadedModel, from_meta
 from negjax.models.presets import preset
 from negjax.runtime.checkpoint_reader import CheckpointReader
@@ -19,50 +18,52 @@ from negjax.weights.pytorch import read_pytorch
 def read_model(
     path: epath.PathLike, step: str | int = "latest", *, arch: str = "", activation: str = "", ema: bool = False
 ) -> LoadedModel:
-    """The model of a training workdir, its checkpoints/ or one checkpoint in there; of PyTorch weights, a file or a
-    folder; of "hf-hub:ORG/NAME" or "open_clip:ARCH/TAG", which are downloaded by those libraries.
+    """Reads a model.
 
-    step: "latest", "best" or a number, of a workdir. arch: a preset (or open_clip config) for weights that do not say
-    theirs; a checkpoint does, and must agree. activation: compute with this one, whatever the weights were made with;
-    `info` then has activation_of_weights. ema: the running average of the weights that a training run kept beside
-    them, which `info` and `origin` say. Raises NegjaxError when there is no such model or average, it is damaged, or
-    its activation is not known.
+    Args:
+        path: A training workdir, its checkpoints/ or one checkpoint in there; PyTorch weights, a file or a folder; or
+            "hf-hub:ORG/NAME" or "open_clip:ARCH/TAG", which those libraries download.
+        step: Of a workdir: "latest", "best" or a number.
+        arch: A preset (or open_clip config) for weights that do not state theirs; a checkpoint does, and must agree.
+        activation: Compute with this one, whatever the weights were made with; `info` then has activation_of_weights.
+        ema: Read the running average of the weights that a training run kept beside them; `info` and `origin` say so.
+
+    Raises:
+        NegjaxError: If there is no such model or average, it is damaged, or its activation is unknown.
     """
-    named = str(path)
-    if named.startswith(("hf-hub:", "open_clip:")):
-        _refuse(ema, named)
-        file, known_arch = download(named)
-        return _called(read_pytorch(file, arch or known_arch, activation), named)
-    place = epath.Path(path).expanduser()
-    if not place.exists():
-        raise NegjaxError(f"there is no {path}: give a workdir of `negjax train`, a checkpoint, or PyTorch weights")
-    found = _checkpoint(place, step)
-    if found is None:
-        _refuse(ema, named)
-        return read_pytorch(place, arch, activation)
-    return _read(*found, named, arch, activation, ema)
+    source = str(path)
+    if source.startswith(("hf-hub:", "open_clip:")):
+        _check_no_ema(ema, source)
+        file, arch_of_name = download(source)
+        model = read_pytorch(file, arch or arch_of_name, activation)
+        model.info["source"] = source
+        return model
+    local = epath.Path(path).expanduser()
+    if not local.exists():
+        raise NegjaxError(f"{path} not found: give a workdir of `negjax train`, a checkpoint, or PyTorch weights")
+    checkpoint = _find_checkpoint(local, step)
+    if checkpoint is None:
+        _check_no_ema(ema, source)
+        return read_pytorch(local, arch, activation)
+    return _read_checkpoint(*checkpoint, source, arch, activation, ema)
 
 
 def fingerprint(params: Params) -> str:
-    """sha256 over the bytes of all parameters, in the order of their paths ("visual/patch/kernel")."""
-    leaves = {"/".join(entry.key for entry in path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
-    total = hashlib.sha256()
-    for name in sorted(leaves):
-        total.update(np.ascontiguousarray(leaves[name]).data)
-    return total.hexdigest()
+    """sha256 over the bytes of all parameters, sorted by path ("visual/patch/kernel")."""
+    digest = hashlib.sha256()
+    for _, leaf in sorted(flatten_params(params).items()):
+        digest.update(np.ascontiguousarray(leaf).data)
+    return digest.hexdigest()
 
 
-def _refuse(ema: bool, path: str) -> None:
+def _check_no_ema(ema: bool, source: str) -> None:
     if ema:
-        raise NegjaxError(f"{path} is no checkpoint of negjax, and only those may hold an EMA: leave --ema out")
+        raise NegjaxError(f"{source} is not a checkpoint of negjax, and only those may hold an EMA: omit --ema")
 
 
-def _called(model: LoadedModel, source: str) -> LoadedModel:
-    model.info["source"] = source
-    return model
-
-
-def _read(directory: epath.Path, step: int, path: str, arch: str, activation: str, ema: bool) -> LoadedModel:
+def _read_checkpoint(
+    directory: epath.Path, step: int, source: str, arch: str, activation: str, ema: bool
+) -> LoadedModel:
     checkpoints = CheckpointReader(directory)
     meta = checkpoints.read_meta(step)
     where = f"checkpoint {checkpoints.directory / str(step)}"
@@ -74,21 +75,22 @@ def _read(directory: epath.Path, step: int, path: str, arch: str, activation: st
         raise NegjaxError(f"{where} was not written by this version of negjax ({error})") from error
     recorded = model.config.activation
     if arch and (arch != model.config.name or preset(arch).activation != recorded):
-        raise NegjaxError(f"{where} holds {model.config.name} with activation {recorded}, not {arch}: leave --arch out")
+        raise NegjaxError(f"{where} holds {model.config.name} with activation {recorded}, not {arch}: omit --arch")
     restore = checkpoints.restore_ema if ema else checkpoints.restore_params
-    model.params = restore(step, abstract_params(from_dict(meta["arch"])))
+    model.params = restore(step, abstract_params(model.config))
     if activation:
         model.config = with_activation(model.config, activation)
-        model.origin = {"activation": recorded} | model.origin  # remembered when it is written again
+        model.origin = {"activation": recorded} | model.origin  # kept when the model is written again
     model.info = {
         "arch": model.config.name,
         "activation": model.config.activation,
-        "source": path,
+        "source": source,
         "step": step,
         "sha256": fingerprint(model.params),
     }
-    if model.config.activation != (trained := model.origin.get("activation", recorded)):
-        model.info["activation_of_weights"] = trained
+    weights_activation = model.origin.get("activation", recorded)
+    if model.config.activation != weights_activation:
+        model.info["activation_of_weights"] = weights_activation
     if ema:
         model.info["ema"] = True
         model.origin = model.origin | {"ema": True}
@@ -97,17 +99,17 @@ def _read(directory: epath.Path, step: int, path: str, arch: str, activation: st
     return model
 
 
-def _checkpoint(place: epath.Path, step: str | int) -> tuple[epath.Path, int] | None:
-    """The directory of checkpoints and the step that are meant; None where there are none."""
-    if not place.is_dir():
+def _find_checkpoint(path: epath.Path, step: str | int) -> tuple[epath.Path, int] | None:
+    """The directory of checkpoints and the step; None where there are no checkpoints."""
+    if not path.is_dir():
         return None
-    if (place / "checkpoints").is_dir():
-        return place / "checkpoints", CheckpointReader(place / "checkpoints").resolve_step(step)
-    if CheckpointReader(place).steps():
-        return place, CheckpointReader(place).resolve_step(step)
-    own = place.absolute().name
-    if own.isdecimal() and int(own) in CheckpointReader(place.absolute().parent).steps():
-        if str(step) not in ("latest", own):
-            raise NegjaxError(f"{place} is the checkpoint of step {own}, not {step}: give its workdir instead")
-        return place.absolute().parent, int(own)
+    if (path / "checkpoints").is_dir():
+        return path / "checkpoints", CheckpointReader(path / "checkpoints").resolve_step(step)
+    if CheckpointReader(path).steps():
+        return path, CheckpointReader(path).resolve_step(step)
+    name, parent = path.absolute().name, path.absolute().parent
+    if name.isdecimal() and int(name) in CheckpointReader(parent).steps():
+        if str(step) not in ("latest", name):
+            raise NegjaxError(f"{path} is the checkpoint of step {name}, not {step}: give its workdir instead")
+        return parent, int(name)
     return None

@@ -16,7 +16,7 @@ from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.plan import Media
 from negjax.evaluation.prepare import prepare
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
 

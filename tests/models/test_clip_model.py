@@ -11,8 +11,8 @@ import pytest
 from negjax.errors import NegjaxError
 from negjax.models import clip
 from negjax.models.architecture import TextConfig, VisionConfig, from_dict, to_dict, with_activation
+from negjax.models.compute import Compute
 from negjax.models.init import init_params
-from negjax.models.layers import Compute
 from negjax.models.presets import PRESETS, preset
 
 SMALL = dataclasses.replace(

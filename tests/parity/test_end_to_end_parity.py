@@ -21,8 +21,7 @@ from negjax.config import Experiment, ModelSpec, Optim, Source  # noqa: E402
 from negjax.datasets.build.evaluation_set import build_from_csv  # noqa: E402
 from negjax.experiment import run_experiment  # noqa: E402
 from negjax.media.images import to_pixels  # noqa: E402
-from negjax.models.loaded import usual_preprocess  # noqa: E402
-from negjax.models.presets import preset  # noqa: E402
+from negjax.models.presets import default_preprocess, preset  # noqa: E402
 from negjax.weights.write import write_open_clip  # noqa: E402
 
 FULL = pytest.mark.skipif(not os.environ.get("NEGJAX_FULL_PARITY"), reason="minutes long: set NEGJAX_FULL_PARITY=1")
@@ -101,7 +100,7 @@ def transform_of(name):
 @pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-16-SigLIP-256", "ViT-L-14-CLIPA-336"])
 def test_preprocessing_is_open_clips_to_the_bit(name, photos):
     config = preset(name)
-    ours = usual_preprocess(config)
+    ours = default_preprocess(config)
     theirs = open_clip.transform.image_transform(
         ours.size, False, (0, 0, 0), (1, 1, 1), interpolation=ours.interpolation, resize_mode=ours.resize_mode
     )

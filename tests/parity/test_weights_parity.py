@@ -22,9 +22,10 @@ from negjax.models import clip  # noqa: E402
 from negjax.models.architecture import with_activation  # noqa: E402
 from negjax.models.presets import PRESETS, preset  # noqa: E402
 from negjax.objectives.contrastive import contrastive_loss  # noqa: E402
-from negjax.weights.pytorch import resize_positions  # noqa: E402
+from negjax.weights.entries import entries  # noqa: E402
+from negjax.weights.families.table import all_formats, family_of  # noqa: E402
+from negjax.weights.positions import resize_positions  # noqa: E402
 from negjax.weights.read import read_model  # noqa: E402
-from negjax.weights.tables import TABLES, entries  # noqa: E402
 from negjax.weights.write import write_hf, write_negjax, write_open_clip  # noqa: E402
 
 
@@ -116,7 +117,8 @@ def test_gradients_of_the_contrastive_loss(read):
     np.testing.assert_allclose(value, loss.item(), rtol=1e-5)
     flat = {"/".join(key.key for key in path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(grads)}
     checked = 0
-    for entry in entries(model.origin["format"], model.config):
+    formats = {format.name: format for format in all_formats()}
+    for entry in entries(formats[model.origin["format"]], model.config):
         parts = [theirs[name] for name in entry.names]
         if any(part is None for part in parts):  # the bias of the sigmoid loss
             assert entry.path == "logit_bias"
@@ -185,19 +187,19 @@ def called(call: str):
 
 def test_every_row_of_every_table_is_used():
     """Nothing in a table is dead, and all presets are covered."""
-    used = {source: set() for source in TABLES}
+    used = {format.name: set() for format in all_formats()}
     for config in PRESETS.values():
-        siglip = config.vision.pool == "attention"
-        for source in ("open_clip_siglip", "hf_siglip") if siglip else ("open_clip", "hf_clip"):
-            if source == "hf_clip" and (config.vision.pool != "token" or config.logit_bias_init is not None):
-                continue
-            if source == "hf_siglip" and not config.text.projection:
-                continue
-            used[source] |= {entry.path for entry in entries(source, config)}
-    for source, rows in TABLES.items():
-        for path, *_ in rows:
-            concrete = path.replace("{i}", "0")
-            assert concrete in used[source] or path == "logit_bias", f"{source}: {path}"
+        family = family_of(config)
+        formats = [family.open_clip.format]
+        if family.hf and family.hf.fits(config):
+            formats.append(family.hf.format)
+        for format in formats:
+            used[format.name] |= {entry.path for entry in entries(format, config)}
+    assert {"open_clip", "open_clip_siglip", "hf_clip", "hf_siglip"} == used.keys()
+    for format in all_formats():
+        for row in format.rows:
+            concrete = row.path.replace("{i}", "0")
+            assert concrete in used[format.name] or row.path == "logit_bias", f"{format.name}: {row.path}"
 
 
 def test_openai_archive(tmp_path):

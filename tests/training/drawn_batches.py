@@ -8,7 +8,7 @@ import numpy as np
 
 from negjax.config import Source
 from negjax.media.images import Preprocess
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.tokenizers.clip import END, START, VOCAB_SIZE
 from negjax.training.encode import encode, encoder_inputs, teacher_inputs
 from negjax.training.gradcache import encoded

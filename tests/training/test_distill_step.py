@@ -17,8 +17,8 @@ from negjax.config import Experiment, LossSpec, MeshSpec, ModelSpec, Optim, Sour
 from negjax.errors import NegjaxError
 from negjax.media.images import normalise
 from negjax.models import clip
+from negjax.models.compute import Compute
 from negjax.models.init import init_params
-from negjax.models.layers import Compute
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.mesh import make_mesh, put_batch
 from negjax.runtime.sharding import state_shardings

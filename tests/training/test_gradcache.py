@@ -12,7 +12,7 @@ from drawn_batches import PREPROCESS, assert_close, draw_batch, tokens
 
 from negjax.config import LossSpec, Source
 from negjax.errors import NegjaxError
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
 from negjax.runtime.sharding import state_shardings
 from negjax.training.optimizer import trainable

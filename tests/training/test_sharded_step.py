@@ -7,7 +7,7 @@ from jax.sharding import PartitionSpec
 
 from negjax.config import LossSpec, Optim, Source
 from negjax.media.images import Preprocess
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.runtime.collectives import collectives
 from negjax.runtime.mesh import make_mesh, put_batch
 from negjax.runtime.sharding import param_shards, state_shardings

@@ -15,7 +15,7 @@ from negjax.errors import NegjaxError
 from negjax.media.images import normalise
 from negjax.models import clip
 from negjax.models.architecture import VisionConfig
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
 from negjax.training.optimizer import decays, make_optimizer, paths, schedule, trainable
 from negjax.training.step import make_step, new_state

@@ -10,7 +10,7 @@ from drawn_batches import PREPROCESS, assert_close, draw_batch
 
 from negjax.config import LossSpec, Source
 from negjax.media.augment import apply_color_jitter, jitter_params
-from negjax.models.layers import Compute
+from negjax.models.compute import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
 from negjax.training.optimizer import trainable
 from negjax.training.step import make_step, new_state

@@ -12,15 +12,16 @@ from negjax.cli import main
 from negjax.errors import NegjaxError
 from negjax.models.architecture import TextConfig, VisionConfig, with_activation
 from negjax.models.init import init_params
-from negjax.models.loaded import LoadedModel, usual_preprocess
-from negjax.models.presets import PRESETS, preset
+from negjax.models.loaded import LoadedModel
+from negjax.models.presets import PRESETS, default_preprocess, preset
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
-from negjax.weights.open_clip_config import NAME as CONFIG_NAME
-from negjax.weights.open_clip_config import from_model_cfg, known_name, write_config
-from negjax.weights.pytorch import read_pytorch, resize_positions
+from negjax.weights.entries import entries
+from negjax.weights.families.table import family_of
+from negjax.weights.open_clip_config import CONFIG_FILE, known_name, read_model_cfg, write_config
+from negjax.weights.positions import resize_positions
+from negjax.weights.pytorch import read_pytorch
 from negjax.weights.read import read_model
 from negjax.weights.safetensors import TensorToWrite, write_safetensors
-from negjax.weights.tables import entries
 from negjax.weights.tensors import open_tensors
 from negjax.weights.write import write_hf, write_negjax, write_open_clip
 
@@ -35,7 +36,7 @@ SMALL = dataclasses.replace(
 
 def model_of(config) -> LoadedModel:
     params = init_params(config, 0)
-    return LoadedModel(config, params, usual_preprocess(config), Tokenizer(config.text.context_length), {})
+    return LoadedModel(config, params, default_preprocess(config), Tokenizer(config.text.context_length), {})
 
 
 @pytest.fixture
@@ -67,8 +68,8 @@ def test_every_preset_is_described_as_open_clip_describes_it(name):
     tokenizer = (
         {"kind": "clip"} if config.text.vocab_size == VOCAB_SIZE else {"kind": "hf", "clean": "x", "strip_id": 0}
     )
-    written = json.loads(json.dumps(write_config(config, usual_preprocess(config), tokenizer)))
-    again = from_model_cfg(written["model_cfg"])
+    written = json.loads(json.dumps(write_config(config, default_preprocess(config), tokenizer)))
+    again = read_model_cfg(written["model_cfg"])
     assert dataclasses.replace(again, name=name) == config
     assert known_name(config) == (None if name in ("tiny", "small") else name)
 
@@ -80,7 +81,7 @@ def test_a_folder_and_its_file_say_what_they_are(folder):
         same(model.params, init_params(SMALL, 0))
         assert model.info["activation"] == "quick_gelu"
         assert model.origin["file"] == "open_clip_model.safetensors"
-    (folder / CONFIG_NAME).unlink()  # the file carries its config
+    (folder / CONFIG_FILE).unlink()  # the file carries its config
     assert read_model(folder).config == SMALL
 
 
@@ -88,8 +89,8 @@ def test_a_config_beside_the_file_is_believed(folder):
     file = rewritten(folder, lambda arrays: None)
     with pytest.raises(NegjaxError, match=r"bare\.safetensors does not say its architecture.*--arch FILE\.json"):
         read_model(file)
-    assert read_model(file, arch=str(folder / CONFIG_NAME)).config == SMALL
-    (folder.parent / CONFIG_NAME).write_text((folder / CONFIG_NAME).read_text())
+    assert read_model(file, arch=str(folder / CONFIG_FILE)).config == SMALL
+    (folder.parent / CONFIG_FILE).write_text((folder / CONFIG_FILE).read_text())
     assert read_model(file).config == SMALL
 
 
@@ -114,7 +115,7 @@ def test_the_activation_is_asked_for(tmp_path, monkeypatch):
 
 def test_another_activation_is_an_error_unless_it_is_overridden(folder, tmp_path):
     other = tmp_path / "gelu.json"
-    cfg = json.loads((folder / CONFIG_NAME).read_text())
+    cfg = json.loads((folder / CONFIG_FILE).read_text())
     cfg["model_cfg"]["quick_gelu"] = False
     other.write_text(json.dumps(cfg))
     with pytest.raises(NegjaxError, match=r"was made with activation quick_gelu and .* has gelu: give another --arch"):
@@ -138,7 +139,7 @@ def test_missing_unexpected_and_misshaped_tensors_are_listed(folder):
 
     file = rewritten(folder, spoil)
     with pytest.raises(NegjaxError) as caught:
-        read_model(file, arch=str(folder / CONFIG_NAME))
+        read_model(file, arch=str(folder / CONFIG_FILE))
     message = str(caught.value)
     assert "ln_final.weight is missing" in message
     assert "visual.proj is [24, 5] instead of [24, 12]" in message
@@ -151,15 +152,15 @@ def test_buffers_are_no_weights(folder):
     def add(arrays):
         arrays["attn_mask"] = np.zeros((77, 77), np.float32)
 
-    same(read_model(rewritten(folder, add), arch=str(folder / CONFIG_NAME)).params, init_params(SMALL, 0))
+    same(read_model(rewritten(folder, add), arch=str(folder / CONFIG_FILE)).params, init_params(SMALL, 0))
 
 
 def test_numbers_that_are_not_finite(folder):
     def spoil(arrays):
         arrays["visual.proj"] = np.full_like(arrays["visual.proj"], np.nan)
 
-    with pytest.raises(NegjaxError, match=r"visual\.proj holds numbers that are not finite"):
-        read_model(rewritten(folder, spoil), arch=str(folder / CONFIG_NAME))
+    with pytest.raises(NegjaxError, match=r"visual\.proj holds values that are not finite"):
+        read_model(rewritten(folder, spoil), arch=str(folder / CONFIG_FILE))
 
 
 @pytest.mark.parametrize(
@@ -169,14 +170,14 @@ def test_numbers_that_are_not_finite(folder):
         ("visual.trunk.stem.0.weight", "holds an open_clip model with another tower of timm's"),
         ("text_decoder.ln_final.weight", "holds CoCa"),
         ("visual.blocks.0.attn.q_bias", "holds EVA-CLIP"),
-        ("bert.embeddings.weight", "holds no CLIP that negjax knows"),
+        ("bert.embeddings.weight", "holds no supported model"),
     ],
 )
 def test_other_models_are_refused_by_name(tmp_path, name, what):
     zeros = np.zeros((2, 2), np.float32)
     write_safetensors(tmp_path / "x.safetensors", [TensorToWrite(name, (2, 2), "float32", lambda: zeros)], {})
     with pytest.raises(
-        NegjaxError, match=rf"x\.safetensors holds .*{what.removeprefix('holds ')}.*supported are OpenAI's"
+        NegjaxError, match=rf"x\.safetensors holds .*{what.removeprefix('holds ')}.*OpenAI's and open_clip's"
     ):
         read_model(tmp_path / "x.safetensors")
 
@@ -193,7 +194,7 @@ def test_other_models_are_refused_by_name(tmp_path, name, what):
     ],
 )
 def test_configs_of_other_models(folder, change, message):
-    cfg = json.loads((folder / CONFIG_NAME).read_text())
+    cfg = json.loads((folder / CONFIG_FILE).read_text())
     cfg["model_cfg"] |= change
     (folder / "other.json").write_text(json.dumps(cfg))
     with pytest.raises(NegjaxError, match=f"other.json.*{message}"):
@@ -201,7 +202,7 @@ def test_configs_of_other_models(folder, change, message):
 
 
 def test_another_image_size_resizes_the_positions(folder):
-    cfg = json.loads((folder / CONFIG_NAME).read_text())
+    cfg = json.loads((folder / CONFIG_FILE).read_text())
     cfg["model_cfg"]["vision_cfg"]["image_size"] = 32
     (folder / "large.json").write_text(json.dumps(cfg))
     model = read_model(folder, arch=str(folder / "large.json"))
@@ -245,7 +246,7 @@ def test_a_file_of_a_known_architecture_gets_its_config_beside(tmp_path, capsys)
     target = tmp_path / "out/weights.safetensors"
     assert main(["convert", str(source), str(target), "--to", "open_clip"]) == 0
     assert f'create_model_and_transforms("ViT-S-32-alt-quickgelu", pretrained="{target}")' in capsys.readouterr().out
-    assert json.loads((target.parent / CONFIG_NAME).read_text())["model_cfg"]["quick_gelu"] is True
+    assert json.loads((target.parent / CONFIG_FILE).read_text())["model_cfg"]["quick_gelu"] is True
     assert read_model(target).config.name == "ViT-S-32-alt-quickgelu"
     assert main(["convert", str(source), str(target), "--to", "open_clip"]) == 2
     assert "exists already" in capsys.readouterr().err
@@ -297,7 +298,7 @@ def test_what_a_form_cannot_hold(tmp_path):
     siglip = preset("ViT-B-16-SigLIP")
     tanh = with_activation(siglip, "gelu_tanh")
     with pytest.raises(NegjaxError, match="vit_base_patch16_siglip_224, computes gelu, this model gelu_tanh"):
-        write_config(tanh, usual_preprocess(tanh), {"kind": "hf", "clean": "canonicalize", "strip_id": None})
+        write_config(tanh, default_preprocess(tanh), {"kind": "hf", "clean": "canonicalize", "strip_id": None})
     with pytest.raises(NegjaxError, match="a folder instead of a file"):
         write_open_clip(model_of(SMALL), tmp_path / "weights.safetensors")
     assert not list(tmp_path.iterdir())
@@ -312,6 +313,6 @@ def test_names_need_a_library_and_a_network(monkeypatch):
 
 def test_every_parameter_has_a_row():
     for config in PRESETS.values():
-        source = "open_clip_siglip" if config.vision.pool == "attention" else "open_clip"
-        names = [name for entry in entries(source, config) for name in entry.names]
+        format = family_of(config).open_clip.format
+        names = [name for entry in entries(format, config) for name in entry.names]
         assert len(names) == len(set(names)) > 20

@@ -68,7 +68,7 @@ def test_a_header_as_long_as_looks_like_json(tmp_path, length):
         ({"w": entry((32,), 0, 32, "F8_E4M3")}, "the tensor 'w' is of type 'F8_E4M3': save it in float16 or bfloat16"),
         ({"__metadata__": {"a": 1}}, "its __metadata__ is not a dict of strings"),
         ({"__metadata__": [1]}, "its __metadata__ is not a dict of strings"),
-        ('{"w": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}, "w": 1}', "a name is there twice"),
+        ('{"w": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}, "w": 1}', "duplicate name"),
         ('{"w": ', "its JSON cannot be read"),
         (b'{"\xff": 1}', "its JSON cannot be read"),
         ('{"w": ' + "[" * 100_000, "its JSON cannot be read"),
@@ -113,7 +113,7 @@ def test_shards(tmp_path):
     with pytest.raises(NegjaxError, match=r"index\.json needs .*b\.safetensors, which is missing: download all shards"):
         open_tensors(index)
     safetensors(tmp_path / "b.safetensors", {"w": entry((8,), 0, 32)}, FLOATS.tobytes())
-    with pytest.raises(NegjaxError, match=r"says that 'x' is in b\.safetensors, but it is not"):
+    with pytest.raises(NegjaxError, match=r"the tensor 'x' is not in b\.safetensors"):
         open_tensors(index)
 
 
@@ -123,7 +123,7 @@ def test_shards_outside_of_the_folder(tmp_path, name):
     (tmp_path / "in").mkdir()
     index = tmp_path / "in" / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"w": name}}))
-    with pytest.raises(NegjaxError, match="which is no file beside it: the index was refused"):
+    with pytest.raises(NegjaxError, match="which is not a file beside it: the index was refused"):
         open_tensors(index)
 
 
@@ -166,7 +166,7 @@ def test_what_is_no_weights_file(tmp_path, content, message):
 
 
 def test_what_is_no_file(tmp_path):
-    with pytest.raises(NegjaxError, match=r"there is no .*w\.pt: give a weights file"):
+    with pytest.raises(NegjaxError, match=r"w\.pt not found: give a weights file"):
         open_tensors(tmp_path / "w.pt")
     with pytest.raises(NegjaxError, match="is a folder: give the weights file in it"):
         open_tensors(tmp_path)

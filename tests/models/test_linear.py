@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from negjax.models.layers import affine
+from negjax.models.linear import affine
 
 ROWS, D, OUT = (16, 40), 8, (3, 5)
 

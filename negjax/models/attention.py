@@ -1,0 +1,82 @@
+"""Attention: scaled dot products, multi-head self-attention, and SigLIP's pooling.
+
+Shapes: B batch, T queries, S keys, D width, N heads, H head width.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from negjax.models.architecture import VisionConfig
+from negjax.models.elementwise import LayerNorm, activate
+from negjax.models.linear import Linear, matmul_precision
+
+
+def attend(q_BTNH: jax.Array, k_BSNH: jax.Array, v_BSNH: jax.Array, causal: bool = False) -> jax.Array:
+    """Scaled dot-product attention, with its softmax in float32.
+
+    On a CPU, and for sequences as short as CLIP's, a train step is a seventh faster with heads before tokens, as here,
+    than with `jax.nn.dot_product_attention`.
+
+    Args:
+        q_BTNH: Queries.
+        k_BSNH: Keys.
+        v_BSNH: Values.
+        causal: Whether a query sees only keys up to its own position.
+
+    Returns:
+        The mixed values [B, T, N, H], in the type of `v_BSNH`.
+    """
+    q_BNTH, k_BNSH, v_BNSH = (x.transpose(0, 2, 1, 3) for x in (q_BTNH, k_BSNH, v_BSNH))
+    precision = matmul_precision(v_BSNH)
+    scores_BNTS = jnp.einsum("bnth,bnsh->bnts", q_BNTH, k_BNSH, precision=precision, preferred_element_type=jnp.float32)
+    scores_BNTS *= q_BTNH.shape[-1] ** -0.5
+    if causal:
+        past_TS = jnp.tril(jnp.ones(scores_BNTS.shape[2:], bool))
+        scores_BNTS = jnp.where(past_TS, scores_BNTS, -jnp.inf)
+    weights_BNTS = jax.nn.softmax(scores_BNTS, axis=-1).astype(v_BSNH.dtype)
+    return jnp.matmul(weights_BNTS, v_BNSH, precision=precision).transpose(0, 2, 1, 3)
+
+
+class Attention(nnx.Module):
+    """Multi-head self-attention; `qkv` is one kernel [D, 3, D], so that sharding over heads divides all three alike."""
+
+    def __init__(self, width: int, heads: int, causal: bool):
+        self.qkv = Linear((width, 3, width))
+        self.out = Linear((width, width))
+        self.heads = heads
+        self.causal = causal
+
+    def __call__(self, x_BTD: jax.Array) -> jax.Array:
+        batch, length, width = x_BTD.shape
+        qkv_BT3NH = self.qkv(x_BTD).reshape(batch, length, 3, self.heads, width // self.heads)
+        mixed_BTNH = attend(qkv_BT3NH[:, :, 0], qkv_BT3NH[:, :, 1], qkv_BT3NH[:, :, 2], self.causal)
+        return self.out(mixed_BTNH.reshape(batch, length, width))
+
+
+class AttentionPool(nnx.Module):
+    """SigLIP's pooling: a learned query attends to all tokens, and a perceptron's output is added to the result.
+
+    Source: Zhai et al. 2022 (Scaling Vision Transformers), the MAP head.
+    """
+
+    def __init__(self, config: VisionConfig):
+        width = config.width
+        self.query = nnx.Param(jnp.zeros(width))
+        self.qkv = Linear((width, 3, width))
+        self.out = Linear((width, width))
+        self.norm = LayerNorm(width, config.layer_norm_eps)
+        self.up = Linear((width, config.mlp_width))
+        self.down = Linear((config.mlp_width, width))
+        self.config = config
+
+    def __call__(self, x_BTD: jax.Array) -> jax.Array:
+        """Pools tokens [B, T, D] into one vector [B, D]."""
+        batch, length, width = x_BTD.shape
+        heads, dtype = self.config.heads, x_BTD.dtype
+        q_NH = self.qkv.apply_slice(self.query[...], slice(0, 1)).reshape(heads, -1)
+        kv_BT2NH = self.qkv.apply_slice(x_BTD, slice(1, 3)).reshape(batch, length, 2, heads, width // heads)
+        q_B1NH = jnp.broadcast_to(q_NH, (batch, 1, heads, width // heads)).astype(dtype)
+        mixed_B1NH = attend(q_B1NH, kv_BT2NH[:, :, 0], kv_BT2NH[:, :, 1])
+        pooled_BD = self.out(mixed_B1NH.reshape(batch, width))
+        return pooled_BD + self.down(activate(self.up(self.norm(pooled_BD)), self.config.activation))

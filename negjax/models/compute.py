@@ -1,0 +1,22 @@
+"""How a tower is computed: number type, recomputation in the backward pass, scan over blocks."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How a tower is computed, without changing what it computes.
+
+    Attributes:
+        dtype: Type of the matrix products. Parameters stay float32, and layer norms, softmax and embeddings are
+            float32. With "float32", accelerators multiply in full float32 instead of rounding the factors.
+        remat: What the backward pass computes again instead of keeping it. "none" keeps all activations; "dots" keeps
+            the results of the linear layers and recomputes attention, norms and activations; "full" keeps only the
+            input of each block.
+        scan: Run the blocks as one `jax.lax.scan`, so that compile time does not grow with depth.
+    """
+
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    remat: Literal["none", "dots", "full"] = "none"
+    scan: bool = False

@@ -1,0 +1,89 @@
+"""Linear layers, with kernel gradients summed in float32 and kernels that may be sharded over devices.
+
+Modules only declare the shapes of their parameters; `negjax.models.init` gives the values.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from negjax.runtime.mesh import FSDP_AXIS
+
+
+def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None, shard_axis: int | None = None) -> jax.Array:
+    """x @ kernel (+ bias) over the last axis of x and the first axis of the kernel, in the type of x.
+
+    Where that type is bfloat16, the gradients of kernel and bias are still summed over rows in float32. In bfloat16
+    they would be rounded before the devices add them up, and again in that sum.
+
+    Args:
+        x: Inputs [..., D].
+        kernel: [D, ...], or one device's shard of it.
+        bias: [...] like the output axes of the kernel, or None.
+        shard_axis: Inside a `jax.shard_map` over FSDP_AXIS, the axis along which this device holds only a shard of the
+            kernel. The full kernel is gathered in the type of x and is not kept for the backward pass.
+
+    Returns:
+        The outputs: the axes of x but the last, then the output axes of the kernel.
+    """
+    plain = shard_axis is None and x.dtype == kernel.dtype
+    return _affine(shard_axis, x, kernel, bias) if plain else _affine_float32_sums(shard_axis, x, kernel, bias)
+
+
+def matmul_precision(x: jax.Array) -> jax.lax.Precision | None:
+    """The precision of a product with x: else TPUs round float32 factors to bfloat16, and GPUs to TF32."""
+    return jax.lax.Precision.HIGHEST if x.dtype == jnp.float32 else None
+
+
+def _affine(shard_axis: int | None, x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+    y = jnp.tensordot(x, _gather(kernel.astype(x.dtype), shard_axis), axes=1, precision=matmul_precision(x))
+    return y if bias is None else y + bias.astype(x.dtype)
+
+
+def _gather(kernel: jax.Array, shard_axis: int | None) -> jax.Array:
+    return kernel if shard_axis is None else jax.lax.all_gather(kernel, FSDP_AXIS, axis=shard_axis, tiled=True)
+
+
+def _affine_forward(shard_axis: int | None, x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> tuple:
+    return _affine(shard_axis, x, kernel, bias), (x, kernel, bias)
+
+
+def _affine_backward(shard_axis: int | None, inputs: tuple, dy: jax.Array) -> tuple:
+    x, kernel, bias = inputs
+    row_axes, output_axes = list(range(x.ndim - 1)), list(range(1, kernel.ndim))
+    full_kernel = _gather(kernel.astype(dy.dtype), shard_axis)
+    precision = matmul_precision(dy)
+    dx = jnp.tensordot(dy, full_kernel, axes=(list(range(x.ndim - 1, dy.ndim)), output_axes), precision=precision)
+    dkernel = jnp.tensordot(x, dy, axes=(row_axes, row_axes), precision=precision, preferred_element_type=kernel.dtype)
+    if shard_axis is not None:
+        dkernel = jax.lax.psum_scatter(dkernel, FSDP_AXIS, scatter_dimension=shard_axis, tiled=True)
+    return dx, dkernel, None if bias is None else dy.astype(bias.dtype).sum(row_axes)
+
+
+_affine_float32_sums = jax.custom_vjp(_affine, nondiff_argnums=(0,))
+_affine_float32_sums.defvjp(_affine_forward, _affine_backward)
+
+
+class Linear(nnx.Module):
+    """y = x @ kernel (+ bias), in the type of x.
+
+    `shape` is the shape of the full kernel: `inputs` input axes, then the output axes. Inside a `jax.shard_map` the
+    parameter may be smaller: then it is this device's shard of the kernel, see `affine`.
+    """
+
+    def __init__(self, shape: tuple[int, ...], bias: bool = True, inputs: int = 1):
+        self.shape = shape
+        self.kernel = nnx.Param(jnp.zeros(shape))
+        self.bias = nnx.Param(jnp.zeros(shape[inputs:])) if bias else None
+
+    @property
+    def shard_axis(self) -> int | None:
+        """The axis along which this device holds only a shard of the kernel; None for the full kernel."""
+        return next((axis for axis, size in enumerate(self.shape) if self.kernel.shape[axis] < size), None)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return affine(x, self.kernel[...], None if self.bias is None else self.bias[...], self.shard_axis)
+
+    def apply_slice(self, x: jax.Array, outputs: slice) -> jax.Array:
+        """The layer restricted to a slice of its first output axis; for a kernel that is not sharded."""
+        return affine(x, self.kernel[...][:, outputs], None if self.bias is None else self.bias[...][outputs])

@@ -1,0 +1,134 @@
+"""The architecture, activation, preprocessing and tokenizer of a weights file.
+
+The file, a config beside it, or the user states them; they are never guessed.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from etils import epath
+
+from negjax.errors import NegjaxError
+from negjax.media.images import Preprocess
+from negjax.models.architecture import CLIPConfig, with_activation
+from negjax.models.presets import preset, variant_names
+from negjax.weights import hf_config, open_clip_config
+from negjax.weights.detect import fitting_presets
+from negjax.weights.families.family import WeightFormat
+from negjax.weights.families.table import FAMILIES
+from negjax.weights.lazy_tensor import LazyTensor
+from negjax.weights.openai import read_openai_config
+from negjax.weights.tensors import TensorFile
+
+CONFIG_METADATA_KEY = "open_clip_config"  # in the header of safetensors files that negjax writes: the config as JSON
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a weights file holds.
+
+    Attributes:
+        config: The architecture, with the activation to compute with.
+        weights_activation: The activation that the weights were made with, "" if unknown.
+        preprocess: None where nothing states it.
+        tokenizer_kwargs: open_clip's, None without a config of open_clip.
+    """
+
+    config: CLIPConfig
+    weights_activation: str
+    preprocess: Preprocess | None = None
+    tokenizer_kwargs: dict[str, Any] | None = None
+
+
+def describe_weights(
+    opened: TensorFile,
+    tensors: Mapping[str, LazyTensor],
+    file: epath.Path,
+    format: WeightFormat,
+    arch: str,
+    activation: str,
+) -> Description:
+    """Describes a weights file.
+
+    Args:
+        opened: The file's content.
+        tensors: Its tensors, under the names of the format's table.
+        file: Its path, beside which a config may be.
+        format: Its format.
+        arch: A preset's name or an open_clip config file; "" for what the file states.
+        activation: Overrides the activation; "" for what the file or `arch` states.
+
+    Returns:
+        The description, with preprocessing at the size of the architecture.
+
+    Raises:
+        NegjaxError: If `arch` contradicts the activation that the file states, or nothing states one.
+    """
+    stated, requested = _read_stated(opened, tensors, file, format), _read_requested(arch)
+    if stated and requested and stated.weights_activation != requested.weights_activation and not activation:
+        raise NegjaxError(
+            f"{file} was made with activation {stated.weights_activation} and {arch} has "
+            f"{requested.weights_activation}: give another --arch, or override it on purpose with --activation"
+        )
+    description = stated or requested or _match_preset(tensors, format, file, activation)
+    config = requested.config if requested else description.config
+    config = with_activation(config, activation) if activation else config
+    if format.tensor_name("logit_bias") in tensors and config.logit_bias_init is None:
+        config = dataclasses.replace(config, logit_bias_init=-10.0)
+    preprocess = description.preprocess
+    preprocess = preprocess and dataclasses.replace(preprocess, size=config.vision.image_size)
+    return dataclasses.replace(description, config=config, preprocess=preprocess)
+
+
+def _read_stated(
+    opened: TensorFile, tensors: Mapping[str, LazyTensor], file: epath.Path, format: WeightFormat
+) -> Description | None:
+    """What the file itself, or a config beside it, states; None where there is neither."""
+    folder = file.parent
+    if any(family.hf and family.hf.format == format for family in FAMILIES):
+        if not (folder / hf_config.CONFIG_FILE).exists():
+            return None
+        config = open_clip_config.with_known_name(hf_config.read_config(folder))
+        return Description(config, config.activation, hf_config.read_preprocess(folder, config))
+    if CONFIG_METADATA_KEY in opened.metadata:
+        return _read_open_clip(opened.metadata[CONFIG_METADATA_KEY], str(file))
+    config_file = folder / open_clip_config.CONFIG_FILE
+    if config_file.exists():
+        return _read_open_clip(config_file.read_text(), str(config_file))
+    if opened.openai:
+        config = open_clip_config.with_known_name(read_openai_config(tensors))
+        return Description(config, config.activation)
+    return None
+
+
+def _read_requested(arch: str) -> Description | None:
+    """What --arch names, a preset or an open_clip config file; None without it."""
+    if not arch.endswith(".json"):
+        return Description(preset(arch), preset(arch).activation) if arch else None
+    try:
+        return _read_open_clip(epath.Path(arch).read_text(), arch)
+    except OSError as error:
+        raise NegjaxError(f"--arch {arch}: cannot read it ({error.strerror or error})") from error
+
+
+def _read_open_clip(text: str, where: str) -> Description:
+    config, preprocess, tokenizer_kwargs = open_clip_config.read_config(text, where)
+    return Description(config, config.activation, preprocess, tokenizer_kwargs)
+
+
+def _match_preset(
+    tensors: Mapping[str, LazyTensor], format: WeightFormat, file: epath.Path, activation: str
+) -> Description:
+    """The only preset that fits the shapes, where the user gives the activation; else an error that asks for it."""
+    fitting = fitting_presets(tensors, format)
+    if len(fitting) == 1 and activation:
+        return Description(fitting[0], "")
+    if fitting:
+        names = [name for config in fitting for name in variant_names(config.name)]
+        raise NegjaxError(f"{file} does not say its activation: give --arch {' or '.join(names[:4])}")
+    raise NegjaxError(
+        f"{file} does not say its architecture, and no preset has these shapes: give a config of open_clip, "
+        "--arch FILE.json"
+    )

@@ -1,0 +1,110 @@
+"""Which model a file of tensors holds: its format by tensor names, the architectures that fit by shapes."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+from negjax.errors import NegjaxError
+from negjax.models.architecture import CLIPConfig
+from negjax.models.presets import PRESETS
+from negjax.weights.entries import entries
+from negjax.weights.families.family import WeightFormat
+from negjax.weights.families.table import all_formats, family_of
+from negjax.weights.lazy_tensor import LazyTensor
+
+SUPPORTED_MODELS = (
+    "OpenAI's and open_clip's vision-transformer CLIPs (CLIPA and worldwide ones too) and SigLIPs, and transformers' "
+    "CLIPModel and SiglipModel"
+)
+_BUFFER = re.compile(r"(^|\.)(attn_mask|position_ids|input_resolution|context_length|vocab_size)$")  # no weights
+_UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has it
+    ("visual.layer1.", "a CLIP with a ResNet"),
+    ("visual.trunk.", "an open_clip model with another tower of timm's"),
+    ("text_decoder.", "CoCa"),
+    ("text.cls_emb", "CoCa"),
+    ("text.transformer.embeddings.", "an open_clip model with a text tower of transformers'"),
+    ("text_model.encoder.layer.", "Chinese-CLIP or AltCLIP"),
+    ("visual.blocks.", "EVA-CLIP"),
+    ("image_encoder.", "MobileCLIP"),
+)
+
+
+def detect_format(tensors: Mapping[str, LazyTensor], where: str) -> WeightFormat:
+    """The format of a file's tensors.
+
+    Args:
+        tensors: The tensors by name.
+        where: Names the file in errors.
+
+    Raises:
+        NegjaxError: If the model is not supported; the message names it where its tensors tell.
+    """
+    format = next((format for format in all_formats() if format.marker in tensors), None)
+    format_names = [name for row in format.rows for name in row.names] if format else []
+    for prefix, model in _UNSUPPORTED_PREFIXES:
+        if _any_starts_with(tensors, prefix) and not _any_starts_with(format_names, prefix):
+            raise NegjaxError(f"{where} holds {model}, which is not supported; supported are {SUPPORTED_MODELS}")
+    if format is None:
+        first = ", ".join(sorted(tensors)[:3])
+        raise NegjaxError(f"{where} holds no supported model (its tensors are {first}, ...): {SUPPORTED_MODELS}")
+    return format
+
+
+def _any_starts_with(names: Iterable[str], prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in names)
+
+
+def table_names(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> dict[str, LazyTensor]:
+    """The tensors under the names of the format's table, without the format's optional prefix."""
+    return {name.removeprefix(format.optional_prefix): tensor for name, tensor in tensors.items()}
+
+
+def fitting_presets(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> list[CLIPConfig]:
+    """The presets that fit the shapes, whatever their activation.
+
+    Of presets that differ only in image size, those of the size of the file's position embeddings.
+    """
+
+    def shape(path: str) -> tuple[int, ...]:
+        name = format.tensor_name(path)
+        return tensors[name].shape if name is not None and name in tensors else ()
+
+    file_shapes = shape("visual/patch/kernel"), shape("text/tokens"), shape("text/positions")
+    fitting = []
+    for config in PRESETS.values():
+        vision, text = config.vision, config.text
+        patches = vision.width, 3, vision.patch_size, vision.patch_size
+        # Comparing a few shapes first, because it takes long to compare all of them for every preset.
+        similar = file_shapes == (patches, (text.vocab_size, text.width), (text.context_length, text.width))
+        if similar and format in family_of(config).formats and not find_mismatches(tensors, format, config):
+            fitting.append(config)
+    positions = shape("visual/positions")
+    return [config for config in fitting if config.vision.tokens == positions[-2]] or fitting
+
+
+def find_mismatches(tensors: Mapping[str, LazyTensor], format: WeightFormat, config: CLIPConfig) -> list[str]:
+    """One message for each tensor that an architecture lacks, needs, or has in another shape; none if it fits.
+
+    Image position embeddings may be of another grid: they are resized when they are read.
+    """
+    messages, expected_names = [], set()
+    try:
+        for entry in entries(format, config):
+            for name, expected in zip(entry.names, entry.tensor_shapes()):
+                expected_names.add(name)
+                shape = tensors[name].shape if name in tensors else None
+                if shape is None:
+                    messages.append(f"{name} is missing")
+                elif shape != expected and not _is_convertible(entry.path, shape, expected):
+                    messages.append(f"{name} is {list(shape)} instead of {list(expected)}")
+    except KeyError as error:
+        return [f"the architecture has {error.args[0]}, which such files do not hold"]
+    unknown = [name for name in tensors if name not in expected_names and not _BUFFER.search(name)]
+    return messages + [f"{name} is unknown" for name in unknown]
+
+
+def _is_convertible(path: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether a tensor of this shape can be read all the same: positions of another grid, scalars as [1]."""
+    if path == "visual/positions":
+        return len(shape) == len(expected) and shape[-1] == expected[-1]
+    return path in ("logit_scale", "logit_bias") and math.prod(shape) == 1

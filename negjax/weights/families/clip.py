@@ -1,0 +1,125 @@
+"""CLIP: OpenAI's, open_clip's with towers of its own (also worldwide ones), and transformers' CLIPModel."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
+from negjax.weights.families import hf_towers, open_clip_towers
+from negjax.weights.families.family import HfSupport, OpenClipSupport, WeightFamily, WeightFormat
+from negjax.weights.families.rows import hf_tower_rows, norm_rows, open_clip_block_rows, open_clip_text_rows, row
+from negjax.weights.tensor_layouts import CONV, LINEAR, SAME, SCALAR
+
+OPEN_CLIP_FORMAT = WeightFormat(
+    name="open_clip",
+    marker="visual.conv1.weight",
+    rows=(
+        row("visual/patch/kernel", "visual.conv1.weight", CONV),
+        row("visual/class_token", "visual.class_embedding", SAME),
+        row("visual/positions", "visual.positional_embedding", SAME),
+        *norm_rows("visual/norm_pre", "visual.ln_pre"),
+        *open_clip_block_rows("visual", "visual."),
+        *norm_rows("visual/norm_post", "visual.ln_post"),
+        row("visual/projection/kernel", "visual.proj", SAME),
+        *open_clip_text_rows(""),
+        row("text/projection/kernel", "text_projection", SAME),
+        row("logit_scale", "logit_scale", SCALAR),
+        row("logit_bias", "logit_bias", SCALAR),
+    ),
+    optional_prefix="text.",  # of a model with "custom_text"
+    scale_keeps_shape=True,
+)
+_HF_FORMAT = WeightFormat(
+    name="hf_clip",
+    marker="visual_projection.weight",
+    rows=(
+        *hf_tower_rows(),
+        row("visual/class_token", "vision_model.embeddings.class_embedding", SAME),
+        *norm_rows("visual/norm_pre", "vision_model.pre_layrnorm"),  # misspelt so in transformers
+        row("visual/projection/kernel", "visual_projection.weight", LINEAR),
+        row("text/projection/kernel", "text_projection.weight", LINEAR),
+        row("logit_scale", "logit_scale", SCALAR),
+    ),
+)
+_HF_VISION_DEFAULTS: dict[str, Any] = {
+    **hf_towers.BASE_SIZES,
+    "image_size": 224,
+    "patch_size": 32,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
+}
+_HF_TEXT_DEFAULTS: dict[str, Any] = {
+    "hidden_size": 512,
+    "intermediate_size": 2048,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 8,
+    "vocab_size": 49408,
+    "max_position_embeddings": 77,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
+    "eos_token_id": 49407,
+}
+
+
+def _read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
+    vision = hf_towers.read_tower(data, "vision_config", _HF_VISION_DEFAULTS)
+    text = hf_towers.read_tower(data, "text_config", _HF_TEXT_DEFAULTS)
+    # With 2, as old configs have it, transformers pools at the largest id, as OpenAI does.
+    pools_at_largest = text["eos_token_id"] in (2, text["vocab_size"] - 1)
+    return CLIPConfig(
+        "custom",
+        data.get("projection_dim", 512),
+        VisionConfig(vision["image_size"], vision["patch_size"], *hf_towers.read_sizes(vision)),
+        TextConfig(
+            text["max_position_embeddings"],
+            text["vocab_size"],
+            *hf_towers.read_sizes(text),
+            pool="argmax" if pools_at_largest else "eos",
+            end_token=0 if pools_at_largest else text["eos_token_id"],
+        ),
+        logit_scale_init=data.get("logit_scale_init_value", 2.6592),
+    )
+
+
+def _fits_hf(config: CLIPConfig) -> bool:
+    vision, text = config.vision, config.text
+    image_fits = vision.pool == "token" and vision.norm_pre
+    return image_fits and text.causal and text.pool in ("argmax", "eos") and config.logit_bias_init is None
+
+
+def _write_hf_config(config: CLIPConfig) -> dict[str, Any]:
+    end = config.text.end_token or config.text.vocab_size - 1
+    projection = {"projection_dim": config.embed_dim}
+    return {
+        "architectures": ["CLIPModel"],
+        "model_type": "clip",
+        **projection,
+        "logit_scale_init_value": config.logit_scale_init,
+        "torch_dtype": "float32",
+        "text_config": {
+            **hf_towers.write_text(config.text),
+            "eos_token_id": end,
+            "bos_token_id": end - 1,
+            **projection,
+        },
+        "vision_config": {**hf_towers.write_vision(config.vision), **projection},
+    }
+
+
+CLIP_FAMILY = WeightFamily(
+    name="clip",
+    open_clip=OpenClipSupport(
+        format=OPEN_CLIP_FORMAT,
+        matches=lambda model_cfg: not model_cfg["vision_cfg"].get("timm_model_name"),
+        read_vision=open_clip_towers.read_vision,
+        write_vision=open_clip_towers.write_vision,
+    ),
+    hf=HfSupport(
+        format=_HF_FORMAT,
+        model_type="clip",
+        read_config=_read_hf_config,
+        fits=_fits_hf,
+        write_config=_write_hf_config,
+        image_processor="CLIPImageProcessor",
+        crops=True,
+    ),
+)

@@ -1,0 +1,15 @@
+"""CLIPA (Li et al. 2023): open_clip's towers with the patches averaged; other libraries do not have it."""
+
+from negjax.weights.families import open_clip_towers
+from negjax.weights.families.clip import OPEN_CLIP_FORMAT
+from negjax.weights.families.family import OpenClipSupport, WeightFamily
+
+CLIPA_FAMILY = WeightFamily(
+    name="clipa",
+    open_clip=OpenClipSupport(
+        format=OPEN_CLIP_FORMAT,
+        matches=lambda model_cfg: model_cfg["vision_cfg"].get("pool_type") == "avg",
+        read_vision=open_clip_towers.read_vision,
+        write_vision=open_clip_towers.write_vision,
+    ),
+)

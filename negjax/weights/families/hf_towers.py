@@ -1,0 +1,71 @@
+"""Tower settings in the config.json of transformers' models, in and out, as families share them.
+
+Source: transformers 5.23.0, CLIPConfig and SiglipConfig.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from negjax.errors import NegjaxError
+from negjax.models.architecture import Activation, TextConfig, VisionConfig
+
+BASE_SIZES = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+_ACTIVATION_OF_HIDDEN_ACT: dict[str, Activation] = {
+    "quick_gelu": "quick_gelu",
+    "gelu": "gelu",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+}
+_HIDDEN_ACT = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh"}
+
+
+def read_tower(data: Mapping[str, Any], key: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a tower: `key` of config.json over the class's defaults, which config.json leaves out.
+
+    Old files repeat the settings, with precedence, under "KEY_dict".
+    """
+    return {**defaults, **(data.get(key) or {}), **(data.get(f"{key}_dict") or {})}
+
+
+def read_sizes(tower: Mapping[str, Any]) -> tuple[int, int, int, int, Activation, float]:
+    """Width, depth, heads, MLP width, activation and layer-norm epsilon.
+
+    Raises:
+        NegjaxError: If the activation is unknown.
+    """
+    hidden_act = tower["hidden_act"]
+    if hidden_act not in _ACTIVATION_OF_HIDDEN_ACT:
+        raise NegjaxError(f"unknown hidden_act {hidden_act!r}; supported are {', '.join(_ACTIVATION_OF_HIDDEN_ACT)}")
+    return (
+        tower["hidden_size"],
+        tower["num_hidden_layers"],
+        tower["num_attention_heads"],
+        tower["intermediate_size"],
+        _ACTIVATION_OF_HIDDEN_ACT[hidden_act],
+        tower["layer_norm_eps"],
+    )
+
+
+def write_vision(vision: VisionConfig) -> dict[str, Any]:
+    """vision_config of config.json."""
+    return {**_write_sizes(vision), "image_size": vision.image_size, "patch_size": vision.patch_size}
+
+
+def write_text(text: TextConfig) -> dict[str, Any]:
+    """text_config of config.json."""
+    return {
+        **_write_sizes(text),
+        "vocab_size": text.vocab_size,
+        "max_position_embeddings": text.context_length,
+    }
+
+
+def _write_sizes(tower: VisionConfig | TextConfig) -> dict[str, Any]:
+    return {
+        "hidden_size": tower.width,
+        "intermediate_size": tower.mlp_width,
+        "num_hidden_layers": tower.depth,
+        "num_attention_heads": tower.heads,
+        "hidden_act": _HIDDEN_ACT[tower.activation],
+        "layer_norm_eps": tower.layer_norm_eps,
+    }

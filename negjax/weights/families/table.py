@@ -1,0 +1,29 @@
+"""The table of weight families: to add one, write its file and add a line here."""
+
+from negjax.errors import NegjaxError
+from negjax.models.architecture import CLIPConfig
+from negjax.weights.families.clip import CLIP_FAMILY
+from negjax.weights.families.clipa import CLIPA_FAMILY
+from negjax.weights.families.family import WeightFamily, WeightFormat
+from negjax.weights.families.siglip import SIGLIP_FAMILY
+
+FAMILIES: tuple[WeightFamily, ...] = (  # the first that matches a file counts: special cases before general ones
+    SIGLIP_FAMILY,
+    CLIPA_FAMILY,
+    CLIP_FAMILY,
+)
+
+
+def family_of(config: CLIPConfig) -> WeightFamily:
+    """The family of an architecture. Raises NegjaxError if the table does not have it."""
+    for family in FAMILIES:
+        if family.name == config.family:
+            return family
+    names = ", ".join(family.name for family in FAMILIES)
+    raise NegjaxError(f"unknown family {config.family!r} of the architecture {config.name}; choose one of {names}")
+
+
+def all_formats() -> tuple[WeightFormat, ...]:
+    """The formats of all families, each once, in the order in which they are looked for in a file."""
+    formats = {format.name: format for family in FAMILIES for format in family.formats}
+    return tuple(formats.values())

@@ -1,0 +1,37 @@
+"""The tokenizer of weights: CLIP's own, or the one in the weights' folder."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from etils import epath
+
+from negjax.models.architecture import CLIPConfig
+from negjax.tokenizers import AnyTokenizer
+from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
+from negjax.tokenizers.hf_folder import read_tokenizer
+
+
+def read_clip_or_folder_tokenizer(
+    config: CLIPConfig, folder: epath.Path, tokenizer_kwargs: Mapping[str, Any] | None
+) -> AnyTokenizer:
+    """CLIP's tokenizer where the text tower has its vocabulary and pools at its end token; else the folder's.
+
+    Args:
+        config: The architecture.
+        folder: Where the weights are.
+        tokenizer_kwargs: As an open_clip_config.json has them; None where there is none, then the tokenizer does what
+            transformers does with the folder.
+
+    Returns:
+        The tokenizer, for the context length of the architecture.
+
+    Raises:
+        NegjaxError: If the folder's tokenizer is missing or malformed.
+    """
+    text = config.text
+    if text.vocab_size == VOCAB_SIZE and text.pool == "argmax":
+        return Tokenizer(text.context_length)
+    if tokenizer_kwargs is None:
+        return read_tokenizer(folder, text.context_length)
+    clean, strip_sep = tokenizer_kwargs.get("clean", "whitespace"), bool(tokenizer_kwargs.get("strip_sep_token"))
+    return read_tokenizer(folder, text.context_length, clean=clean, strip_sep=strip_sep)

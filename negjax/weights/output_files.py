@@ -1,0 +1,61 @@
+"""The files beside the tensors of converted weights, and folders that appear only when they are complete."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from etils import epath
+
+from negjax.errors import NegjaxError
+from negjax.models.loaded import LoadedModel
+from negjax.runtime.files import write_atomic
+from negjax.tokenizers.clip import Tokenizer, vocabulary
+
+
+@contextmanager
+def new_folder(dst: epath.PathLike) -> Iterator[epath.Path]:
+    """A temporary folder beside `dst` that becomes `dst` at the end, and is removed after an error.
+
+    Raises:
+        NegjaxError: If `dst` exists or cannot be written.
+    """
+    target = epath.Path(dst)
+    if target.exists():
+        raise NegjaxError(f"{target} exists already: choose another name")
+    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(target)
+    except OSError as error:
+        raise NegjaxError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        if temporary.exists():
+            temporary.rmtree()
+
+
+def write_json(path: epath.Path, data: Any) -> None:
+    """Writes indented JSON."""
+    write_atomic(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_tokenizer(model: LoadedModel, folder: epath.Path) -> None:
+    """Writes the files from which transformers makes the model's tokenizer."""
+    tokenizer = model.tokenizer
+    settings: dict[str, Any]
+    if isinstance(tokenizer, Tokenizer):
+        ids, merges = vocabulary()
+        write_json(folder / "vocab.json", ids)
+        write_atomic(folder / "merges.txt", "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+        start, end = "<|startoftext|>", "<|endoftext|>"
+        special = {"bos_token": start, "eos_token": end, "unk_token": end, "pad_token": end}
+        settings = {"tokenizer_class": "CLIPTokenizer", "do_lower_case": True}
+    else:
+        write_atomic(folder / "tokenizer.json", tokenizer.tokenizer_json)
+        special = {"pad_token": tokenizer.token(tokenizer.pad_id)}
+        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "padding_side": tokenizer.pad_side}
+    write_json(folder / "special_tokens_map.json", special)
+    settings |= special | {"model_max_length": model.config.text.context_length}
+    write_json(folder / "tokenizer_config.json", settings)

@@ -1,0 +1,26 @@
+"""Initial weights of every family."""
+
+import dataclasses
+
+import pytest
+
+from negjax.errors import NegjaxError
+from negjax.models.init import init_params
+from negjax.models.presets import preset
+
+
+def small(name, **changes):
+    config = preset(name)
+    vision = dataclasses.replace(config.vision, image_size=16, patch_size=8, width=24, depth=1, heads=3, mlp_width=40)
+    text = dataclasses.replace(config.text, vocab_size=50, width=24, depth=1, heads=2, mlp_width=30)
+    return dataclasses.replace(config, embed_dim=24, vision=vision, text=text, **changes)
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-16-SigLIP", "ViT-L-14-CLIPA"])
+def test_every_family_has_initial_weights(name):
+    assert init_params(small(name), 0)["visual"]["patch"]["kernel"].shape == (8, 8, 3, 24)
+
+
+def test_a_parameter_without_an_initialiser_is_named():
+    with pytest.raises(NegjaxError, match=r"the parameter [\w/]+ of .* \(family 'clip'\) has no initialiser"):
+        init_params(small("ViT-B-16-SigLIP", family="clip"), 0)
