@@ -151,7 +151,7 @@ def test_what_is_no_model(workdir, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tokenizer": {"kind": "words"}}, "'words' is no kind of tokenizer"),
+        ({"tokenizer": {"kind": "words"}}, "unknown kind of tokenizer 'words'"),
         ({"preprocess": {"size": 16}}, "was not written by this version of negjax"),
         ({"arch": {**to_dict(CONFIG), "pooling": "mean"}}, "not an architecture of this version of negjax: .*pooling"),
         ({"arch": {**to_dict(CONFIG), "embed_dim": 13}}, "is of another model or optimizer: .*projection"),
