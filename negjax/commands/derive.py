@@ -66,6 +66,7 @@ def _groups_help() -> str:
 
 
 def _derive(args: argparse.Namespace) -> int:
+    """Derive the set and print what was made."""
     from negjax.datasets.derive.build import derive_set
     from negjax.datasets.derive.request import DeriveRequest
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from negjax.datasets.scenes.layout import place_objects
 from negjax.datasets.scenes.objects import SCENE_OBJECTS
-from negjax.datasets.scenes.placement import Layout
+from negjax.datasets.scenes.placement import SceneLayout
 from negjax.datasets.scenes.shapes import RGB
 
 SUPERSAMPLING = 2  # drawn this much larger, then averaged
@@ -36,7 +36,7 @@ def draw_scene(names: Sequence[str], rng: np.random.Generator, size: int = 96) -
     return paint_layout(place_objects(names, rng), rng, size)
 
 
-def paint_layout(layout: Layout, rng: np.random.Generator, size: int) -> Image.Image:
+def paint_layout(layout: SceneLayout, rng: np.random.Generator, size: int) -> Image.Image:
     """Paint a layout over a random background, in random shades of the objects' colours.
 
     Corners are rounded to whole pixels of the larger canvas, so that the last bits of floating-point numbers, which

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from negjax.datasets.scenes.placement import Layout, PlacedObject
+from negjax.datasets.scenes.placement import PlacedObject, SceneLayout
 from negjax.datasets.scenes.visibility import VisibilityTracker, silhouette
 
 MIN_VISIBLE = 0.6
@@ -17,7 +17,7 @@ LAYOUT_TRIES = 6  # before the objects go to the quarters of the image
 POSITION_TRIES = 8  # for each object of a layout
 
 
-def place_objects(names: Sequence[str], rng: np.random.Generator) -> Layout:
+def place_objects(names: Sequence[str], rng: np.random.Generator) -> SceneLayout:
     """Draw a layout in which each object is inside the image and at least 60 % visible.
 
     Most layouts ask for more than that, so that strong overlaps are rare. After LAYOUT_TRIES failures the objects go
@@ -45,7 +45,7 @@ def place_objects(names: Sequence[str], rng: np.random.Generator) -> Layout:
     return _place_in_quarters(order, rng)
 
 
-def _try_layout(order: Sequence[str], min_visible: float, rng: np.random.Generator) -> Layout | None:
+def _try_layout(order: Sequence[str], min_visible: float, rng: np.random.Generator) -> SceneLayout | None:
     """Place the objects one by one; None when one of them fits at none of its positions."""
     tracker = VisibilityTracker()
     for name in order:
@@ -58,7 +58,7 @@ def _try_layout(order: Sequence[str], min_visible: float, rng: np.random.Generat
     return tuple(tracker.layout)
 
 
-def _place_in_quarters(order: Sequence[str], rng: np.random.Generator) -> Layout:
+def _place_in_quarters(order: Sequence[str], rng: np.random.Generator) -> SceneLayout:
     """Place each object in a quarter of the image, where no two overlap."""
     quarters = rng.permutation(4)
     return tuple(

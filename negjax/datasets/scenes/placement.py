@@ -42,4 +42,4 @@ class PlacedObject:
         return np.stack([x_P * cos + y_P * sin, y_P * cos - x_P * sin], axis=1)
 
 
-Layout = tuple[PlacedObject, ...]  # in painting order: later objects cover earlier ones
+SceneLayout = tuple[PlacedObject, ...]  # in painting order: later objects cover earlier ones

@@ -94,6 +94,7 @@ class _SceneSetsBuilder:
     overwrite: bool
 
     def build_pretraining_set(self) -> None:
+        """Write the images and captions for pre-training."""
         size, rng = self.size, self._make_rng("pretraining")
         combinations = [self.split.draw_training(rng) for _ in range(size.pretraining)]
         scenes = draw_scenes(combinations, (self.seed, 1), size.training_pixels)
@@ -117,6 +118,7 @@ class _SceneSetsBuilder:
         self._write_training_set("scenes_balanced", rows, fields, group_size=len(TRUTH_TABLE_CELLS))
 
     def build_tasks(self) -> None:
+        """Write the five tasks; they draw from one generator, one after the other."""
         rng = self._make_rng("testing")
         writer = CaptionWriter(rng, held_out=True)
         self._build_retrieval_tasks(rng, writer)
@@ -155,6 +157,7 @@ class _SceneSetsBuilder:
         self._write("scenes_truth_table", rows, ["question"], task_kind="truth_table", negated=True)
 
     def _build_zeroshot_task(self) -> None:
+        """Write images of each object alone, with the object as label."""
         combinations = [[name] for name in OBJECT_NAMES for _ in range(self.size.named)]
         scenes = draw_scenes(combinations, (self.seed, 4))
         rows = ({"media": scene.png, "label": OBJECT_NAMES.index(scene.names[0])} for scene in scenes)
@@ -169,9 +172,11 @@ class _SceneSetsBuilder:
     def _write_training_set(
         self, name: str, rows: Iterable[Record], fields: Sequence[str], negated: bool = True, **metadata: Any
     ) -> None:
+        """Write a set of images that are resized for training."""
         altered = f"resized to {self.size.training_pixels}"
         self._write(name, rows, fields, task_kind="train", negated=negated, altered=altered, **metadata)
 
     def _write(self, name: str, rows: Iterable[Record], fields: Sequence[str], **metadata: Any) -> None:
+        """Write a set with the seed in its metadata."""
         metadata["source"] = {"drawn": "negjax scenes", "seed": self.seed}
         write_set(self.data_dir, name, lambda: iter(rows), fields, metadata, overwrite=self.overwrite)

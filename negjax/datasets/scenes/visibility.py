@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from negjax.datasets.scenes.objects import SCENE_OBJECTS
-from negjax.datasets.scenes.placement import Layout, PlacedObject
+from negjax.datasets.scenes.placement import PlacedObject, SceneLayout
 
 _RASTER_SIDE = 96  # of a silhouette's lookup table
 _SAMPLES = 400
 
 
-def visible_fractions(layout: Layout) -> tuple[float, ...]:
+def visible_fractions(layout: SceneLayout) -> tuple[float, ...]:
     """Measure the share of each object's silhouette that no later object covers.
 
     Args:

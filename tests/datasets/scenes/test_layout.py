@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from negjax.datasets.scenes import layout as layouts
 from negjax.datasets.scenes.layout import MAX_OBJECTS, place_objects
 from negjax.datasets.scenes.objects import OBJECT_NAMES, SCENE_OBJECTS
-from negjax.datasets.scenes.placement import Layout, PlacedObject
+from negjax.datasets.scenes.placement import PlacedObject, SceneLayout
 from negjax.datasets.scenes.visibility import visible_fractions
 
 SHAPES = {name: scene_object.shapes for name, scene_object in SCENE_OBJECTS.items()}
@@ -32,7 +32,7 @@ def mask(placed: PlacedObject, side: int = 320) -> np.ndarray:
     return np.asarray(image)
 
 
-def brute_force_fractions(layout: Layout) -> list[float]:
+def brute_force_fractions(layout: SceneLayout) -> list[float]:
     masks = [mask(placed) for placed in layout]
     fractions = []
     for i, visible in enumerate(masks):
