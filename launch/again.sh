@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs a command, and again each time it ends with status 143: saved after a SIGTERM, to be gone on with.
+# Runs a command, and again each time it ends with status 143: it saved after a SIGTERM, and the same command resumes.
 #
 #     launch/again.sh -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain \
 #         --config.data_dir=runs/quickstart/data
 #
 # The sets of this example are those that `negjax quickstart --workdir runs/quickstart` draws.
 #
-# Any other status ends it, and is its own. SIGTERM to this script stops the command and is not followed by another run.
+# Any other status ends the script with that status. SIGTERM to the script stops the command, which is not run again.
 # PAUSE       seconds before the next run; default: 5
 # --dry-run   show the command, run nothing
 set -euo pipefail
@@ -36,7 +36,7 @@ while true; do
     child=$!
     status=0
     wait "$child" || status=$?
-    while kill -0 "$child" 2>/dev/null; do # a signal to us ends the wait before the command has ended
+    while kill -0 "$child" 2>/dev/null; do # a signal to this script interrupts the wait
         status=0
         wait "$child" || status=$?
     done
@@ -44,7 +44,7 @@ while true; do
     if [[ $status != 143 || -n $stopping ]]; then
         exit "$status"
     fi
-    printf 'again.sh: stopped by SIGTERM, the same command again in %s s\n' "$PAUSE" >&2
+    printf 'again.sh: stopped by SIGTERM, running the same command again in %s s\n' "$PAUSE" >&2
     sleep "$PAUSE" &
     child=$!
     wait "$child" || true

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts of launch/ share, sourced by them: how arguments are read and a command is shown, run or refused.
+# Functions that the scripts of launch/ source: they read arguments, check them, and show or run a command.
 #
 # Data never becomes shell source: commands are arrays, and where a shell stands between (ssh), printf %q quotes them.
 
@@ -14,7 +14,7 @@ show_help() {
 }
 
 # read_arguments "FLAG ..." "$@"
-# Sets given[FLAG]=1 for each of the script's flags, words=(what stands before --), command=(what stands after it).
+# Sets given[FLAG]=1 for each flag that is given, words=(the words before --), command=(the words after it).
 declare -A given=()
 words=()
 command=()
@@ -33,7 +33,7 @@ read_arguments() {
                 return
                 ;;
             --*)
-                [[ $flags == *" ${1#--} "* ]] || fail "there is no argument $1 (see --help)"
+                [[ $flags == *" ${1#--} "* ]] || fail "unknown argument $1 (see --help)"
                 given[${1#--}]=1
                 ;;
             *) words+=("$1") ;;
@@ -42,7 +42,7 @@ read_arguments() {
     done
 }
 
-# No words were given, and a command after --, or none: want_command yes|no.
+# want_command yes|no: fails unless a command is given after --, or none is; and if there are words before --.
 want_command() {
     ((${#words[@]} == 0)) || fail "${words[0]}: not expected here (see --help)"
     if [[ $1 == yes ]]; then
@@ -52,10 +52,10 @@ want_command() {
     fi
 }
 
-# The one word before -- is tpu or gpu: sets platform.
+# Sets platform from the one word before --, tpu or gpu.
 take_platform() {
     if ((${#words[@]} != 1)) || [[ ! ${words[0]} =~ ^(tpu|gpu)$ ]]; then
-        fail "for what: $(basename "$0") tpu or $(basename "$0") gpu (see --help)"
+        fail "no platform: $(basename "$0") tpu or $(basename "$0") gpu (see --help)"
     fi
     # shellcheck disable=SC2034  # used by those who source this
     platform=${words[0]}
@@ -77,7 +77,7 @@ run() {
     fi
 }
 
-# need_program NAME WHY: told before anything is started; a dry run needs none.
+# need_program NAME HINT: fails if the program is not installed; a dry run needs none.
 need_program() {
     [[ ${given[dry-run]:-} ]] || type -P "$1" >/dev/null || fail "$1 is not installed: $2"
 }
@@ -87,17 +87,17 @@ json_list() {
     python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@"
 }
 
-# need_variable VARIABLE WHAT
+# need_variable VARIABLE MEANING
 need_variable() {
     [[ -n ${!1:-} ]] || fail "$1 is not set: $2"
 }
 
-# check_match VARIABLE PATTERN WHAT
+# check_match VARIABLE PATTERN EXPECTED
 check_match() {
     [[ ${!1} =~ ^($2)$ ]] || fail "$(quoted "$1=${!1}"): $3"
 }
 
-# check_number VARIABLE WHAT: a whole number; without zeros before it, which shells and YAML read as octal.
+# check_number VARIABLE EXPECTED: a whole number, without leading zeros, which shells and YAML read as octal.
 check_number() {
     check_match "$1" '0|[1-9][0-9]*' "$2"
 }

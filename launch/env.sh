@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # The environment of a run, each line with its reason. Sourced: `. launch/env.sh tpu|gpu|cpu`.
 #
-# What is set already stays: variables keep their values, and where a flag is given twice XLA takes the last one, yours.
-# DETERMINISTIC=1 asks a GPU for kernels that give the same bits every time: a resumed run then equals an unbroken one.
+# Variables that are set keep their values; of a flag that is given twice XLA uses the last one, the user's.
+# DETERMINISTIC=1 selects deterministic GPU kernels: a resumed run is then bit-identical to an uninterrupted one.
 
-# Lines reach the log when they are written, and those before a kill are not lost.
+# Lines reach the log when they are written; those before a kill are not lost.
 export PYTHONUNBUFFERED=1
 
 case ${1:-} in
@@ -19,19 +19,19 @@ case ${1:-} in
         export JAX_COMPILATION_CACHE_DIR="${JAX_COMPILATION_CACHE_DIR:-$HOME/.cache/negjax/xla}"
         # JAX takes three quarters of the memory by itself; a tenth is left for the driver, cuDNN and NCCL.
         export XLA_PYTHON_CLIENT_MEM_FRACTION="${XLA_PYTHON_CLIENT_MEM_FRACTION:-0.9}"
-        # Collectives start early and run beside the computation, as in the images of the maker of the GPUs.
+        # Collectives start early and overlap with computation, as in NVIDIA's own images.
         gpu_flags="--xla_gpu_enable_latency_hiding_scheduler=true"
-        # No atomics, and no kernel chosen by a stopwatch; slower.
+        # No atomics, and no kernels chosen by measured time; slower.
         [[ ${DETERMINISTIC:-} != 1 ]] || gpu_flags+=" --xla_gpu_deterministic_ops=true"
         export XLA_FLAGS="$gpu_flags${XLA_FLAGS:+ $XLA_FLAGS}"
         unset gpu_flags
         ;;
     cpu)
-        # A GPU or TPU that is there is left alone, and none is waited for.
+        # Accelerators of the machine are not used.
         export JAX_PLATFORMS="${JAX_PLATFORMS:-cpu}"
         ;;
     *)
-        printf 'env.sh: error: which platform: . launch/env.sh tpu, gpu or cpu\n' >&2
+        printf 'env.sh: error: no platform: . launch/env.sh tpu, gpu or cpu\n' >&2
         exit 2
         ;;
 esac

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs N processes of one command on this machine, each line of their output behind its process's number.
+# Runs N processes of one command on this machine; each line of their output starts with the process's index.
 #
 #     launch/local.sh 2 -- negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain \
 #         --config.data_dir=runs/quickstart/data
@@ -9,17 +9,17 @@
 # Appends --coordinator HOST:PORT --num-processes N --process-id I to the command. When one process dies, the others are
 # stopped and its status is that of the script; a SIGTERM to the script goes to all of them.
 #
-# --gpus      process I sees the I-th GPU alone, of those in CUDA_VISIBLE_DEVICES where it is set
-# PORT        of the coordinator, on the loopback; default: one that is free
-# PLATFORM    cpu, gpu or tpu, for env.sh; default: gpu with --gpus, else cpu; a machine with GPUs wants one of the two
-# GRACE       seconds that the others have to end by themselves; default: 60 after a SIGTERM (they save), else 5
+# --gpus      process I sees only the I-th GPU, of those in CUDA_VISIBLE_DEVICES where it is set
+# PORT        of the coordinator, on the loopback; default: a free one
+# PLATFORM    cpu, gpu or tpu, for env.sh; default: gpu with --gpus, else cpu; one of the two is required on GPUs
+# GRACE       seconds for the other processes to end; default: 60 after a SIGTERM (they save), else 5
 # --dry-run   show the commands, run nothing
 set -euo pipefail
 # shellcheck source=launch/command.sh
 source "$(dirname "${BASH_SOURCE[0]}")/command.sh"
 
 read_arguments "gpus" "$@"
-((${#words[@]} == 1)) || fail "how many processes: launch/local.sh N -- COMMAND"
+((${#words[@]} == 1)) || fail "no number of processes: launch/local.sh N -- COMMAND (see --help)"
 processes=${words[0]}
 [[ $processes =~ ^[1-9][0-9]{0,3}$ ]] || fail "$processes processes: give a whole number from 1 to 9999"
 words=()
@@ -38,15 +38,15 @@ if [[ -n ${given[gpus]:-} ]]; then
     if [[ -n ${CUDA_VISIBLE_DEVICES+set} ]]; then
         IFS=, read -ra gpus <<<"$CUDA_VISIBLE_DEVICES"
         ((${#gpus[@]} >= processes)) ||
-            fail "$(quoted "CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES"): not one for each of $processes processes"
+            fail "$(quoted "CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES"): fewer than $processes GPUs, one for each process"
     fi
 elif [[ -z ${PLATFORM:-}${JAX_PLATFORMS:-} && -n ${CUDA_VISIBLE_DEVICES-all} ]] && nvidia-smi --list-gpus >/dev/null 2>&1; then
-    fail "this machine has GPUs: add --gpus, for one to each process, or set PLATFORM=cpu to leave them alone"
+    fail "this machine has GPUs: add --gpus, to give each process one, or set PLATFORM=cpu to not use them"
 fi
 # shellcheck source=launch/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh" "${PLATFORM:-cpu}"
 
-declare -A running=() # process id of the system -> number of the process
+declare -A running=() # pid -> index of the process
 start() {
     local each=("${command[@]}" --coordinator "127.0.0.1:$PORT" --num-processes "$processes" --process-id "$1")
     [[ -z ${given[gpus]:-} ]] || each=(env "CUDA_VISIBLE_DEVICES=${gpus[$1]}" "${each[@]}")
@@ -54,12 +54,12 @@ start() {
         quoted "${each[@]}"
         return
     fi
-    # The reader outlives the signals that end its process, to show the last lines.
+    # The reader ignores the signals that end its process, to show the last lines.
     "${each[@]}" </dev/null > >(trap '' TERM INT && exec sed -u "s/^/[$1] /") 2>&1 &
     running[$!]=$1
 }
 
-# Sends a signal to what still runs, children of the processes included: each leads a group of its own.
+# Sends a signal to the processes that still run and their children: each process leads a process group.
 signal_all() {
     local pid
     for pid in "${!running[@]}"; do
@@ -67,7 +67,7 @@ signal_all() {
     done
 }
 
-# Whether all have ended, within so many seconds.
+# all_end_within SECONDS: whether all processes end in time.
 all_end_within() {
     local until=$((SECONDS + $1)) pid
     for pid in "${!running[@]}"; do
@@ -79,26 +79,26 @@ all_end_within() {
 }
 
 trap 'signal_all TERM' TERM INT
-set -m # groups
+set -m # process groups
 for ((process = 0; process < processes; process++)); do
     start "$process"
 done
-set +m # and no talk of jobs
+set +m # no messages about jobs
 
 while ((${#running[@]})); do
     status=0
     ended=
     wait -n -p ended "${!running[@]}" 2>/dev/null || status=$?
     if [[ -z ${ended:-} ]]; then
-        continue # a signal came, and has been passed on
+        continue # a signal interrupted the wait; the trap has forwarded it
     fi
     process=${running[$ended]}
     unset "running[$ended]"
     if ((status)); then
         printf 'local.sh: process %s of %s ended with status %s: stopping all\n' "$process" "$processes" "$status" >&2
-        patience=5
-        ((status != 143)) || patience=60
-        if ! all_end_within "${GRACE:-$patience}"; then
+        grace=5
+        ((status != 143)) || grace=60
+        if ! all_end_within "${GRACE:-$grace}"; then
             signal_all TERM
             all_end_within 5 || signal_all KILL
         fi

@@ -1,4 +1,4 @@
-"""Prints the commands of a grid of settings, one a line, each with a run name and a workdir of its own. Runs nothing.
+"""Prints the commands of a grid of settings, one a line, each with its own run name and workdir. Runs nothing.
 
     python launch/sweep.py --workdir runs/lr --config.optim.learning_rate=1e-4,3e-4 --config.seed=0,1 -- \\
         negjax train --config configs/scenes_pretrain.py --config.data_dir=runs/quickstart/data
@@ -21,7 +21,7 @@ OPENING, CLOSING, QUOTES = "([{", ")]}", "'\""
 
 
 def split(values: str) -> list[str]:
-    """The parts of a text between its commas, those inside brackets and quotes not counted."""
+    """Splits a text at its commas, except for those inside brackets and quotes."""
     parts, depth, quote = [""], 0, ""
     for letter in values:
         if letter == "," and depth == 0 and not quote:
@@ -38,14 +38,21 @@ def split(values: str) -> list[str]:
 
 
 def grid(settings: Sequence[str]) -> list[dict[str, str]]:
-    """The points of a grid, the last setting changing fastest. Raises ValueError on what is no --config.KEY=VALUE."""
+    """Returns the points of a grid, the last setting changing fastest.
+
+    Args:
+        settings: "--config.KEY=VALUE,VALUE" each.
+
+    Raises:
+        ValueError: a setting has another form.
+    """
     axes: dict[str, list[str]] = {}
     for setting in settings:
         key, equals, values = setting.removeprefix("--config.").partition("=")
         if not setting.startswith("--config.") or not equals or not key:
             raise ValueError(f"{setting}: a setting is --config.KEY=VALUE,VALUE")
         if key in axes:
-            raise ValueError(f"--config.{key} is given twice: put its values behind one")
+            raise ValueError(f"--config.{key} is given twice: give all its values in one")
         axes[key] = split(values)
         if len(axes[key]) > 1 and "" in axes[key]:
             raise ValueError(f"{setting}: a value before or after a comma is missing")
@@ -53,24 +60,26 @@ def grid(settings: Sequence[str]) -> list[dict[str, str]]:
 
 
 def names(points: Sequence[dict[str, str]]) -> list[str]:
-    """A name for each point, of the settings that vary; lower-case letters, digits and `-`, as Kubernetes has them.
+    """Returns a name for each point from the settings that vary: lower-case letters, digits and `-`, for Kubernetes.
 
-    A number comes first where names would be equal or longer than 40.
+    The point's index is put first where names would be equal or longer than 40 characters.
     """
     varying = [key for key in points[0] if len({point[key] for point in points}) > 1]
-    called = [
+    candidates = [
         "-".join(
             re.sub("[^a-z0-9]+", "-", f"{key.rpartition('.')[2]} {point[key]}".lower()).strip("-") for key in varying
         )
         for point in points
     ]
-    plain = len(set(called)) == len(called) and all(0 < len(name) <= 40 and name[0].isalpha() for name in called)
+    usable = len(set(candidates)) == len(candidates) and all(
+        0 < len(name) <= 40 and name[0].isalpha() for name in candidates
+    )
     width = len(str(len(points) - 1))
-    return called if plain else [f"r{i:0{width}}-{name}"[:40].strip("-") for i, name in enumerate(called)]
+    return candidates if usable else [f"r{i:0{width}}-{name}"[:40].strip("-") for i, name in enumerate(candidates)]
 
 
 def commands(workdir: str, settings: Sequence[str], command: Sequence[str]) -> list[list[str]]:
-    """The command of each point of the grid, in words."""
+    """Returns the command of each point of the grid, as a list of words."""
     points = grid(settings)
     return [
         [word.replace("{name}", name) for word in command]
@@ -95,8 +104,8 @@ def main() -> int:
     if not command:
         parser.error("no command: give it after --, as in -- negjax train --config FILE")
     try:
-        for each in commands(args.workdir, settings, command):
-            print(shlex.join(each))
+        for run_command in commands(args.workdir, settings, command):
+            print(shlex.join(run_command))
     except ValueError as error:
         parser.error(str(error))
     return 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# In the image: sets the environment of its PLATFORM and becomes the command, which so gets the signals itself.
+# Entry point of the image: sets the environment of its PLATFORM and executes the command, which gets the signals.
 #
 #     docker run --gpus all --volume "$PWD/runs:/negjax/runs" negjax:gpu \
 #         negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain \

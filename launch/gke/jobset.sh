@@ -8,13 +8,13 @@
 #         launch/gke/jobset.sh gpu -- negjax train --config configs/scenes_pretrain.py \
 #         --workdir gs://my-bucket/runs/pretrain --config.data_dir=gs://my-bucket/data
 #
-# Sets and weights must lie in a bucket, too. `negjax quickstart --workdir runs/quickstart` draws these sets, and
+# Data sets and weights must be in a bucket, too. `negjax quickstart --workdir runs/quickstart` draws these sets, and
 # `gcloud storage cp --recursive runs/quickstart/data gs://my-bucket` puts them there; your own come from `negjax data
 # build`. Where a config starts from weights, add --config.model.init_from=gs://my-bucket/weights/clip_b32 or the like.
 #
 # One pod per host. IMAGE is one of launch/docker. The manifest makes the service account that the pods run as, which
-# may read pods and jobs: by them JAX finds its place among the pods. A pod that dies, or that saved and ended with 143
-# as its host was taken away, restarts the set, and the same command goes on; an error of yours (status 2) ends it.
+# may read pods and jobs, from which JAX detects the processes. A pod that dies, or that saved and ended with 143 when
+# its host was preempted, restarts the set, and the same command resumes; an error of the user (status 2) ends it.
 #
 # NAMESPACE      default: default
 # TOPOLOGY       tpu: of a slice, as in 4x4; SLICES of them (default: 1), CHIPS of a host (default: 4)
@@ -35,7 +35,7 @@ need_variable ACCELERATOR "the node label of the accelerator, as in tpu-v6e-slic
 NAMESPACE=${NAMESPACE:-default} MAX_RESTARTS=${MAX_RESTARTS:-50} GRACE=${GRACE:-120} SLICES=${SLICES:-1}
 check_match NAME '[a-z]([-a-z0-9]{0,38}[a-z0-9])?' "at most 40 lower-case letters, digits and -, first a letter"
 check_match NAMESPACE '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?' "lower-case letters, digits and - only"
-check_match IMAGE '[-A-Za-z0-9_./:@]+' "this is no image's name"
+check_match IMAGE '[-A-Za-z0-9_./:@]+' "not the name of an image"
 check_match ACCELERATOR '[-a-z0-9.]+' "lower-case letters, digits, - and . only"
 check_number MAX_RESTARTS "a whole number"
 check_number GRACE "seconds, a whole number"
@@ -48,7 +48,7 @@ if [[ $platform == tpu ]]; then
     check_match CHIPS '[1-9][0-9]*' "chips of a host"
     chips=$((${TOPOLOGY//x/*}))
     ((chips >= CHIPS)) || CHIPS=$chips
-    ((chips % CHIPS == 0)) || fail "TOPOLOGY=$TOPOLOGY: $chips chips are no multiple of the CHIPS=$CHIPS of a host"
+    ((chips % CHIPS == 0)) || fail "TOPOLOGY=$TOPOLOGY: $chips chips are not a multiple of the CHIPS=$CHIPS of a host"
     hosts=$((chips / CHIPS))
     resource=google.com/tpu
     selector="cloud.google.com/gke-tpu-accelerator: \"$ACCELERATOR\"
@@ -65,7 +65,7 @@ else
 fi
 need_program kubectl "it applies the manifest"
 arguments=$(json_list "${command[@]}")
-arguments=${arguments//\$(/\$\$(} # Kubernetes would put a variable for $(NAME)
+arguments=${arguments//\$(/\$\$(} # Kubernetes would substitute a variable for $(NAME)
 
 manifest=$(
     cat <<YAML
@@ -108,22 +108,22 @@ metadata:
   name: "$NAME"
   namespace: "$NAMESPACE"
   annotations:
-    alpha.jobset.sigs.k8s.io/exclusive-topology: cloud.google.com/gke-nodepool # a slice is a pool of its own
+    alpha.jobset.sigs.k8s.io/exclusive-topology: cloud.google.com/gke-nodepool # each slice is a node pool
 spec:
   failurePolicy:
     maxRestarts: $MAX_RESTARTS
     rules:
-      - action: FailJobSet # an error of the user's, which another start would only repeat
+      - action: FailJobSet # an error of the user, which a restart would repeat
         onJobFailureReasons: [PodFailurePolicy]
   replicatedJobs:
     - name: w
       replicas: $SLICES
       template:
         spec:
-          completionMode: Indexed # gives each pod its number
+          completionMode: Indexed # gives each pod its index
           completions: $hosts
           parallelism: $hosts
-          backoffLimit: 0 # one pod that fails fails all: they start again together
+          backoffLimit: 0 # one failed pod fails all: they restart together
           podFailurePolicy:
             rules:
               - action: FailJob

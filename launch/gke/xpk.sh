@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Runs a command on TPU slices of a GKE cluster that XPK made.
+# Runs a command on TPU slices of a GKE cluster that was created by XPK.
 #
 #     PROJECT=my-project ZONE=us-east5-b CLUSTER=clip NAME=pretrain TYPE=v6e-16 IMAGE=REGISTRY/negjax:tpu \
 #         launch/gke/xpk.sh -- negjax train --config configs/scenes_pretrain.py --workdir gs://my-bucket/runs/pretrain \
 #         --config.data_dir=gs://my-bucket/data
 #
-# Sets and weights must lie in a bucket, too. `negjax quickstart --workdir runs/quickstart` draws these sets, and
+# Data sets and weights must be in a bucket, too. `negjax quickstart --workdir runs/quickstart` draws these sets, and
 # `gcloud storage cp --recursive runs/quickstart/data gs://my-bucket` puts them there; your own come from `negjax data
 # build`. Where a config starts from weights, add --config.model.init_from=gs://my-bucket/weights/clip_b32 or the like.
 #
-# IMAGE is one of launch/docker. XPK starts the workload again after an exit with 143 (saved after a SIGTERM) or a death
-# by a signal; the same command goes on.
+# IMAGE is one of launch/docker. XPK restarts the workload after an exit with 143 (saved after a SIGTERM) or a death by
+# a signal; the same command resumes.
 #
 # SLICES        of TYPE each; default: 1
 # MAX_RESTARTS  default: 50

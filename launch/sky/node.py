@@ -1,8 +1,8 @@
-"""On each node of a SkyPilot task: becomes the command of $COMMAND, a JSON list of words.
+"""Executes $COMMAND, a JSON list of words, on a node of a SkyPilot task.
 
     COMMAND='["negjax", "doctor"]' python3 launch/sky/node.py [--join]
 
---join adds the flags by which several nodes find each other; the hosts of a TPU do so without.
+--join adds the flags that connect several nodes; the hosts of a TPU need none.
 """
 
 import json
@@ -13,7 +13,7 @@ PORT = 55527
 
 
 def words(environment: dict[str, str], *, join: bool) -> list[str]:
-    """The command of this node, in SkyPilot's environment."""
+    """Returns the command of this node, given SkyPilot's environment."""
     command = json.loads(environment["COMMAND"])
     nodes = environment.get("SKYPILOT_NODE_IPS", "").split()
     if join and len(nodes) > 1:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Asks for a TPU by a queued resource, and waits until it is there.
+# Requests a TPU as a queued resource, and waits until it is active.
 #
 #     PROJECT=my-project ZONE=us-east5-b NAME=clip TYPE=v6e-16 launch/tpu_vm/create.sh --spot
 #
@@ -7,7 +7,7 @@
 #
 # TYPE        accelerator type: v6e-16, v5litepod-64, v5p-32, ...
 # RUNTIME     system image; default: the one for TYPE
-# --spot      cheaper, may be taken away at any time: then stop.sh --delete, and all of it again
+# --spot      cheaper, may be preempted at any time: then stop.sh --delete, and start over
 # --no-wait   do not wait
 # --dry-run   show the commands, run nothing
 set -euo pipefail

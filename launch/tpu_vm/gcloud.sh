@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# How the scripts of this folder speak to a TPU, sourced by them after command.sh: to which one, and which worker.
+# Functions to reach a TPU and its workers, which the scripts of this folder source after command.sh.
 
 need_variable PROJECT "the Google Cloud project"
 need_variable ZONE "the zone of the TPU, as in us-east5-b"
@@ -12,14 +12,14 @@ need_program gcloud "install the Google Cloud CLI"
 # shellcheck disable=SC2034  # used by those who source this
 remote=negjax
 
-# on_workers all|NUMBER COMMAND...: runs a command there; ssh joins words to a line for the shell, so they are quoted.
+# on_workers all|INDEX COMMAND...: runs a command there; ssh joins the words for a shell, so they are quoted.
 on_workers() {
     local worker=$1
     shift
     run gcloud compute tpus tpu-vm ssh "$NAME" "${where[@]}" --worker "$worker" --command "$(quoted "$@")"
 }
 
-# The run's name on the workers, from RUN: of its log and its process.
+# Checks RUN, the name of a run's log and pid file on the workers.
 read_run() {
     RUN=${RUN:-train}
     check_match RUN '[A-Za-z0-9][-A-Za-z0-9_.]*' "letters, digits, - _ and . only"

@@ -4,8 +4,8 @@
 #     PROJECT=my-project ZONE=us-east5-b NAME=clip launch/tpu_vm/logs.sh
 #
 # RUN         name of the run; default: train
-# WORKER      which worker; default: 0, the one that tells of steps
-# LINES       how many of the last lines to begin with; default: 100
+# WORKER      index of the worker; default: 0, the one that logs steps
+# LINES       number of the last lines to show first; default: 100
 # --dry-run   show the command, run nothing
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
@@ -18,7 +18,7 @@ want_command no
 source "$here/gcloud.sh"
 read_run
 WORKER=${WORKER:-0} LINES=${LINES:-100}
-check_number WORKER "the number of a worker"
+check_number WORKER "the index of a worker"
 check_number LINES "a number of lines"
 
 on_workers "$WORKER" tail -n "$LINES" -F "$remote/logs/$RUN.log"

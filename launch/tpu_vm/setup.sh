@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Brings this repository to all workers of a TPU and installs it there. Run it again after a change of the code.
+# Copies this repository to all workers of a TPU and installs it there. To be run again after a change of the code.
 #
 #     PROJECT=my-project ZONE=us-east5-b NAME=clip launch/tpu_vm/setup.sh
 #
-# What git does not ignore is copied, committed or not: code and configs. Data, weights and results (see .gitignore)
-# stay here; run.sh --help tells how a run gets them from a bucket.
+# Files that git does not ignore are copied, committed or not: code and configs. Data, weights and results (see
+# .gitignore) are not; run.sh --help says how a run gets them from a bucket.
 #
 # --dry-run   show the commands, run nothing
 set -euo pipefail
@@ -21,13 +21,13 @@ root=$(cd "$here/../.." && pwd)
 archive=negjax.tar.gz
 folder='<temporary folder>'
 if [[ -z ${given[dry-run]:-} ]]; then
-    why=$(git -C "$root" rev-parse 2>&1) || fail "$root: git does not say what to copy: ${why//$'\n'/ }"
+    reason=$(git -C "$root" rev-parse 2>&1) || fail "$root: git cannot list the files to copy: ${reason//$'\n'/ }"
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     cd "$root"
     git ls-files -z --cached --others --exclude-standard |
         while IFS= read -r -d '' file; do
-            [[ ! -e $file ]] || printf '%s\0' "$file" # not what was deleted and is still known to git
+            [[ ! -e $file ]] || printf '%s\0' "$file" # not files that were deleted but are still tracked
         done |
         tar --create --gzip --file "$folder/$archive" --null --files-from -
 fi

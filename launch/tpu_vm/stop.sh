@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Stops a run on all workers of a TPU; it saves first. With --delete it gives the TPU back, which ends its costs.
+# Stops a run on all workers of a TPU; it saves first. With --delete it deletes the TPU, which ends its costs.
 #
 #     PROJECT=my-project ZONE=us-east5-b NAME=clip launch/tpu_vm/stop.sh --delete
 #
 # RUN         name of the run; default: train
-# --delete    delete the TPU and its queued resource, without stopping the run first when it can't be reached any more
+# --delete    delete the TPU and its queued resource, also when the run on it cannot be stopped
 # --dry-run   show the commands, run nothing
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")

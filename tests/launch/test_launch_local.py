@@ -125,7 +125,7 @@ def test_dry_run_shows_the_commands(variables, gpus):
 def test_a_gpu_for_each_process(visible):
     done = dry_run("2", "--gpus", "--", "x", CUDA_VISIBLE_DEVICES=visible)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "not one for each of 2 processes" in done.stderr
+    assert "fewer than 2 GPUs" in done.stderr
 
 
 def test_gpus_are_not_passed_over_silently(tmp_path):
@@ -210,13 +210,13 @@ def test_a_run_on_a_tpu(tpu, tmp_path):
         wait_for(file.exists)
         again = tpu("run.sh", "--", "true")
         assert again.returncode == 2
-        assert "the run one is going on" in again.stderr
+        assert "the run one is running" in again.stderr
     finally:
         stopped = tpu("stop.sh")
     assert stopped.returncode == 0, stopped.stderr
     assert file.read_text() == "started\nsaved\n"
     assert not alive(int((root / "logs" / "one.pid").read_text()))
-    assert "had ended" in tpu("stop.sh").stdout
+    assert "had already ended" in tpu("stop.sh").stdout
     assert tpu("run.sh", "--", "echo", "it's", '"$HOME" *').returncode == 0
     wait_for(lambda: (root / "logs" / "one.log").read_text() == 'it\'s "$HOME" *\n')
 

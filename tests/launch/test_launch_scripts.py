@@ -110,7 +110,7 @@ def test_examples_of_training_say_where_the_data_are(path):
 def test_unknown_arguments_are_refused(script):
     done = start(script, "--nonsense")
     assert done.returncode == 2
-    assert done.stderr == f"{Path(script).name}: error: there is no argument --nonsense (see --help)\n"
+    assert done.stderr == f"{Path(script).name}: error: unknown argument --nonsense (see --help)\n"
     assert done.stdout == ""
 
 
@@ -326,7 +326,7 @@ def test_a_missing_variable_is_named(script, given, lacking):
         ("gke/jobset.sh gpu -- x", JOBSET | {"NODES": "2", "SLICES": "2"}, "SLICES=2"),
         ("sky/run.sh tpu -- x", {"NAME": "a", "ACCELERATORS": "tpu-v6e-16", "NODES": "2"}, "NODES=2"),
         ("docker/build.sh", {}, "build.sh tpu"),
-        ("local.sh", {}, "how many processes"),
+        ("local.sh", {}, "no number of processes"),
         ("local.sh two -- x", {}, "two processes"),
         ("local.sh 2", {}, "no command"),
         ("local.sh 2 -- x", {"PORT": "http"}, "PORT=http"),

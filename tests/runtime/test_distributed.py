@@ -15,7 +15,7 @@ def test_a_single_process_agrees_with_itself():
 
 
 def test_errors_of_a_single_process_are_raised_as_they_are():
-    with pytest.raises(NegjaxError, match="^wrong$"), exit_together():
+    with pytest.raises(NegjaxError, match=r"^wrong$"), exit_together():
         raise NegjaxError("wrong")
 
 

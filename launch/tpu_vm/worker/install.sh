@@ -3,7 +3,7 @@
 #
 #     bash negjax/launch/tpu_vm/worker/install.sh
 #
-# The system's Python is older than negjax needs, so uv brings one.
+# The system's Python is older than negjax needs, so uv installs one.
 # --dry-run   show the commands, run nothing
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

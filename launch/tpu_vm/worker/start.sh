@@ -13,7 +13,7 @@ shift
 cd "$here/../../.."
 mkdir -p logs
 if pid=$(cat "logs/$name.pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null; then
-    fail "the run $name is going on as process $pid of $(hostname): stop.sh first, or another RUN"
+    fail "the run $name is running as process $pid of $(hostname): run stop.sh first, or set another RUN"
 fi
 # shellcheck source=launch/env.sh
 source launch/env.sh tpu

@@ -15,7 +15,7 @@ check_number PATIENCE "seconds, a whole number"
 cd "$here/../../.."
 pid=$(cat "logs/$1.pid" 2>/dev/null) || fail "no run called $1 on $(hostname)"
 kill -TERM "$pid" 2>/dev/null || {
-    printf '%s: %s had ended\n' "$(hostname)" "$1"
+    printf '%s: %s had already ended\n' "$(hostname)" "$1"
     exit 0
 }
 until=$((SECONDS + PATIENCE))
