@@ -320,7 +320,7 @@ def test_a_missing_variable_is_named(script, given, lacking):
         ("tpu_vm/run.sh -- x", TPU | {"RUN": "../a"}, "RUN=../a"),
         ("gke/jobset.sh -- x", JOBSET, "jobset.sh tpu"),
         ("gke/jobset.sh cpu -- x", JOBSET, "jobset.sh tpu"),
-        ("gke/jobset.sh tpu -- x", JOBSET | {"IMAGE": "a\nb: c"}, "no image's name"),
+        ("gke/jobset.sh tpu -- x", JOBSET | {"IMAGE": "a\nb: c"}, "not the name of an image"),
         ("gke/jobset.sh tpu -- x", JOBSET | {"TOPOLOGY": "4by4"}, "TOPOLOGY=4by4"),
         ("gke/jobset.sh tpu -- x", JOBSET | {"TOPOLOGY": "3x3"}, "9 chips"),
         ("gke/jobset.sh gpu -- x", JOBSET | {"NODES": "2", "SLICES": "2"}, "SLICES=2"),
