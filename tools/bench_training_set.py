@@ -33,50 +33,61 @@ from negjax.media.jpeg import shrink_to_jpeg
 from negjax.runtime.progress import track_progress
 from negjax.tokenizers.clip import Tokenizer
 
-IN_A_TAR = 10_000
-THINGS = ["dog", "cat", "bus", "kite", "bench", "bottle", "clock", "horse", "zebra", "boat", "train", "pizza"]
+TAR_ROWS = 10_000
+OBJECTS = ["dog", "cat", "bus", "kite", "bench", "bottle", "clock", "horse", "zebra", "boat", "train", "pizza"]
 
 
 def draw(folder: Path, rows: int, seed: int) -> None:
-    """Tar files of pictures of 32 x 24 pixels, negcap.csv and negmcq.csv; kept when they are there."""
+    """Writes tar files of pictures of 32 x 24 pixels, negcap.csv and negmcq.csv, unless they exist."""
     if (folder / "done").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    pictures = [jpeg(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)) for _ in range(500)]
+    pictures = [encode_jpeg(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)) for _ in range(500)]
     with (
-        (folder / "negcap.csv").open("w", newline="") as caps,
-        (folder / "negmcq.csv").open("w", newline="") as questions,
+        (folder / "negcap.csv").open("w", newline="") as captions_file,
+        (folder / "negmcq.csv").open("w", newline="") as questions_file,
         track_progress(rows, "drawing") as done,
     ):
-        captions, asked = csv.writer(caps), csv.writer(questions)
+        captions, questions = csv.writer(captions_file), csv.writer(questions_file)
         captions.writerow(["filepath", "caption", "negative_captions"])
-        asked.writerow(["image_path", "correct_answer", *(f"caption_{i}" for i in range(4)), "correct_answer_template"])
-        for first in range(0, rows, IN_A_TAR):
-            name = f"{first // IN_A_TAR:05d}"
+        options = [f"caption_{i}" for i in range(4)]
+        questions.writerow(["image_path", "correct_answer", *options, "correct_answer_template"])
+        for first in range(0, rows, TAR_ROWS):
+            name = f"{first // TAR_ROWS:05d}"
             with tarfile.open(folder / f"{name}.tar", "w") as tar:
-                for row in range(first, min(first + IN_A_TAR, rows)):
+                for row in range(first, min(first + TAR_ROWS, rows)):
                     picture, key = pictures[row % len(pictures)], f"{row:09d}.jpg"
                     info = tarfile.TarInfo(key)
                     info.size = len(picture)
                     tar.addfile(info, io.BytesIO(picture))
-                    has, lacks = (str(thing) for thing in rng.choice(THINGS, 2, replace=False))
-                    caption = f"picture {row} shows a {has} beside a road"
-                    negated = [f"{caption}, but no {lacks}", f"there is no {lacks} here, only a {has}", f"no {lacks}"]
+                    present, absent = (str(name) for name in rng.choice(OBJECTS, 2, replace=False))
+                    caption = f"picture {row} shows a {present} beside a road"
+                    negated = [
+                        f"{caption}, but no {absent}",
+                        f"there is no {absent} here, only a {present}",
+                        f"no {absent}",
+                    ]
                     captions.writerow([f"/data/cc12m/{name}/{key}", caption, negated])
-                    options = [f"a {has}, but no {lacks}", f"a {lacks}, but no {has}", f"a {lacks}", f"no {has}"]
-                    asked.writerow([f"images/{name}/{key}", 0, *options, "hybrid"])
-            done(min(IN_A_TAR, rows - first))
+                    options = [
+                        f"a {present}, but no {absent}",
+                        f"a {absent}, but no {present}",
+                        f"a {absent}",
+                        f"no {present}",
+                    ]
+                    questions.writerow([f"images/{name}/{key}", 0, *options, "hybrid"])
+            done(min(TAR_ROWS, rows - first))
     (folder / "done").touch()
 
 
-def jpeg(pixels: np.ndarray) -> bytes:
+def encode_jpeg(pixels: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "JPEG")
     return out.getvalue()
 
 
 def build(args: argparse.Namespace) -> dict:
+    """Times the build of a training set."""
     folder = Path(args.folder)
     draw(folder, args.rows, args.seed)
     begin = time.perf_counter()
@@ -86,27 +97,28 @@ def build(args: argparse.Namespace) -> dict:
         source, "million", folder / "sets", short_side=224, processes=args.processes, overwrite=True
     )
     seconds = time.perf_counter() - begin
-    one = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    each = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    own_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    child_gib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     return {
         "rows": built.written,
         "seconds": round(seconds, 1),
         "seconds_to_plan": round(planned, 1),
         "rows_per_second": round(built.written / seconds),
         "processes": args.processes,
-        "gib_of_first_process": round(one, 2),
-        "gib_of_largest_other": round(each, 2),
-        "gib_in_all_at_most": round(one + args.processes * each, 2),
+        "gib_of_first_process": round(own_gib, 2),
+        "gib_of_largest_other": round(child_gib, 2),
+        "gib_in_all_at_most": round(own_gib + args.processes * child_gib, 2),
         "gb_on_disk": round(open_set(folder / "sets", "million").bytes / 1e9, 2),
     }
 
 
 def read(args: argparse.Namespace) -> dict:
+    """Times the reading of batches."""
     photos = sorted(path for path in Path(args.photos).rglob("*.jpg"))
     small = [shrink_to_jpeg(decode(path.read_bytes(), str(path)), path.read_bytes(), 224) for path in photos]
     rows = ({"media": small[i % len(small)], "captions": [f"photograph {i} of a street"]} for i in range(args.rows))
-    said = {"task_kind": "train", "negated": False, "altered": "short side at most 224"}
-    write_set(args.folder, "photos", lambda: rows, ["captions"], said, overwrite=True)
+    metadata = {"task_kind": "train", "negated": False, "altered": "short side at most 224"}
+    write_set(args.folder, "photos", lambda: rows, ["captions"], metadata, overwrite=True)
     data = open_set(args.folder, "photos")
     stream = batches(
         data,
@@ -121,17 +133,17 @@ def read(args: argparse.Namespace) -> dict:
         threads=args.threads,
     )
     next(stream)
-    rates, busy, taken = [], time.process_time(), 0
+    rates, cpu_start, images = [], time.process_time(), 0
     for _ in range(args.repeats):
         begin = time.perf_counter()
         count = sum(len(next(stream)["image"]) for _ in range(args.rows // args.batch_size))
         rates.append(count / (time.perf_counter() - begin))
-        taken += count
+        images += count
     return {
         "photographs": len(photos),
         "bytes_each": round(statistics.mean(map(len, small))),
         "threads": args.threads,
-        "cpu_milliseconds_each": round(1e3 * (time.process_time() - busy) / taken, 2),
+        "cpu_milliseconds_each": round(1e3 * (time.process_time() - cpu_start) / images, 2),
         "images_per_second": [round(rate) for rate in rates],
         "median": round(statistics.median(rates)),
     }
@@ -141,18 +153,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     for name, run, rows in (("build", build, 1_000_000), ("read", read, 8_000)):
-        each = commands.add_parser(name)
-        each.set_defaults(run=run)
-        each.add_argument("--folder", required=True)
-        each.add_argument("--rows", type=int, default=rows)
-        each.add_argument("--seed", type=int, default=0)
+        command = commands.add_parser(name)
+        command.set_defaults(run=run)
+        command.add_argument("--folder", required=True)
+        command.add_argument("--rows", type=int, default=rows)
+        command.add_argument("--seed", type=int, default=0)
         if name == "build":
-            each.add_argument("--processes", type=int, default=os.cpu_count())
+            command.add_argument("--processes", type=int, default=os.cpu_count())
         else:
-            each.add_argument("--photos", required=True)
-            each.add_argument("--batch-size", type=int, default=256)
-            each.add_argument("--threads", type=int, default=os.cpu_count())
-            each.add_argument("--repeats", type=int, default=5)
+            command.add_argument("--photos", required=True)
+            command.add_argument("--batch-size", type=int, default=256)
+            command.add_argument("--threads", type=int, default=os.cpu_count())
+            command.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     print(json.dumps(args.run(args)))
 

@@ -151,7 +151,7 @@ def test_boxes_are_not_cut_from_clips(tmp_path, media):
         ([], "has no items"),
         ({}, "has no items"),
         ([{"a": 1, "b": 2}], "its items have a, b; known are SugarCrepe: caption, filename, negative_caption; VALSE: "),
-        ([SUGAR, {"filename": "a", "caption": "x"}], "item 1: there is no 'negative_caption'"),
+        ([SUGAR, {"filename": "a", "caption": "x"}], "item 1: the key 'negative_caption' is missing"),
         ([SUGAR | {"caption": 3}], "item 0: caption is not a text: 3"),
         ([SUGAR | {"caption": None}], "item 0: caption is not a text: None"),
         ([SUGAR | {"filename": " "}], "item 0: filename is empty"),

@@ -42,6 +42,7 @@ def test_places():
         ("mcq.csv", {(2, 0, POSITIVE): 10}, [0, 10]),
         ("mcq.csv", {(4, 0, POSITIVE): 10}, [0, 0, 10, 10]),  # other options than NegBench's
         ("synthetic_mcq.csv", {(4, 0, POSITIVE): 10}, [0, 10, 0, 10]),
+        ("captions.csv", {}, []),
     ],
 )
 def test_nothing_is_claimed_of_other_files(file, forms, negated):

@@ -72,5 +72,5 @@ def explain_reasons(source: RowSource, media_type: str = "image") -> dict[str, s
         BROKEN: f"their {media_type}s cannot be decoded",
         INVALID: "they are malformed",
         NO_QUESTION: f"there is no question for their {media_type}s",
-        AMBIGUOUS_QUESTION: f"the questions for {media_type}s of the same name may be for others",
+        AMBIGUOUS_QUESTION: f"a question for an {media_type} of the same name may belong to another one",
     }

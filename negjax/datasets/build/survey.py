@@ -1,4 +1,4 @@
-"""Reads a source once from start to end, before anything is written: what media it names, and what its texts are like."""
+"""Surveys a source before anything is written: which images and clips it names, and what its texts are like."""
 
 from collections import Counter
 from collections.abc import Iterable

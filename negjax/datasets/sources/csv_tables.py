@@ -133,7 +133,7 @@ def check_columns(file: CsvFile, layout: str) -> None:
 
 
 def _choose_layout(kind: str, path: epath.PathLike) -> str:
-    """The layout of this kind that the file has, told by its marker; else the kind's usual one."""
+    """The layout of a kind whose marker is among the file's columns, or the kind's usual layout."""
     layouts = {name: layout for name, layout in TABLE_LAYOUTS.items() if layout.kind == kind}
     if not layouts:
         raise NegjaxError(f"unknown --kind {kind!r} of a CSV file; choose one of {', '.join(TABLE_KINDS)}")

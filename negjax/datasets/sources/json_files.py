@@ -60,7 +60,7 @@ class JsonShard:
             try:
                 rows = self.reader.read_item(item, index)
             except (ValueError, KeyError) as error:
-                fault = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+                fault = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
                 skip(INVALID, index, f"{self.path} item {index}: {fault}")
                 continue
             for row in rows:

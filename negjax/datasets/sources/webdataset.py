@@ -81,7 +81,7 @@ class TarShard:
                     row = layout.read_row(sample.read_cells(), index)
                     yield Row(row.index, row.path, row.record, media=sample.image)
                 except (ValueError, TypeError, AttributeError, KeyError) as error:  # JSON may hold anything anywhere
-                    fault = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+                    fault = f"the column {error} is missing" if isinstance(error, KeyError) else str(error)
                     skip(INVALID, index, f"{sample.image}: {fault}")
                 index += 1
 
