@@ -7,8 +7,8 @@
 
 ViT-B-32.pt is OpenAI's file; ccneg.csv has the columns filepath, caption, negative_caption (CC-Neg's own file is a
 pickle of PyTorch's: write these columns from it). Singh et al. 2024 (arXiv 2403.20312): the image tower is frozen,
-the learning rate is 1e-6, and the negated captions stand beside all captions when an image looks for its own. Their
-distractor images, chosen for each negated caption, are not there: the other images of the batch are. 4,500 steps are
+the learning rate is 1e-6, and the negated captions are added to all captions that an image is compared with. Their
+distractor images, chosen for each negated caption, are replaced by the other images of the batch. 4,500 steps are
 five passes over 228 K pairs; the number of passes is ours. NegBench measured their model on COCO's questions at 14.4
 / 33.5 / 24.5 (positive, negative, hybrid; OpenAI's B/32: 69.1 / 6.8 / 39.3): denial is learnt at the cost of the
 rest.

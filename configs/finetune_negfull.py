@@ -12,8 +12,8 @@ question loss was not on cosines, so the best weights may differ: sweep them. Ba
 finetune_negcap.py.
 
 `:keep` adds affirmative pairs against forgetting: a set "affirmative" (`--kind captions --train`), on which the
-captions are contrasted and the embeddings are held to those of the start. `negjax convert runs/negfull DST --mix
-weights/clip_b32 --share 0.5` weighs start and end (WiSE-FT).
+captions are contrasted and the embeddings are kept close to those of the start. `negjax convert runs/negfull DST --mix
+weights/clip_b32 --share 0.5` averages start and end (WiSE-FT).
 """
 
 from ml_collections import ConfigDict

@@ -1,4 +1,4 @@
-"""NegationCLIP: the text tower alone, on captions that say what is and what is not there.
+"""NegationCLIP: the text tower alone, on captions that name what is present and what is absent.
 
     negjax convert ViT-B-32.pt weights/clip_b32 --arch ViT-B-32-quickgelu
     negjax data build --kind negcap --csv negated_coco.csv --media-root ~/coco/train2014 --short-side 224 \\

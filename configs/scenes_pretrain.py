@@ -1,4 +1,4 @@
-"""A tiny CLIP from scratch on affirmative captions: it finds things, and is blind to "no".
+"""A tiny CLIP from scratch on affirmative captions: it finds objects, and ignores "no".
 
     negjax train --config configs/scenes_pretrain.py --workdir runs/pretrain --config.data_dir=DIR
 

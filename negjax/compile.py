@@ -1,7 +1,7 @@
 """`negjax compile`: an experiment's training step through the real TPU compiler, on a machine without a TPU.
 
-Neither data nor weights are needed: everything is a shape. Says what a step takes of each chip's memory, what it
-computes and what it sends, and how fast it could be at best.
+Neither data nor weights are needed: everything is a shape. Reports how much of each chip's memory a step takes, what it
+computes and what it sends, and a lower bound of its time.
 """
 
 import os
@@ -13,35 +13,46 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh
 
 from negjax.config import Experiment, Source
 from negjax.errors import NegjaxError
-from negjax.models.architecture import CLIPConfig, for_sigmoid_loss, with_activation
+from negjax.experiment import compute_of, with_needed_bias
+from negjax.models.architecture import CLIPConfig, with_activation
 from negjax.models.clip import abstract_params
-from negjax.models.compute import Compute
+from negjax.models.loaded import LoadedModel
 from negjax.models.presets import default_preprocess, preset
+from negjax.objectives.inputs import INPUTS
 from negjax.runtime.chips import chip_for_topology
 from negjax.runtime.collectives import Collective, collectives
 from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh
+from negjax.tokenizers.clip import Tokenizer
 from negjax.training.flops import step_flops
-from negjax.training.optimizer import trainable
-from negjax.training.program import make_program
+from negjax.training.program import Program, make_program
 
 OPTIONS = 4  # of a question
+RECOLORING = 6  # numbers that say how the colours of an image change
 
 
 @dataclass(frozen=True)
 class Compiled:
     """What a step takes, per chip; bytes, seconds and operations.
 
-    memory: by kind, and its `peak`. flops: model operations, three times the forward pass of towers that learn.
-    collectives: None where the compiler can't write its program down, as for v5p with parameters cut over "fsdp".
-    at_best: the seconds that computing and sending (where it is known) take at the chip's full speed; step_seconds is
-    the larger of them, as if both overlapped wholly, and mfu the share of the chip's speed that this leaves to the
-    model.
+    Attributes:
+        topology: the chips, such as "v5e:4x4".
+        chips: their number.
+        mesh: axis -> devices along it.
+        batch: source name -> batch size over all chips.
+        compile_seconds: how long the compiler took.
+        memory: bytes by kind, and their "peak".
+        memory_of_chip: bytes that a chip has.
+        flops: model operations, three times the forward pass of towers that learn.
+        collectives: what is sent; None if the compiler can't print its program, as for v5p with parameters cut over
+            "fsdp".
+        at_best: seconds that computing and sending (if known) take at the chip's full speed.
+        step_seconds: the larger of them, as if both overlapped completely.
+        mfu: the share of the chip's speed that this leaves to the model.
     """
 
     topology: str
@@ -59,6 +70,7 @@ class Compiled:
 
     @property
     def fits(self) -> bool:
+        """Whether the step fits into a chip's memory."""
         return self.memory["peak"] <= self.memory_of_chip
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,11 +79,18 @@ class Compiled:
 
 
 def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -> Compiled:
-    """Compiles the step of the experiment for a topology such as "v5e:4x4".
+    """Compiles the step of the experiment for a topology.
 
-    tokens: length of the longest caption of a batch; 0 for the whole context, which is the most it can be. Questions
-    have OPTIONS options of their own. Set the variables of `negjax.commands.compile.COMPILER` before JAX starts.
-    Raises NegjaxError for a topology that does not exist, without the TPU's compiler, and for what does not fit.
+    Set the variables of `negjax.commands.compile.COMPILER` before JAX starts.
+
+    Args:
+        experiment: the settings.
+        topology: chips, such as "v5e:4x4".
+        tokens: length of the longest caption of a batch; 0 for the whole context. Questions have OPTIONS options, which
+            no other row shares.
+
+    Raises:
+        NegjaxError: the topology does not exist, the TPU's compiler is not installed, or the batch does not fit.
     """
     chip = chip_for_topology(topology)
     mesh = make_mesh(_devices(topology), fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
@@ -79,25 +98,21 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
         local_row_indices(
             mesh, source.batch_size, f"config.sources.{name}.batch_size", parts=experiment.loss.micro_batches
         )
-    config = _architecture(experiment)
-    length = tokens or config.text.context_length
-    if not 0 < length <= config.text.context_length:
-        raise NegjaxError(f"--tokens {tokens}: captions of {config.name} have 1 to {config.text.context_length}")
-    if config.text.sees_padding:
-        length = config.text.context_length
+    model = _abstract_model(experiment)
+    config = model.config
+    length = _text_length(config, tokens)
     begin = time.perf_counter()
     batches = {name: batch_shapes(source, config, mesh, length) for name, source in experiment.sources.items()}
-    compiled = _compile(experiment, config, mesh, batches)
+    program = make_program(experiment, model, mesh)
+    compiled = _compile(program, batches)
     seconds = time.perf_counter() - begin
-    learns = trainable(abstract_params(config), experiment.optim.freeze)
-    flops = step_flops(config, batches, experiment.sources, learns) / mesh.size
+    flops = step_flops(config, batches, experiment.sources, program.learns) / mesh.size
     sent = _collectives(compiled)
     again = (experiment.model.remat == "full") + (experiment.loss.micro_batches > 1)
-    at_best = {
-        "compute": step_flops(config, batches, experiment.sources, learns, again) / mesh.size / chip.flops_per_second
-    }
+    computed = step_flops(config, batches, experiment.sources, program.learns, again)
+    at_best = {"compute": computed / mesh.size / chip.flops_per_second}
     if sent is not None:
-        at_best["collectives"] = sum(each.bytes for each in sent) / chip.link_bytes_per_second
+        at_best["collectives"] = sum(collective.bytes for collective in sent) / chip.link_bytes_per_second
     step_seconds = max(at_best.values())
     return Compiled(
         topology=topology,
@@ -118,9 +133,9 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
 def _devices(topology: str) -> list[jax.Device]:
     try:
         with _silent():
-            how = {"chip_config_name": "megacore"} if topology.startswith("v4") else {}  # one device a chip
-            return topologies.get_topology_desc(platform="tpu", topology_name=topology, **how).devices
-    except Exception as error:  # libtpu is not there, or it does not know the topology: it raises of many kinds
+            options = {"chip_config_name": "megacore"} if topology.startswith("v4") else {}  # one device a chip
+            return topologies.get_topology_desc(platform="tpu", topology_name=topology, **options).devices
+    except Exception as error:  # libtpu is missing, or does not know the topology: it raises errors of many types
         reason = " ".join(str(error).split())[:160]
         raise NegjaxError(
             f"--topology {topology}: the TPU's compiler does not give it ({reason}); it needs pip install libtpu, and "
@@ -130,32 +145,44 @@ def _devices(topology: str) -> list[jax.Device]:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Throws away what libtpu prints of the TPU that it does not find here; what matters it raises."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    """Discards what libtpu prints about the missing TPU; it raises what matters."""
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as null:
+        os.dup2(null.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
-def _architecture(experiment: Experiment) -> CLIPConfig:
+def _abstract_model(experiment: Experiment) -> LoadedModel:
+    """The experiment's model with shapes in the place of its parameters."""
     spec = experiment.model
     if not spec.arch:
-        raise NegjaxError("config.model.arch is empty: say the architecture of the weights, --config.model.arch=NAME")
+        raise NegjaxError("config.model.arch is empty: give the architecture of the weights, --config.model.arch=NAME")
     config = preset(spec.arch)
     if spec.activation:
         config = with_activation(config, spec.activation)
-    sigmoid = any(source.sigmoid for source in experiment.sources.values())
-    return for_sigmoid_loss(config) if sigmoid and config.logit_bias_init is None else config
+    config = with_needed_bias(config, experiment)
+    return LoadedModel(
+        config=config,
+        params=abstract_params(config),
+        preprocess=default_preprocess(config),
+        tokenizer=Tokenizer(config.text.context_length),
+        compute=compute_of(spec),
+    )
 
 
-def _compile(experiment: Experiment, config: CLIPConfig, mesh: Mesh, batches: dict[str, Any]) -> Any:
-    spec = experiment.model
-    compute = Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan)
-    program = make_program(experiment, config, default_preprocess(config), compute, abstract_params(config), mesh)
+def _text_length(config: CLIPConfig, tokens: int) -> int:
+    """Tokens of the texts of a batch. tokens: as asked for, 0 for the whole context."""
+    context = config.text.context_length
+    if not 0 <= tokens <= context:
+        raise NegjaxError(f"--tokens {tokens}: captions of {config.name} have 1 to {context}")
+    return context if config.text.sees_padding else tokens or context
+
+
+def _compile(program: Program, batches: dict[str, Any]) -> Any:
     try:
         return program.step.lower(program.state, batches, program.teacher).compile()
     except jax.errors.JaxRuntimeError as error:
@@ -164,48 +191,53 @@ def _compile(experiment: Experiment, config: CLIPConfig, mesh: Mesh, batches: di
 
 
 def batch_shapes(source: Source, config: CLIPConfig, mesh: Mesh, tokens: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """A batch of the source, as `negjax.input.pipeline` makes them, all of whose texts have so many tokens."""
-    rows, size = source.batch_size, config.vision.image_size
+    """The shapes of a batch of the source, as `negjax.input.pipeline` makes them, whose texts all have `tokens` tokens.
 
-    def array(shape: tuple[int, ...], kind: Any) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(shape, kind, sharding=batch_sharding(mesh))
-
-    batch = {"image": array((rows, size, size, 3), np.uint8)}
-    if source.recolors:
-        batch["augment"] = array((rows, 6), np.float32)
-    if source.uses_captions:
-        batch["text"] = array((rows, tokens), np.int32)
-    if source.hard_negatives:
-        batch["negative_text"] = array((rows * source.hard_negatives, tokens), np.int32)
-    if source.mcq:
-        batch |= {"options": array((rows, OPTIONS, tokens), np.int32), "answer": array((rows,), np.int32)}
-    return batch
+    Each row has a question of its own.
+    """
+    rows = source.batch_size
+    sizes = {  # by the letters of `negjax.objectives.inputs`
+        "B": rows,
+        "S": config.vision.image_size,
+        "C": 3,
+        "A": RECOLORING,
+        "T": tokens,
+        "N": rows * source.hard_negatives,
+        "G": rows,
+        "O": OPTIONS,
+    }
+    return {
+        name: jax.ShapeDtypeStruct(
+            tuple(sizes[axis] for axis in INPUTS[name].axes), INPUTS[name].dtype, sharding=batch_sharding(mesh)
+        )
+        for name in source.inputs
+    }
 
 
 def _collectives(compiled: Any) -> list[Collective] | None:
     try:
         with _silent():
             text = compiled.as_text()
-    except jax.errors.JaxRuntimeError:  # some asynchronous operations don't survive the way out of the TPU's compiler
+    except jax.errors.JaxRuntimeError:  # some asynchronous operations cannot be printed
         return None
     return collectives(text)
 
 
 def _memory(compiled: Any) -> dict[str, int]:
-    """Bytes by kind; what is given away (donated) is counted once in the peak."""
-    found = compiled.memory_analysis()
+    """Bytes by kind; donated memory is counted once in the peak."""
+    analysis = compiled.memory_analysis()
     memory = {
-        "arguments": found.argument_size_in_bytes,
-        "outputs": found.output_size_in_bytes,
-        "donated": found.alias_size_in_bytes,
-        "temporary": found.temp_size_in_bytes,
-        "program": found.generated_code_size_in_bytes,
+        "arguments": analysis.argument_size_in_bytes,
+        "outputs": analysis.output_size_in_bytes,
+        "donated": analysis.alias_size_in_bytes,
+        "temporary": analysis.temp_size_in_bytes,
+        "program": analysis.generated_code_size_in_bytes,
     }
     memory["peak"] = sum(memory.values()) - 2 * memory["donated"]
     return memory
 
 
 def memory_line(compiled: Compiled) -> str:
-    """For people: what of a chip's memory a step takes."""
+    """How much of a chip's memory a step takes, for people."""
     peak, chip = compiled.memory["peak"] / 2**30, compiled.memory_of_chip / 2**30
     return f"{peak:.2f} of {chip:.0f} GiB{'' if compiled.fits else ': does not fit'}"

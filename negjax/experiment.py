@@ -2,29 +2,30 @@
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from negjax.config import Experiment
+from negjax.config import Experiment, ModelSpec
 from negjax.datasets.stored.store import open_set
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.prepare import check_evaluable, prepare
 from negjax.evaluation.score import metric_names
-from negjax.input.pipeline import check_trainable, group_size
-from negjax.models.architecture import for_sigmoid_loss
+from negjax.models.architecture import CLIPConfig, for_sigmoid_loss
 from negjax.models.compute import Compute
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import default_preprocess, preset
-from negjax.runtime.mesh import local_row_indices, make_mesh, num_batch_shards
+from negjax.runtime.mesh import num_batch_shards
 from negjax.runtime.profiler import ProfileWindow
 from negjax.runtime.sinks import check_sinks
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.training.loop import Evaluate, train
-from negjax.training.optimizer import make_optimizer
+from negjax.training.prepare import PreparedData, PreparedRun, prepare_data, prepare_run
 from negjax.training.workdir import check_workdir
 from negjax.weights.read import read_model
 
@@ -32,70 +33,54 @@ logger = logging.getLogger(__name__)
 
 
 def run_experiment(experiment: Experiment, workdir: Path, window: ProfileWindow | None = None) -> LoadedModel:
-    """Trains as the experiment says, evaluating its tasks on the way, and returns the last weights.
+    """Trains as the experiment says, evaluating its tasks during training, and returns the last weights.
 
-    window: the steps to trace, if any.
+    Args:
+        experiment: the settings.
+        workdir: the folder of this run.
+        window: the steps to trace, if any.
+
+    Raises:
+        NegjaxError: settings, data, weights and workdir do not suit each other; then the workdir is not touched.
     """
-    model = _checked_model(experiment, workdir)
-    return train(experiment, model, workdir, _evaluator(experiment, model), window)
+    run, tasks = _prepare(experiment, workdir)
+    return train(run, workdir, _evaluator(run, tasks), window)
 
 
 def describe_run(experiment: Experiment, workdir: Path) -> dict[str, Any]:
     """What a run would be, JSON-able, after every check that needs no training. Writes nothing."""
-    model = _checked_model(experiment, workdir)
-    mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
+    run, _ = _prepare(experiment, workdir)
     sources = {}
-    for name, source in experiment.sources.items():
-        rows = len(open_set(experiment.data_dir, source.dataset))
+    for name, source in run.data.sources.items():
+        settings, rows = source.settings, len(source.data)
         sources[name] = {
-            "dataset": source.dataset,
+            "dataset": settings.dataset,
             "rows": rows,
-            "epochs": round(experiment.steps * source.batch_size / rows, 2),
-            "batch_per_device": source.batch_size // num_batch_shards(mesh),
+            "epochs": round(experiment.steps * settings.batch_size / rows, 2),
+            "batch_per_device": settings.batch_size // num_batch_shards(run.mesh),
         }
     return {
         "experiment": experiment.to_dict(),
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(model.params)),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(run.model.params)),
         "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
         "sources": sources,
     }
 
 
-def _checked_model(experiment: Experiment, workdir: Path) -> LoadedModel:
-    """The model to start from, once everything is known to fit together, so that no workdir is claimed in vain."""
-    check_workdir(workdir, experiment)
-    check_sinks(experiment.logging)
-    for name in experiment.evaluation.tasks:
-        check_evaluable(open_set(experiment.data_dir, name))
-    mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
-    data = {name: open_set(experiment.data_dir, source.dataset) for name, source in experiment.sources.items()}
-    for name, source in experiment.sources.items():
-        check_trainable(data[name], source)
-        where, parts = f"config.sources.{name}.batch_size", experiment.loss.micro_batches
-        local_row_indices(mesh, source.batch_size, where, group_size(data[name]), parts)
-    model = initial_model(experiment)
-    for name, source in experiment.sources.items():
-        short_side = data[name].metadata.get("short_side", 0)
-        if 0 < short_side < model.preprocess.size:
-            logger.warning(
-                "config.sources.%s: %s was built with --short-side %d, and is enlarged to the model's %d pixels",
-                *(name, source.dataset, short_side, model.preprocess.size),
-            )
-    make_optimizer(experiment.optim, experiment.steps, model.params)
-    return model
-
-
 def initial_model(experiment: Experiment) -> LoadedModel:
-    """Fresh weights of the preset, or those of `init_from`. Raises NegjaxError where the two disagree."""
+    """Fresh weights of the preset, or those of `init_from`.
+
+    Raises:
+        NegjaxError: an objective needs a logit bias that the weights do not have, or the preset needs a tokenizer that
+            only weights bring with them.
+    """
     spec = experiment.model
-    compute = Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan)
-    sigmoid = any(source.sigmoid for source in experiment.sources.values())
     if spec.init_from:
         model = read_model(spec.init_from, arch=spec.arch, activation=spec.activation)
-        if sigmoid and model.config.logit_bias_init is None:
+        if experiment.needs_logit_bias and model.config.logit_bias_init is None:
             raise NegjaxError(f"{spec.init_from} was not trained with the sigmoid loss and has no logit bias")
-        return dataclasses.replace(model, compute=compute)
-    config = for_sigmoid_loss(preset(spec.arch)) if sigmoid else preset(spec.arch)
+        return dataclasses.replace(model, compute=compute_of(spec))
+    config = with_needed_bias(preset(spec.arch), experiment)
     if config.text.vocab_size != VOCAB_SIZE:
         raise NegjaxError(
             f"config.model.arch: {spec.arch} has a tokenizer of its own: start from its weights (init_from)"
@@ -110,24 +95,61 @@ def initial_model(experiment: Experiment) -> LoadedModel:
             "activation": config.activation,
             "source": f"fresh, seed {experiment.seed}",
         },
-        compute=compute,
+        compute=compute_of(spec),
     )
 
 
-def _evaluator(experiment: Experiment, model: LoadedModel) -> Evaluate | None:
+def compute_of(spec: ModelSpec) -> Compute:
+    """How the experiment's model is computed."""
+    return Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan)
+
+
+def with_needed_bias(config: CLIPConfig, experiment: Experiment) -> CLIPConfig:
+    """The architecture with a logit bias, if an objective of the experiment needs one and it has none."""
+    lacks_bias = experiment.needs_logit_bias and config.logit_bias_init is None
+    return for_sigmoid_loss(config) if lacks_bias else config
+
+
+def _prepare(experiment: Experiment, workdir: Path) -> tuple[PreparedRun, list[StoredSet]]:
+    """Run and evaluation sets, after all checks: what is cheap to check is checked first, and nothing is written."""
+    check_workdir(workdir, experiment)
+    check_sinks(experiment.logging)
+    tasks = [open_set(experiment.data_dir, name) for name in experiment.evaluation.tasks]
+    for task in tasks:
+        check_evaluable(task)
+    data = prepare_data(experiment)
+    model = initial_model(experiment)
+    _warn_of_small_images(data, model)
+    return prepare_run(experiment, model, data), tasks
+
+
+def _warn_of_small_images(data: PreparedData, model: LoadedModel) -> None:
+    for name, source in data.sources.items():
+        short_side = source.data.metadata.get("short_side", 0)
+        if 0 < short_side < model.preprocess.size:
+            logger.warning(
+                "config.sources.%s: %s was built with --short-side %d, and is enlarged to the model's %d pixels",
+                *(name, source.settings.dataset, short_side, model.preprocess.size),
+            )
+
+
+def _evaluator(run: PreparedRun, tasks: Sequence[StoredSet]) -> Evaluate | None:
     """Scores a model on the experiment's tasks, which are read and decoded once."""
-    wanted = experiment.evaluation
-    if not wanted.tasks:
+    settings, model = run.experiment.evaluation, run.model
+    if not tasks:
         return None
-    sets = [open_set(experiment.data_dir, name) for name in wanted.tasks]
     context = model.config.text.context_length
-    plan = prepare(sets, model.preprocess, model.tokenizer, context_length=context, blind_texts=False)
-    task, _, metric = wanted.best.partition("/")
-    if wanted.best and metric not in (names := metric_names(plan, task)):
-        raise NegjaxError(f"config.evaluation.best is {wanted.best!r}: {task} has {', '.join(names)}")
+    plan = prepare(list(tasks), model.preprocess, model.tokenizer, context_length=context, blind_texts=False)
+    task, _, metric = settings.best.partition("/")
+    if settings.best and metric not in (names := metric_names(plan, task)):
+        raise NegjaxError(f"config.evaluation.best is {settings.best!r}: {task} has {', '.join(names)}")
 
-    def run(current: LoadedModel) -> dict[str, float]:
-        tasks = evaluate(current, plan, batch_size=wanted.batch_size, bootstrap=0, progress=False).results["tasks"]
-        return {f"{name}/{metric}": value for name, task in tasks.items() for metric, value in task["metrics"].items()}
+    def score(current: LoadedModel) -> dict[str, float]:
+        results = evaluate(current, plan, batch_size=settings.batch_size, bootstrap=0, progress=False).results
+        return {
+            f"{name}/{metric}": value
+            for name, task in results["tasks"].items()
+            for metric, value in task["metrics"].items()
+        }
 
-    return run
+    return score

@@ -1,8 +1,8 @@
-"""The whole story in one go: a CLIP that fails at negation, a control that stays as it is, and the cure.
+"""The quickstart: a CLIP model that fails at negation, a control that does not improve, and the cure.
 
 Draws the scenes, pre-trains on affirmative captions, fine-tunes once on affirmative captions alone (the control) and
 once on negation data, evaluates all three, and writes results.json and report.html. Started again in the same
-workdir with the same seed, it goes on where it stopped.
+workdir with the same seed, it resumes where it stopped.
 """
 
 import json
@@ -29,9 +29,9 @@ from negjax.runtime.files import write_atomic
 from negjax.runtime.memory import host_peak_bytes
 from negjax.weights.read import read_model
 
-# For a trial run.
+# Sizes of a trial run.
 SHORT = Size(pretraining=2000, finetuning=2000, galleries=1, asked=300, questions=240, groups=40, named=4)
-STORY = {  # stage -> what is announced
+ANNOUNCEMENTS = {  # stage -> what is shown when it begins
     "pretrained": "Pre-training a tiny CLIP on affirmative captions",
     "affirmative": "The control: fine-tuning on affirmative captions alone",
     "negfull": "The cure: fine-tuning on negated captions and questions",
@@ -47,9 +47,12 @@ HEADLINE = {  # column -> task and metric
 
 
 def experiments(data_dir: str, pretrained: str, seed: int) -> dict[str, Experiment]:
-    """The stages in order. `pretrained`: the workdir of the first, from which the others start.
+    """The experiments of the stages, in order. configs/scenes_*.py have the same settings, for `negjax train`.
 
-    configs/scenes_*.py hold the same settings, for `negjax train`.
+    Args:
+        data_dir: folder of the scenes' sets.
+        pretrained: workdir of the first stage, from which the others start.
+        seed: decides weights, order and draws.
     """
     optim = Optim(learning_rate=2e-3, warmup_steps=50, weight_decay=0.1)
     fresh, start = ModelSpec(arch="tiny-quickgelu"), ModelSpec(init_from=pretrained)
@@ -68,21 +71,27 @@ def experiments(data_dir: str, pretrained: str, seed: int) -> dict[str, Experime
 
 
 def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
-    """Runs the story and returns what it wrote to WORKDIR/results.json.
+    """Runs all stages and returns what was written to WORKDIR/results.json.
 
-    short: a twentieth of the steps on a tenth of the data, to see that everything works; its figures mean nothing.
+    Args:
+        workdir: folder of everything that is written.
+        seed: decides drawings, weights, order and draws.
+        short: a twentieth of the steps on a tenth of the data, to see that everything works; its figures mean nothing.
+
+    Raises:
+        NegjaxError: the workdir holds scenes of another seed or size.
     """
     begin = time.monotonic()
     console = Console(stderr=True)
     data_dir = workdir / "data"
-    _say(console, "Drawing the scenes")
-    _build(data_dir, seed, SHORT if short else Size())
+    _announce(console, "Drawing the scenes")
+    _build_scenes_once(data_dir, seed, SHORT if short else Size())
     tasks = [open_set(data_dir, name) for name in SCENE_TASKS]
 
     stages: dict[str, Any] = {}
     plan = None
     for stage, experiment in experiments(str(data_dir), str(workdir / "pretrained"), seed).items():
-        _say(console, STORY[stage])
+        _announce(console, ANNOUNCEMENTS[stage])
         if short:
             steps = experiment.steps // 20
             optim = replace(experiment.optim, warmup_steps=5)
@@ -115,7 +124,11 @@ def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
 
 
 def headline(stages: dict[str, Any]) -> Table:
-    """The main figures of each stage in per cent, and what a model scores on the questions without the image."""
+    """The main figures of each stage in per cent, and the score on the questions without the image.
+
+    Args:
+        stages: stage -> its results, as `negjax eval` writes them.
+    """
     table = Table(box=box.SIMPLE)
     table.add_column("stage", no_wrap=True)
     for name in (*HEADLINE, "MCQ, blind"):
@@ -128,17 +141,17 @@ def headline(stages: dict[str, Any]) -> Table:
     return table
 
 
-def _build(data_dir: Path, seed: int, size: Size) -> None:
-    """Builds the scenes unless they are there; refuses a workdir with scenes of another seed or size."""
-    wanted = {"seed": seed, "size": repr(size)}
+def _build_scenes_once(data_dir: Path, seed: int, size: Size) -> None:
+    """Builds the scenes unless they exist; refuses a workdir with scenes of another seed or size."""
+    identity = {"seed": seed, "size": repr(size)}
     stamp = data_dir / "scenes.json"
     if stamp.exists():
-        if json.loads(stamp.read_text()) != wanted:
+        if json.loads(stamp.read_text()) != identity:
             raise NegjaxError(f"{data_dir} holds scenes of another seed or size: use another --workdir")
         return
     build_scenes(data_dir, seed, size, overwrite=True)
-    write_atomic(stamp, json.dumps(wanted) + "\n")
+    write_atomic(stamp, json.dumps(identity) + "\n")
 
 
-def _say(console: Console, text: str) -> None:
+def _announce(console: Console, text: str) -> None:
     console.rule(f"[bold]{text}", align="left")

@@ -319,7 +319,7 @@ def test_sigterm_saves_and_the_same_command_goes_on(place, tmp_path):
         process.send_signal(signal.SIGTERM)
         err = process.communicate(timeout=120)[1]
     assert process.returncode == 143, err
-    assert "saved: run the same command to go on" in err.splitlines()[-1]
+    assert "saved: run the same command to resume" in err.splitlines()[-1]
     stopped = json.loads(log.read_text().splitlines()[-1])["step"]
     assert 2 < stopped < 150
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -94,7 +94,7 @@ def test_overrides_reach_settings_in_the_file_and_beside_it(small):
     ("override", "message"),
     [
         ("--config.stepz=7", r"config\.stepz is not a setting: did you mean steps"),
-        ("--config.optim.lr=7", r"config\.optim\.lr is not a setting: there are learning_rate, .*freeze"),
+        ("--config.optim.lr=7", r"config\.optim\.lr is not a setting: choose one of learning_rate, .*freeze"),
         ("--config.stuff.a=7", r"config\.stuff is not a setting"),
         ("--config.steps=x", r"config\.steps is 'x': it must be of type int"),
         ("--config.steps=7.5", r"config\.steps is '7\.5': it must be of type int"),
@@ -136,7 +136,7 @@ def test_wrong_files(tmp_path, content, message):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(NegjaxError, match=r"there is no config file .*none\.py"):
+    with pytest.raises(NegjaxError, match=r"config file .*none\.py not found"):
         load_config(Experiment, str(tmp_path / "none.py"))
 
 

@@ -1,12 +1,12 @@
-"""Fine-tuning from converted weights on photographs with captions, from end to end, each step by its command.
+"""Fine-tunes converted weights on photographs with captions, from end to end, each step by its command.
 
     python tools/finetune_flickr.py --photos flickr8k --folder /tmp/flickr --arch ViT-B-32-quickgelu --steps 60
 
---photos holds captions.csv (image, caption; several rows an image) and images/, as Flickr8k is laid out. Objects are
-the words of a short list that an image's captions name; what they do not name counts as absent. NegCap rows are the
+--photos holds captions.csv (image, caption; several rows an image) and images/, like Flickr8k. The objects of an image
+are those of a short list that its captions name; all others count as absent. NegCap rows are the
 captions as given, with absent objects woven in by a few templates; NegMCQ rows are NegBench's templates. The weights
-are --weights in open_clip's layout or else random ones, written so first. What is shown is the chain and that both
-losses fall, on the photographs that are learnt; nothing about other photographs.
+are --weights in open_clip's layout or else random ones, written so first. This shows that the steps
+work together and that both losses fall on the training photographs; nothing about other photographs.
 """
 
 import argparse
@@ -96,17 +96,17 @@ def random_weights(arch: str, seed: int) -> LoadedModel:
 
 
 def run(*words: object) -> None:
-    """A command of negjax, shown as one would type it."""
-    said = [str(word) for word in words]
-    print(f"$ negjax {shlex.join(said)}", flush=True)
-    if status := negjax(said):
+    """Runs a command of negjax and shows it as it would be typed."""
+    arguments = [str(word) for word in words]
+    print(f"$ negjax {shlex.join(arguments)}", flush=True)
+    if status := negjax(arguments):
         raise SystemExit(status)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--folder", type=Path, required=True, help="for everything that is made; new or empty")
+    parser.add_argument("--folder", type=Path, required=True, help="for all output; new or empty")
     parser.add_argument("--arch", default="ViT-B-32-quickgelu")
     parser.add_argument("--weights", type=Path, help="in open_clip's layout; default: random ones of --arch")
     parser.add_argument("--steps", type=int, default=60)

@@ -1,12 +1,12 @@
-"""Kills a training run again and again, and shows that its losses are those of the unbroken run, bit for bit.
+"""Kills a training run repeatedly and checks that its losses are those of an uninterrupted run, bit for bit.
 
     python tools/kill_runs.py --kills 20
     python tools/kill_runs.py --kills 4 --processes 2
 
-A small model on drawn scenes, trained by `negjax train`. Each life of the run ends by SIGKILL: in turns a random moment
-after its first step, and a random moment of a save (its temporary folder is there). Of several processes one is killed
-and the others must end by themselves, with an error, within a minute. Then the same command again, until it has
-finished. Exit status 1 when a figure differs.
+A small model on drawn scenes, trained by `negjax train`. Each attempt ends by SIGKILL: alternately at a random moment
+after its first step, and at a random moment of a save (while its temporary folder exists). Of several processes one is
+killed and the others must end by themselves, with an error, within a minute. Then the same command is run again, until
+it has finished. Exit status 1 if a metric differs.
 """
 
 import argparse
@@ -40,12 +40,12 @@ from ml_collections import ConfigDict
 
 def get_config():
     config = ConfigDict()
-    config.model = {{"init_from": "{place}/start"}}
+    config.model = {{"init_from": "{folder}/start"}}
     config.sources = {{
         "captions": {{"dataset": "scenes_negcap", "batch_size": 16, "contrastive": 1.0, "negated_fraction": 0.5}},
         "balanced": {{"dataset": "scenes_balanced", "batch_size": 16, "mcq": 1.0}},
     }}
-    config.data_dir = "{place}/data"
+    config.data_dir = "{folder}/data"
     config.steps = {steps}
     config.optim = {{"learning_rate": 1e-3, "warmup_steps": 5}}
     config.log_every = 1
@@ -54,10 +54,10 @@ def get_config():
 """
 
 
-def prepare(place: Path, steps: int, every: int) -> None:
+def prepare(folder: Path, steps: int, every: int) -> None:
     """Data, a model of two shallow towers to start from, and the config file."""
     size = Size(pretraining=8, finetuning=240, galleries=1, gallery=8, asked=40, questions=8, groups=4, named=1)
-    build_scenes(place / "data", 0, size)
+    build_scenes(folder / "data", 0, size)
     shared: dict[str, Any] = {"depth": 1, "heads": 2, "activation": "gelu"}
     config = replace(
         preset("tiny"),
@@ -67,20 +67,29 @@ def prepare(place: Path, steps: int, every: int) -> None:
     )
     info = {"arch": config.name, "activation": "gelu", "source": "fresh"}
     model = LoadedModel(config, init_params(config, 0), default_preprocess(config), Tokenizer(16), info)
-    with Checkpoints(place / "start" / "checkpoints") as checkpoints:
+    with Checkpoints(folder / "start" / "checkpoints") as checkpoints:
         checkpoints.save(0, {"params": model.params}, to_meta(model))
-    (place / "config.py").write_text(CONFIG.format(place=place, steps=steps, every=every))
+    (folder / "config.py").write_text(CONFIG.format(folder=folder, steps=steps, every=every))
 
 
-def start(place: Path, workdir: Path, processes: int) -> list[subprocess.Popen]:
-    """The run, new or taken up again. What it says goes to WORKDIR.log."""
-    command = [sys.executable, "-m", "negjax.cli", "train", "--config", f"{place}/config.py", "--workdir", str(workdir)]
+def start(folder: Path, workdir: Path, processes: int) -> list[subprocess.Popen]:
+    """Starts or resumes the run in several processes. Their output goes to WORKDIR.log."""
+    command = [
+        sys.executable,
+        "-m",
+        "negjax.cli",
+        "train",
+        "--config",
+        f"{folder}/config.py",
+        "--workdir",
+        str(workdir),
+    ]
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     env = os.environ | {
         "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": f"{place}/compiled",
+        "JAX_COMPILATION_CACHE_DIR": f"{folder}/compiled",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     running = []
@@ -93,56 +102,60 @@ def start(place: Path, workdir: Path, processes: int) -> list[subprocess.Popen]:
 
 
 def logged(workdir: Path) -> list[dict[str, Any]]:
-    """What the run logged, without the timings and without a line that is being written."""
+    """The metrics that the run logged, without the timings and without a line that is being written."""
     path = workdir / "metrics.jsonl"
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    whole = [json.loads(line) for line in lines if line.endswith("\n")]
-    return [{key: value for key, value in line.items() if key not in TIMING_KEYS} for line in whole]
+    complete = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [{key: value for key, value in line.items() if key not in TIMING_KEYS} for line in complete]
 
 
-def saving(workdir: Path, begun: float) -> bool:
-    """Whether a checkpoint is being written, other than those that were left behind before `begun`."""
+def is_saving(workdir: Path, begun: float) -> bool:
+    """Whether a checkpoint is being written, other than those left from before `begun`."""
     try:
         return any(path.stat().st_mtime >= begun for path in (workdir / "checkpoints").glob("*.orbax-checkpoint-tmp"))
-    except FileNotFoundError:  # it became a checkpoint meanwhile
+    except FileNotFoundError:  # renamed to a checkpoint meanwhile
         return False
 
 
-def stepped(workdir: Path, begun: float, first: int) -> bool:
+def has_stepped(workdir: Path, begun: float, first: int) -> bool:
     """Whether a step after `first` was logged after `begun`."""
     log = workdir / "metrics.jsonl"
     return log.exists() and log.stat().st_mtime >= begun and any(line["step"] > first for line in logged(workdir))
 
 
-def wait_for(running: list[subprocess.Popen], happened: Callable[[], bool]) -> bool:
-    """Waits until `happened()`; False when a process ended before."""
-    while not happened():
-        if any(each.poll() is not None for each in running):
+def wait_until(running: list[subprocess.Popen], condition: Callable[[], bool]) -> bool:
+    """Waits until `condition()`; False if a process ended before."""
+    while not condition():
+        if any(process.poll() is not None for process in running):
             return False
         time.sleep(0.002)
     return True
 
 
 def kill_once(running: list[subprocess.Popen], workdir: Path, in_save: bool, draw: random.Random) -> str | None:
-    """Kills one process of the run and waits for the others; tells how it went, None when the run ended before."""
+    """Kills one process of the run and waits for the others.
+
+    Returns:
+        a description of what happened; None if the run ended before.
+    """
     begun, first = time.time(), Checkpoints(workdir / "checkpoints").latest() or 0
-    if not wait_for(running, lambda: stepped(workdir, begun, first)):
+    if not wait_until(running, lambda: has_stepped(workdir, begun, first)):
         return None
-    if in_save and not wait_for(running, lambda: saving(workdir, begun)):
+    if in_save and not wait_until(running, lambda: is_saving(workdir, begun)):
         return None
     time.sleep(draw.uniform(0, 0.05 if in_save else 1.0))
     victim = draw.choice(running)
-    caught = saving(workdir, begun)
+    in_save_now = is_saving(workdir, begun)
     victim.kill()
     victim.wait()
     steps = [line["step"] for line in logged(workdir)]
     kept = Checkpoints(workdir / "checkpoints").steps()
     begin = time.monotonic()
-    codes = [each.wait(SECONDS_TO_END) for each in running if each is not victim]
+    codes = [process.wait(SECONDS_TO_END) for process in running if process is not victim]
     if 0 in codes:
         raise SystemExit(f"process {running.index(victim)} was killed, and another one ended with status 0")
     others = f", the others ended after {time.monotonic() - begin:.1f} s with {codes}" if codes else ""
-    return f"at step {steps[-1] if steps else 0}{', in a save' if caught else ''}, checkpoints {kept}{others}"
+    return f"at step {steps[-1] if steps else 0}{', in a save' if in_save_now else ''}, checkpoints {kept}{others}"
 
 
 def main() -> None:
@@ -155,25 +168,25 @@ def main() -> None:
     args = parser.parse_args()
     jax.config.update("jax_platforms", "cpu")
     draw = random.Random(args.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        prepare(place, args.steps, args.every)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        prepare(folder, args.steps, args.every)
         begin = time.monotonic()
-        if any(each.wait() for each in start(place, place / "unbroken", args.processes)):
-            raise SystemExit(f"the unbroken run failed:\n{(place / 'unbroken.log').read_text()}")
+        if any(process.wait() for process in start(folder, folder / "unbroken", args.processes)):
+            raise SystemExit(f"the unbroken run failed:\n{(folder / 'unbroken.log').read_text()}")
         print(f"unbroken: {args.steps} steps in {time.monotonic() - begin:.0f} s", flush=True)
-        workdir, caught = place / "killed", 0
+        workdir, caught = folder / "killed", 0
         for kill in range(1, args.kills + 1):
-            running = start(place, workdir, args.processes)
-            told = kill_once(running, workdir, kill % 2 == 0, draw)
-            if told is None:
-                said = (place / "killed.log").read_text()[-2000:]
-                raise SystemExit(f"the run ended before kill {kill} (use more --steps?); it said\n{said}")
-            caught += "in a save" in told
-            print(f"kill {kill}: {told}", flush=True)
-        if any(each.wait() for each in start(place, workdir, args.processes)):
-            raise SystemExit(f"the killed run did not finish:\n{(place / 'killed.log').read_text()[-2000:]}")
-        unbroken, killed = logged(place / "unbroken"), logged(workdir)
+            running = start(folder, workdir, args.processes)
+            description = kill_once(running, workdir, kill % 2 == 0, draw)
+            if description is None:
+                output = (folder / "killed.log").read_text()[-2000:]
+                raise SystemExit(f"the run ended before kill {kill} (use more --steps?); its output:\n{output}")
+            caught += "in a save" in description
+            print(f"kill {kill}: {description}", flush=True)
+        if any(process.wait() for process in start(folder, workdir, args.processes)):
+            raise SystemExit(f"the killed run did not finish:\n{(folder / 'killed.log').read_text()[-2000:]}")
+        unbroken, killed = logged(folder / "unbroken"), logged(workdir)
     differing = sum(one != two for one, two in zip(unbroken, killed)) + abs(len(unbroken) - len(killed))
     print(
         f"{args.kills} kills, {caught} in a save; {differing} of {len(unbroken)} lines differ from the unbroken run's"

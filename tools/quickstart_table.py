@@ -3,7 +3,7 @@
     python tools/quickstart_table.py runs/seed0 runs/seed1 runs/seed2
     python tools/quickstart_table.py --stage negmcq=results/negmcq0,results/negmcq1 ...     (folders of `negjax eval`)
 
-Each cell is the mean over the runs in per cent, with the least and the greatest in brackets.
+Each cell is the mean over the runs in per cent, with minimum and maximum in brackets.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from negjax.quickstart import HEADLINE
 BLIND = ("scenes_mcq", "accuracy")
 
 
-def row(name: str, runs: list[dict[str, Any]]) -> str:
+def format_row(name: str, runs: list[dict[str, Any]]) -> str:
     """One line of the table. runs: the content of a stage's results.json for each seed."""
     cells = [_cell([run["tasks"][task]["metrics"][metric] for run in runs]) for task, metric in HEADLINE.values()]
     task, metric = BLIND
@@ -39,10 +39,12 @@ def main() -> None:
     print("| --- |" + " ---: |" * (len(HEADLINE) + 1))
     runs = [json.loads((workdir / "results.json").read_text()) for workdir in args.workdirs]
     for stage in runs[0]["stages"] if runs else ():
-        print(row(stage, [run["stages"][stage] for run in runs]))
+        print(format_row(stage, [run["stages"][stage] for run in runs]))
     for stage in args.stage:
         name, _, folders = stage.partition("=")
-        print(row(name, [json.loads((Path(each) / "results.json").read_text()) for each in folders.split(",")]))
+        print(
+            format_row(name, [json.loads((Path(folder) / "results.json").read_text()) for folder in folders.split(",")])
+        )
     for workdir, run in zip(args.workdirs, runs):
         print(f"\n{workdir}: seed {run['seed']}, {run['seconds']:.0f} s, {run['peak_memory_bytes'] / 1e9:.2f} GB")
 

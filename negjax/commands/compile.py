@@ -19,7 +19,7 @@ examples:
 Neither data, weights nor a TPU are needed, only the TPU's compiler: pip install libtpu.
 The times are what the chips could do at best, not a measurement."""
 
-COMPILER = {  # the compiler alone: no TPU, no questions to its metadata server, no lock, little talk
+COMPILER = {  # the compiler alone: no TPU, no requests to its metadata server, no lock, few messages
     "JAX_PLATFORMS": "cpu",
     "TPU_SKIP_MDS_QUERY": "1",
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
@@ -29,14 +29,20 @@ COMPILER = {  # the compiler alone: no TPU, no questions to its metadata server,
 
 
 def add(commands: Any) -> None:
-    """Adds what this file holds to the commands of the parser."""
-    each = command(commands, "compile", _compile, "what a training step takes of a TPU pod, without one", COMPILE)
-    each.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config(), as for train")
-    each.add_argument("--topology", required=True, metavar="CHIP:SHAPE", help="v5e:4x4, v6e:8x8, v5p:4x4x4, ...")
+    """Adds the command to the parser."""
+    parser = command(
+        commands,
+        "compile",
+        _compile,
+        "memory and time of a training step on a TPU pod, without one",
+        COMPILE,
+    )
+    parser.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config(), as for train")
+    parser.add_argument("--topology", required=True, metavar="CHIP:SHAPE", help="v5e:4x4, v6e:8x8, v5p:4x4x4, ...")
     tokens = "of the longest caption of a batch; default: the whole context, the most it can be"
-    each.add_argument("--tokens", type=int, default=0, metavar="N", help=tokens)
-    each.add_argument("--json", type=path, metavar="FILE", help="also write everything there, for programs")
-    each.set_defaults(overridable=True)
+    parser.add_argument("--tokens", type=int, default=0, metavar="N", help=tokens)
+    parser.add_argument("--json", type=path, metavar="FILE", help="also write the result to this file, for programs")
+    parser.set_defaults(overridable=True)
 
 
 def _compile(args: argparse.Namespace) -> int:
@@ -69,9 +75,9 @@ def _table(compiled: "Compiled") -> Any:
         table.add_row(f"  {name}", f"{size / 2**20:,.0f} MiB")
     table.add_row("model FLOPs of each", f"{compiled.flops / 1e12:,.3f} T")
     if compiled.collectives is None:
-        table.add_row("  collectives", "this compiler does not say, and the time leaves them out")
-    for each in compiled.collectives or ():
-        table.add_row(f"  {each.kind}", f"{each.count} x, {each.bytes / 2**20:,.1f} MiB")
+        table.add_row("  collectives", "not known from this compiler, and not part of the time")
+    for sent in compiled.collectives or ():
+        table.add_row(f"  {sent.kind}", f"{sent.count} x, {sent.bytes / 2**20:,.1f} MiB")
     for name, seconds in compiled.at_best.items():
         table.add_row(f"{name} at best", f"{1e3 * seconds:,.2f} ms")
     table.add_row("step at best", f"{1e3 * compiled.step_seconds:,.2f} ms, MFU {compiled.mfu:.0%}")

@@ -12,18 +12,18 @@ example:
   negjax quickstart --workdir runs/quickstart
 
 Draws the scenes, pre-trains a tiny CLIP, fine-tunes it with and without negation, evaluates, and writes
-WORKDIR/report.html and WORKDIR/results.json. Run it again to go on where it stopped."""
+WORKDIR/report.html and WORKDIR/results.json. Run it again to resume where it stopped."""
 
 
 def add(commands: Any) -> None:
-    """Adds what this file holds to the commands of the parser."""
-    each = command(commands, "quickstart", _quickstart, "the whole story, on drawn scenes", QUICKSTART)
-    each.add_argument(
+    """Adds the command to the parser."""
+    parser = command(commands, "quickstart", _quickstart, "the whole story, on drawn scenes", QUICKSTART)
+    parser.add_argument(
         "--workdir", type=lambda given: Path(path(given)), default=Path("runs/quickstart"), help="default: %(default)s"
     )
-    each.add_argument("--seed", type=int, default=0, help="decides drawings, weights and order; default: 0")
-    each.add_argument("--short", action="store_true", help="a trial run of a minute; its figures mean nothing")
-    each.set_defaults(heavy=True)
+    parser.add_argument("--seed", type=int, default=0, help="decides drawings, weights and order; default: 0")
+    parser.add_argument("--short", action="store_true", help="a trial run of a minute; its figures mean nothing")
+    parser.set_defaults(heavy=True)
 
 
 def _quickstart(args: argparse.Namespace) -> int:

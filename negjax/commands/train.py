@@ -15,29 +15,37 @@ examples:
       --config.optim.learning_rate=1e-3 --dry-run
   negjax train --config configs/scenes_pretrain.py --workdir runs/seen --config.data_dir=runs/quickstart/data \\
       --config.logging.tensorboard=true --profile 10:15
+  negjax train --config configs/scenes_pretrain.py --settings
 
 The sets of the examples are those that `negjax quickstart --workdir runs/quickstart` draws; your own come from
 `negjax data build`. The second example starts from what the first has trained.
---config.KEY=VALUE changes any setting of the config; negjax/config.py tells what they mean.
-Run the same command again to go on after a stop: SIGTERM saves and exits with status 143.
+--config.KEY=VALUE changes any setting of the config; --settings shows them all with their meaning.
+Run the same command again to resume after a stop: SIGTERM saves and exits with status 143.
 Several processes find each other on TPU pods, SLURM, Kubernetes and Open MPI; elsewhere start each with --coordinator,
 --num-processes and --process-id. The workdir must be shared; SIGTERM to one of them stops all, at the same step."""
 
 
 def add(commands: Any) -> None:
-    """Adds what this file holds to the commands of the parser."""
-    each = command(commands, "train", _train, "train a model as a config file says", TRAIN)
-    each.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config()")
-    each.add_argument(
-        "--workdir", required=True, type=lambda given: epath.Path(path(given)), metavar="DIR", help="of this run alone"
+    """Adds the command to the parser."""
+    parser = command(commands, "train", _train, "train a model as a config file says", TRAIN)
+    parser.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config()")
+    parser.add_argument(
+        "--workdir", type=lambda given: epath.Path(path(given)), metavar="DIR", help="folder of this run alone"
     )
-    each.add_argument("--dry-run", action="store_true", help="check everything, show what would run, write nothing")
-    each.add_argument("--profile", metavar="FIRST:LAST", help="trace these steps, as this process counts them from 1")
-    add_process_flags(each)
-    each.set_defaults(heavy=True, overridable=True)
+    parser.add_argument(
+        "--settings", action="store_true", help="show type, value and meaning of every setting, and exit"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="check everything, show what would run, write nothing")
+    parser.add_argument("--profile", metavar="FIRST:LAST", help="trace these steps, as this process counts them from 1")
+    add_process_flags(parser)
+    parser.set_defaults(heavy=True, overridable=True)
 
 
 def _train(args: argparse.Namespace) -> int:
+    if args.settings:
+        return _show_settings(args)
+    if args.workdir is None:
+        args.parser.error("the following arguments are required: --workdir")
     join_processes(args, preemption=True)
     from negjax.config import Experiment
     from negjax.config_file import load_config
@@ -56,4 +64,13 @@ def _train(args: argparse.Namespace) -> int:
         run_experiment(experiment, args.workdir, window)
         if is_first_process():
             print(f"trained {experiment.steps:,} steps: {args.workdir}")
+    return 0
+
+
+def _show_settings(args: argparse.Namespace) -> int:
+    from negjax.config import Experiment
+    from negjax.config_file import load_config
+    from negjax.settings import format_settings
+
+    print(format_settings(load_config(Experiment, args.config, args.overrides)), end="")
     return 0

@@ -1,4 +1,4 @@
-"""Rows whose image cannot be decoded: replaced, counted, and too many of them an error."""
+"""Rows whose image cannot be decoded are counted, and too many of them are an error."""
 
 import logging
 import threading
@@ -10,12 +10,13 @@ logger = logging.getLogger(__name__)
 
 
 class BrokenRows:
-    """The distinct broken rows that this process has met in a source's set; `len` counts them. Threads may share it.
+    """The distinct rows of a source's set whose image this process could not decode; `len` counts them.
 
-    most: so many are allowed.
+    Threads may share it.
     """
 
     def __init__(self, most: int):
+        """most: number of such rows that is allowed."""
         self._most = most
         self._rows: set[int] = set()
         self._lock = threading.Lock()
@@ -24,7 +25,11 @@ class BrokenRows:
         return len(self._rows)
 
     def add(self, data: StoredSet, row: int, reason: Exception) -> None:
-        """Counts a row, and warns of one that was not met before. Raises NegjaxError when there are too many."""
+        """Counts a row, and logs a warning the first time.
+
+        Raises:
+            NegjaxError: there are too many.
+        """
         with self._lock:
             new = row not in self._rows
             self._rows.add(row)

@@ -1,4 +1,4 @@
-"""Decoded images of a set that is small enough to be kept whole."""
+"""Decoded images of a set that is small enough to be kept in memory."""
 
 import threading
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from negjax.datasets.records import Record
 
-CACHE_BYTES = 1 << 30  # of the decoded images of a set that is kept
-SAMPLE = 64  # images whose mean size tells that of a set, where they are not all alike
+CACHE_BYTES = 1 << 30  # most memory for the decoded images of a set
+SAMPLE = 64  # images from whose mean size that of all is estimated, where sizes differ
 
 Entry = tuple[np.ndarray, Record]  # an image [H, W, 3], and its row without the media
 
 
 class DecodedImages:
-    """Rows with their decoded images: all of a set or, once it is known not to fit into CACHE_BYTES, none.
+    """Rows with their decoded images: all of a set or, once they are found not to fit into CACHE_BYTES, none.
 
-    A part of a set would be of no use: in an order drawn anew each epoch it is hit as rarely as it is small.
-    rows: of the set. size: bytes of each image where all are alike; else the first SAMPLE images tell.
+    A part of a set would not help: in an order drawn anew each epoch it is hit as rarely as it is small.
     """
 
     def __init__(self, rows: int, size: int | None = None):
+        """rows: number of rows of the set. size: bytes of an image if all have one size, else None."""
         self._rows = rows
         self._entries: dict[int, Entry] = {}
         self._bytes = 0
@@ -27,9 +27,11 @@ class DecodedImages:
         self._lock = threading.Lock()
 
     def get(self, row: int) -> Entry | None:
+        """The row, if it is kept."""
         return self._entries.get(row)
 
     def add(self, row: int, entry: Entry) -> None:
+        """Keeps the row, unless the set does not fit."""
         with self._lock:
             if not self._fits or row in self._entries:
                 return

@@ -4,31 +4,7 @@ The matrix products of Chowdhery et al. 2022 (appendix B), attention included; n
 counted, as is the custom for "model FLOPs".
 """
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
 from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
-
-
-def forward_flops(config: CLIPConfig, inputs: Mapping[tuple[str, str], Any]) -> dict[str, int]:
-    """Operations of a forward pass of each tower over all its inputs.
-
-    Args:
-        config: The architecture.
-        inputs: (source, kind) -> array or shape, as `negjax.training.encode.encoder_inputs` gives them: "image"
-            [B, ...]; "text", "negative_text" and "options" are tokens [..., T].
-
-    Returns:
-        {"visual": operations, "text": operations}.
-    """
-    flops = {"visual": 0, "text": 0}
-    for (_, kind), x in inputs.items():
-        if kind == "image":
-            flops["visual"] += x.shape[0] * image_flops(config)
-        elif kind in ("text", "negative_text", "options"):
-            flops["text"] += math.prod(x.shape[:-1]) * text_flops(config, x.shape[-1])
-    return flops
 
 
 def image_flops(config: CLIPConfig) -> int:

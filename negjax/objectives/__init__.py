@@ -1,1 +1,1 @@
-"""What is optimised: functions of embeddings, written for the whole (global) batch."""
+"""What is optimised: losses of embeddings, written for the whole (global) batch; one file an objective, one table."""

@@ -1,11 +1,15 @@
 """CLIP's symmetric InfoNCE, also with hard negatives, in three forms that give the same value and gradient."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh
 
 from negjax.objectives.cosine import products, unit
-from negjax.objectives.rows import batch_axes, each_row, on_each_device
+from negjax.objectives.objective import LossAndMetrics, LossInputs, Objective
+from negjax.objectives.rows import map_rows
+from negjax.runtime.mesh import BATCH_AXES, BATCH_SPEC, shard_map_over_batch
 
 
 def contrastive_loss(
@@ -16,37 +20,39 @@ def contrastive_loss(
     negative_text_NE: jax.Array | None = None,
     mesh: Mesh | None = None,
     chunk: int = 0,
-) -> tuple[jax.Array, dict]:
+) -> LossAndMetrics:
     """Mean over both directions of the cross-entropy of each item against the batch; row i of both belong together.
 
-    image_BE, text_BE: embeddings of any length. logit_scale: the factor on the cosines (not its logarithm).
-    negative_text_NE: captions that are wrong for every image, which stand beside the batch's captions when an image
-    looks for its caption; they look for no image themselves.
-    Returns the loss (natural logarithm) and {"accuracy": share of captions that rank their image first}.
-
     The form is a matter of memory and communication alone (memory: float32, beside the embeddings and their gradients):
-    - as it is: the matrix [B, B + N]. On rows spread over devices the compiler splits it: [b, B + N] for b rows a
-      device, and one all-gather of the captions.
+    - plain: the matrix [B, B + N]. On rows spread over devices the compiler splits it: [b, B + N] for b rows a device,
+      and one all-gather of the captions.
     - chunk: `chunk` images at a time against all captions, [chunk, B + N], whose products the backward pass computes
-      anew. For large batches on one device.
+      again. For large batches on one device.
     - mesh: each device computes its b rows of both directions, [b, B + N] and [b, B], against all others: two
       all-gathers of embeddings forward, two reduce-scatters of their gradients backward. B and N must be multiples
       of the mesh's batch shards. With a chunk, [chunk, B + N].
 
     Source: Radford et al. 2021, figure 3; for negative_text_NE Yuksekgonul et al. 2023, section 4.
+
+    Args:
+        image_BE: embeddings of any length.
+        text_BE: embeddings of any length.
+        logit_scale: the factor on the cosines (not its logarithm).
+        negative_text_NE: captions that are wrong for every image: when an image is compared with the batch's captions,
+            they are among these; they are compared with no image themselves.
+        mesh: the devices of the sharded form.
+        chunk: rows at a time, 0 for all.
+
+    Returns:
+        the loss (natural logarithm) and {"accuracy": share of captions that rank their image first}.
     """
     text_BE = unit(text_BE)
     negative_NE = text_BE[:0] if negative_text_NE is None else unit(negative_text_NE)
     if mesh is None:
         to_text_B, to_image_B, first_B = _matrix_losses(image_BE, text_BE, negative_NE, logit_scale, chunk)
     else:
-        axes = batch_axes(mesh)
-
-        def own(image_bE: jax.Array, text_bE: jax.Array, negative_nE: jax.Array) -> tuple:
-            return _row_losses(image_bE, text_bE, negative_nE, axes, chunk)
-
-        rows = logit_scale * unit(image_BE), text_BE, negative_NE
-        to_text_B, to_image_B, first_B = on_each_device(own, mesh, PartitionSpec(axes), *rows)
+        row_losses = shard_map_over_batch(partial(_row_losses, chunk=chunk), mesh, BATCH_SPEC, BATCH_SPEC)
+        to_text_B, to_image_B, first_B = row_losses(logit_scale * unit(image_BE), text_BE, negative_NE)
     return 0.5 * (to_text_B.mean() + to_image_B.mean()), {"accuracy": first_B.mean()}
 
 
@@ -78,30 +84,47 @@ def _matrix_losses(
 
 
 def _in_chunks(rows: jax.Array, chunk: int, filler: int) -> jax.Array:
-    """[B, ...] as [K, chunk, ...]; what the last chunk lacks is filled up."""
+    """[B, ...] as [K, chunk, ...]; the last chunk is padded with `filler`."""
     missing = -len(rows) % chunk
     padded = jnp.pad(rows, [(0, missing)] + [(0, 0)] * (rows.ndim - 1), constant_values=filler)
     return padded.reshape(-1, chunk, *rows.shape[1:])
 
 
-def _row_losses(
-    image_bE: jax.Array, text_bE: jax.Array, negative_nE: jax.Array, axes: tuple[str, ...], chunk: int
-) -> tuple:
-    """The same for this device's rows, against those of all devices along the axes."""
-    own_mE = jnp.concatenate([text_bE, negative_nE])
-    every_ME, every_BE = (jax.lax.all_gather(x, axes, tiled=True) for x in (own_mE, image_bE))
-    device, row_b = jax.lax.axis_index(axes), jnp.arange(len(image_bE))
-    to_text_b, _ = _cross_entropy(image_bE, every_ME, device * len(own_mE) + row_b, chunk)
-    to_image_b, first_b = _cross_entropy(text_bE, every_BE, device * len(image_bE) + row_b, chunk)
+def _row_losses(image_bE: jax.Array, text_bE: jax.Array, negative_nE: jax.Array, chunk: int) -> tuple:
+    """The same for the rows of this device, against those of all devices that the batch is split over."""
+    caption_mE = jnp.concatenate([text_bE, negative_nE])
+    caption_ME, image_BE = (jax.lax.all_gather(x, BATCH_AXES, tiled=True) for x in (caption_mE, image_bE))
+    device, row_b = jax.lax.axis_index(BATCH_AXES), jnp.arange(len(image_bE))
+    to_text_b, _ = _cross_entropy(image_bE, caption_ME, device * len(caption_mE) + row_b, chunk)
+    to_image_b, first_b = _cross_entropy(text_bE, image_BE, device * len(image_bE) + row_b, chunk)
     return to_text_b, to_image_b, first_b
 
 
 def _cross_entropy(row_bE: jax.Array, other_NE: jax.Array, right_b: jax.Array, chunk: int) -> tuple:
     """Each row's cross-entropy among the others, and whether the right one, of that number, comes first."""
 
-    def one(row_E: jax.Array, number: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def row_loss(row_E: jax.Array, number: jax.Array) -> tuple[jax.Array, jax.Array]:
         logits_N = products(row_E, other_NE)
         right = jnp.sum(logits_N, where=jnp.arange(len(other_NE)) == number)
         return jax.nn.logsumexp(logits_N) - right, right >= logits_N.max()
 
-    return each_row(one, row_bE, right_b, chunk=chunk)
+    return map_rows(row_loss, row_bE, right_b, chunk=chunk)
+
+
+def _loss(inputs: LossInputs) -> LossAndMetrics:
+    return contrastive_loss(
+        inputs["image"],
+        inputs["text"],
+        inputs.logit_scale,
+        negative_text_NE=inputs.get("negative_text"),
+        mesh=inputs.form.mesh,
+        chunk=inputs.form.chunk,
+    )
+
+
+OBJECTIVE = Objective(
+    meaning="CLIP's softmax loss on an image and one caption of it, drawn anew each time",
+    loss=_loss,
+    inputs=("image", "text"),
+    optional_inputs=("negative_text",),
+)

@@ -11,8 +11,13 @@ def unit(x: jax.Array) -> jax.Array:
 
 
 def products(x_E: jax.Array, y_NE: jax.Array) -> jax.Array:
-    """x . y for every row of y, [..., N] for x [..., E]; in float32 on machines that would round its factors, too.
+    """The inner product of x with every row of y, in float32 also on machines that would round the factors.
 
-    As in a matrix product y may be a batch, [B, N, E] for x [B, M, E].
+    Args:
+        x_E: a vector [E], rows [..., E], or a batch of rows [B, M, E].
+        y_NE: rows [N, E], or a batch of them [B, N, E] as in a matrix product.
+
+    Returns:
+        [N], [..., N] or [B, M, N].
     """
     return jnp.matmul(x_E, y_NE.mT, precision=jax.lax.Precision.HIGHEST)

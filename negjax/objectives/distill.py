@@ -1,29 +1,49 @@
-"""Feature distillation: embeddings stay where a teacher has them."""
+"""Feature distillation: embeddings are kept where a teacher has them."""
 
 import jax
 import jax.numpy as jnp
 
 from negjax.objectives.cosine import unit
+from negjax.objectives.objective import LossAndMetrics, LossInputs, Objective
 
 
 def distill_loss(
     image_BE: jax.Array, text_BE: jax.Array, teacher_image_BE: jax.Array, teacher_text_BE: jax.Array
-) -> tuple[jax.Array, dict]:
+) -> LossAndMetrics:
     """Mean over the batch of |v - v'|^2 + |t - t'|^2, of image and caption at length 1 and the teacher's of the same.
 
-    image_BE, text_BE, teacher_image_BE, teacher_text_BE: embeddings of any length; the teacher's are constants. A
-    squared distance is 2 - 2 cos. Returns the loss and {"image_cosine", "text_cosine": means of these cosines}.
-
-    Of the losses of CLIP-KD this is the one that keeps what a model of the same form knew: it holds every embedding
-    itself in place, so whatever was told apart still is, and no loss looks at the rest of the batch, whose size it
-    therefore doesn't depend on. (CRD keeps similarities within the batch alone, and ICL trains on the teacher's pairs.)
+    A squared distance is 2 - 2 cos. Of the losses of CLIP-KD this is the one that keeps what a model of the same form
+    knew: it fixes every embedding itself, so that images and captions which the teacher tells apart remain apart, and
+    no loss looks at the rest of the batch, whose size therefore does not matter. (CRD keeps similarities within the
+    batch alone, and ICL trains on the teacher's pairs.)
 
     Source: Yang et al. 2024 (CLIP-KD), section 3.2, L_FD.
+
+    Args:
+        image_BE: the student's embeddings of the images, of any length.
+        text_BE: the student's embeddings of the captions, of any length.
+        teacher_image_BE: the teacher's of the images, constants.
+        teacher_text_BE: the teacher's of the captions, constants.
+
+    Returns:
+        the loss and {"image_cosine", "text_cosine"}: the mean cosines between student and teacher.
     """
     pairs = {"image": (image_BE, teacher_image_BE), "text": (text_BE, teacher_text_BE)}
     loss, cosines = jnp.zeros(()), {}
-    for name, (own_BE, teacher_BE) in pairs.items():
-        own_BE, teacher_BE = unit(own_BE), unit(jax.lax.stop_gradient(teacher_BE))
-        loss += jnp.mean(jnp.sum(jnp.square(own_BE - teacher_BE), axis=-1))
-        cosines[f"{name}_cosine"] = jnp.mean(jnp.sum(own_BE * teacher_BE, axis=-1))
+    for name, (student_BE, teacher_BE) in pairs.items():
+        student_BE, teacher_BE = unit(student_BE), unit(jax.lax.stop_gradient(teacher_BE))
+        loss += jnp.mean(jnp.sum(jnp.square(student_BE - teacher_BE), axis=-1))
+        cosines[f"{name}_cosine"] = jnp.mean(jnp.sum(student_BE * teacher_BE, axis=-1))
     return loss, cosines
+
+
+def _loss(inputs: LossInputs) -> LossAndMetrics:
+    return distill_loss(inputs["image"], inputs["text"], inputs["teacher_image"], inputs["teacher_text"])
+
+
+OBJECTIVE = Objective(
+    meaning="what keeps the embeddings of image and caption where the start, model.init_from, had them; for "
+    "affirmative captions, against forgetting (those of negated captions have to move)",
+    loss=_loss,
+    inputs=("image", "text", "teacher_image", "teacher_text"),
+)

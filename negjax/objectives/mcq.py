@@ -4,18 +4,38 @@ import jax
 import jax.numpy as jnp
 
 from negjax.objectives.cosine import products, unit
+from negjax.objectives.objective import LossAndMetrics, LossInputs, Objective
 
 
-def mcq_loss(
-    image_BE: jax.Array, option_BOE: jax.Array, answer_B: jax.Array, logit_scale: jax.Array
-) -> tuple[jax.Array, dict]:
+def mcq_loss(image_BE: jax.Array, option_BOE: jax.Array, answer_B: jax.Array, logit_scale: jax.Array) -> LossAndMetrics:
     """Cross-entropy over each question's O options, on cosines times the logit scale.
 
-    image_BE: embeddings of any length; option_BOE: those of the options; answer_B: index of the right option.
-    logit_scale: the factor on the cosines (not its logarithm). Returns the loss (natural logarithm) and
-    {"accuracy": share answered rightly}. Source: NegBench (Alhamoud et al. 2025), section 4, L_MCQ; on cosines.
+    Source: NegBench (Alhamoud et al. 2025), section 4, L_MCQ; on cosines.
+
+    Args:
+        image_BE: embeddings of any length.
+        option_BOE: embeddings of the options.
+        answer_B: index of the right option.
+        logit_scale: the factor on the cosines (not its logarithm).
+
+    Returns:
+        the mean loss (natural logarithm) and {"accuracy": share of questions answered rightly}.
     """
     logits_BO = logit_scale * products(unit(image_BE)[:, None], unit(option_BOE))[:, 0]
     right_B = jnp.take_along_axis(logits_BO, answer_B[:, None], axis=1)[:, 0]
     loss = jnp.mean(jax.nn.logsumexp(logits_BO, axis=1) - right_B)
     return loss, {"accuracy": jnp.mean(right_B >= logits_BO.max(axis=1))}
+
+
+def _loss(inputs: LossInputs) -> LossAndMetrics:
+    """Consecutive rows of a group share their options, which are encoded once."""
+    image_BE, option_GOE = inputs["image"], inputs["options"]
+    option_BOE = jnp.repeat(option_GOE, len(image_BE) // len(option_GOE), axis=0)
+    return mcq_loss(image_BE, option_BOE, inputs["answer"], inputs.logit_scale)
+
+
+OBJECTIVE = Objective(
+    meaning="the loss on the image's multiple-choice question",
+    loss=_loss,
+    inputs=("image", "options", "answer"),
+)

@@ -12,10 +12,16 @@ def new_ema(params: Params) -> Params:
 
 
 def ema_update(ema: Params, params: Params, decay: float, step: jax.Array | int) -> Params:
-    """The average after a step: ema + (1 - d) (params - ema), so that what does not move stays to the bit.
+    """The average after a step: ema + (1 - d) (params - ema), so that a constant parameter is its average to the bit.
 
-    step: how many steps were taken, this one included. d grows to `decay` as min(decay, (1 + step) / (10 + step)), so
-    that a short run does not remain at its start (the warm-up of TensorFlow's ExponentialMovingAverage).
+    d grows to `decay` as min(decay, (1 + step) / (10 + step)), so that the average of a short run is not dominated by
+    its start (the warm-up of TensorFlow's ExponentialMovingAverage).
+
+    Args:
+        ema: the average before the step.
+        params: the parameters after it.
+        decay: the largest d.
+        step: number of steps taken, this one included.
     """
     rest = 1 - jnp.minimum(decay, (1.0 + step) / (10.0 + step))
     return jax.tree.map(lambda average, p: average + rest * (p.astype(jnp.float32) - average), ema, params)

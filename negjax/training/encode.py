@@ -1,6 +1,10 @@
-"""What the towers encode for the objectives: each image once, and captions of one length in one run."""
+"""What the towers encode for the objectives: each image once, and texts of one length in one run.
+
+Shapes: S side of an image, T tokens, E width of the embeddings, G groups of rows that share their O options.
+"""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -13,60 +17,77 @@ from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig
 from negjax.models.compute import Compute
+from negjax.objectives.inputs import INPUTS
 
+TOWERS = ("visual", "text")
 Batches = Mapping[str, Mapping[str, jax.Array]]  # source name -> its batch, as negjax.input.pipeline makes it
-Encoded = dict[tuple[str, str], jax.Array]  # (source, "image" and so on) -> an input of the towers, or its embeddings
+Encoded = dict[tuple[str, str], jax.Array]  # (source, name of an input) -> what a tower encodes, or its embeddings
+
+
+@dataclass(frozen=True)
+class Towers:
+    """The towers of a model as a function of their parameters.
+
+    Attributes:
+        config: the architecture.
+        preprocess: how pixels are normalised.
+        compute: types, rematerialisation and whether layers are scanned.
+    """
+
+    config: CLIPConfig
+    preprocess: Preprocess
+    compute: Compute = Compute()
+
+    def encode(self, params: clip.Params, inputs: Encoded) -> Encoded:
+        """The embeddings of the inputs, a vector for each image or text: options [G, O, T] become [G, O, E].
+
+        The image tower runs once for all sources, the text tower once for each length.
+        """
+        pixels = {key: x for key, x in inputs.items() if INPUTS[key[1]].tower == "visual"}
+        for (source, name), changes in inputs.items():
+            if changed := INPUTS[name].changes:
+                pixels[source, changed] = apply_color_jitter(pixels[source, changed], changes)
+        tokens = {key: x.reshape(-1, x.shape[-1]) for key, x in inputs.items() if INPUTS[key[1]].tower == "text"}
+        images = _run_joined(pixels, lambda x: self._encode_image(params, x))
+        texts = _run_joined(tokens, lambda x: clip.encode_text(self.config, params, x, self.compute))
+        return images | {key: x.reshape(*inputs[key].shape[:-1], -1) for key, x in texts.items()}
+
+    def _encode_image(self, params: clip.Params, pixels_BSSC: jax.Array) -> jax.Array:
+        return clip.encode_image(self.config, params, normalise(pixels_BSSC, self.preprocess), self.compute)
 
 
 def encoder_inputs(batches: Batches, sources: Mapping[str, Source]) -> Encoded:
-    """What the towers have to encode for the objectives of the sources, by (source, "image", "text" and so on).
+    """What the towers have to encode for the objectives, with the changes of colours that come before."""
+    return {
+        (source, name): batches[source][name]
+        for source, settings in sources.items()
+        for name in settings.inputs
+        if INPUTS[name].tower or INPUTS[name].changes
+    }
 
-    With (source, "augment") for images whose colours are to be changed first.
+
+def teacher_inputs(batches: Batches, sources: Mapping[str, Source], towers: Collection[str] = TOWERS) -> Encoded:
+    """What the teacher has to encode: the same images and captions that the student sees.
+
+    Args:
+        batches: the batch of each source.
+        sources: the settings of each.
+        towers: the towers that differ from the student's, which are the only ones to run.
     """
-    wanted: Encoded = {}
-    for name, source in sources.items():
-        keys = ["image", *(["augment"] if source.recolors else [])]
-        if source.uses_captions:
-            keys.append("text")
-        if source.hard_negatives:
-            keys.append("negative_text")
-        if source.mcq:
-            keys.append("options")
-        wanted |= {(name, key): batches[name][key] for key in keys}
-    return wanted
+
+    def is_taught(source: str, name: str) -> bool:
+        encoded = INPUTS[name].changes or name
+        return encoded in sources[source].teacher_inputs and INPUTS[encoded].tower in towers
+
+    return {key: x for key, x in encoder_inputs(batches, sources).items() if is_taught(*key)}
 
 
-def teacher_inputs(
-    batches: Batches, sources: Mapping[str, Source], towers: Collection[str] = ("visual", "text")
-) -> Encoded:
-    """The images and captions of the sources that distill, the very ones that the student sees, for these towers."""
-    inputs = encoder_inputs(batches, {name: source for name, source in sources.items() if source.distill})
-    tower = {"image": "visual", "augment": "visual", "text": "text"}
-    return {key: x for key, x in inputs.items() if tower.get(key[1]) in towers}
-
-
-def encode(
-    params: clip.Params, inputs: Encoded, *, config: CLIPConfig, preprocess: Preprocess, compute: Compute
-) -> Encoded:
-    """The embeddings of the inputs, a vector in the place of each image or caption: options [G, O, T] as [G, O, E].
-
-    The image tower runs once for all sources, the text tower once for each caption length.
-    """
-    pixels = {key: x for key, x in inputs.items() if key[1] == "image"}
-    for name, _ in [key for key in inputs if key[1] == "augment"]:
-        pixels[name, "image"] = apply_color_jitter(pixels[name, "image"], inputs[name, "augment"])
-    tokens = {key: x.reshape(-1, x.shape[-1]) for key, x in inputs.items() if key[1] not in ("image", "augment")}
-    images = _joined(pixels, lambda x: clip.encode_image(config, params, normalise(x, preprocess), compute))
-    texts = _joined(tokens, lambda x: clip.encode_text(config, params, x, compute))
-    return images | {key: x.reshape(*inputs[key].shape[:-1], -1) for key, x in texts.items()}
-
-
-def _joined(inputs: Mapping[Any, jax.Array], tower: Callable[[jax.Array], jax.Array]) -> dict:
+def _run_joined(inputs: Mapping[Any, jax.Array], tower: Callable[[jax.Array], jax.Array]) -> dict:
     """The embeddings of several batches, those whose rows have one shape in a single run of the tower."""
-    found: dict = {}
+    embeddings: dict = {}
     for shape in dict.fromkeys(batch.shape[1:] for batch in inputs.values()):
-        alike = {name: batch for name, batch in inputs.items() if batch.shape[1:] == shape}
+        alike = {key: batch for key, batch in inputs.items() if batch.shape[1:] == shape}
         embedding = tower(jnp.concatenate(list(alike.values())))
         ends = list(accumulate(len(batch) for batch in alike.values()))[:-1]
-        found |= dict(zip(alike, jnp.split(embedding, ends)))
-    return found
+        embeddings |= dict(zip(alike, jnp.split(embedding, ends)))
+    return embeddings

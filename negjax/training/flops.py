@@ -1,5 +1,6 @@
 """The operations of a training step, counted from the shapes of its batch."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,8 +8,9 @@ import jax
 
 from negjax.config import Source
 from negjax.models.architecture import CLIPConfig
-from negjax.models.flops import forward_flops
-from negjax.training.encode import encoder_inputs, teacher_inputs
+from negjax.models.flops import image_flops, text_flops
+from negjax.objectives.inputs import INPUTS
+from negjax.training.encode import TOWERS, encoder_inputs, teacher_inputs
 
 
 def step_flops(
@@ -21,10 +23,36 @@ def step_flops(
     """Model operations of a step on global batches, over all devices.
 
     Forward and, for a tower of which anything learns, twice that backward; and for such a tower forward as a teacher,
-    where a source distills. batches: arrays or only shapes. learns: tree of True for the parameters that learn. again:
-    how often such a tower runs forward once more, for rematerialisation or GradCache, which by custom do not count.
+    where an objective has one.
+
+    Args:
+        config: the architecture.
+        batches: source name -> its batch, arrays or only shapes.
+        sources: the settings of each.
+        learns: tree of True for the parameters that learn.
+        again: how often a tower that learns runs forward once more, for rematerialisation or GradCache; by custom such
+            operations are not counted as the model's.
     """
-    learning = [tower for tower in ("visual", "text") if any(jax.tree.leaves(learns[tower]))]
+    learning = [tower for tower in TOWERS if any(jax.tree.leaves(learns[tower]))]
     student = forward_flops(config, encoder_inputs(batches, sources))
     teacher = forward_flops(config, teacher_inputs(batches, sources, learning))
-    return sum((3 + again if tower in learning else 1) * student[tower] + teacher[tower] for tower in student)
+    return sum((3 + again if tower in learning else 1) * student[tower] + teacher[tower] for tower in TOWERS)
+
+
+def forward_flops(config: CLIPConfig, inputs: Mapping[tuple[str, str], Any]) -> dict[str, int]:
+    """Operations of a forward pass of each tower.
+
+    Args:
+        config: the architecture.
+        inputs: what the towers encode, as `encoder_inputs` gives it, arrays or only shapes.
+
+    Returns:
+        {"visual": operations, "text": operations}
+    """
+    flops = dict.fromkeys(TOWERS, 0)
+    for (_, name), x in inputs.items():
+        if INPUTS[name].tower == "visual":
+            flops["visual"] += x.shape[0] * image_flops(config)
+        elif INPUTS[name].tower == "text":
+            flops["text"] += math.prod(x.shape[:-1]) * text_flops(config, x.shape[-1])
+    return flops

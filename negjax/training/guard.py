@@ -1,6 +1,6 @@
-"""What becomes of a bad step: one whose loss or gradient is not finite, or whose gradient is suddenly far too large.
+"""What happens after a bad step: one whose loss or gradient is not finite, or whose gradient is suddenly far too large.
 
-All of it happens on the device. Whatever the policy, a bad step changes neither parameters nor moments.
+The decision is taken on the device. Whatever the policy, a bad step changes neither parameters nor moments.
 """
 
 from collections.abc import Mapping
@@ -12,15 +12,17 @@ import optax
 
 from negjax.config import Optim
 
-State = Mapping[str, Any]
-WINDOW = 64  # norms of the gradient whose median is the measure of a spike
+State = dict[str, Any]  # params, opt_state, step, guard, and ema where it is kept
+WINDOW = 64  # a spike is measured by the median of so many norms of the gradient
 
 
 def new_guard(optim: Optim) -> dict[str, jax.Array]:
     """The state's entry "guard" before the first step.
 
-    skipped: bad steps so far. halted: whether the state stands still until the loop has seen a bad step. norms: with a
-    spike factor, the last WINDOW norms of the gradient, the newest at the end; NaN where there were none yet.
+    Returns:
+        "skipped": number of bad steps so far; "halted": whether steps leave the state as it is until the loop has
+        handled a bad step; with a spike factor "norms": the last WINDOW norms of the gradient, the newest at the end,
+        NaN before the first WINDOW steps.
     """
     guard = {"skipped": jnp.zeros((), jnp.int32), "halted": jnp.zeros((), bool)}
     return guard | ({"norms": jnp.full(WINDOW, jnp.nan)} if optim.spike_factor else {})
@@ -28,17 +30,21 @@ def new_guard(optim: Optim) -> dict[str, jax.Array]:
 
 def guarded(
     state: State, new_state: State, metrics: Mapping[str, jax.Array], optim: Optim
-) -> tuple[dict[str, Any], dict[str, jax.Array]]:
+) -> tuple[State, dict[str, jax.Array]]:
     """The state after a step, and its metrics with `skipped` and `halted`.
-
-    state, new_state: before and after the update, the latter without "guard".
 
     A step is bad when "loss" or "gradient_norm" of the metrics is not finite, or when the norm is more than
     `optim.spike_factor` times the median of the last WINDOW. All finite norms count there, those of bad steps too, so
-    that a lasting change of scale is taken for what it is after half a window; in the first WINDOW steps nothing is a
-    spike. After a bad step the state is the old one but for the step counter, the schedule and the guard. With the
-    policies "stop" and "roll_back" it then stands still, whatever steps follow, until the loop acts on `halted`:
+    that a lasting change of scale is accepted after half a window; in the first WINDOW steps nothing is a spike. After
+    a bad step the state is the old one except for the step counter, the schedule and the guard. With the policies
+    "stop" and "roll_back" it then does not change, whatever steps follow, until the loop acts on `halted`:
     state["step"] remains the step that was bad.
+
+    Args:
+        state: the state before the update.
+        new_state: the state after it, without "guard".
+        metrics: of the step.
+        optim: the policy.
     """
     guard, norm = state["guard"], metrics["gradient_norm"]
     bad = ~(jnp.isfinite(metrics["loss"]) & jnp.isfinite(norm))
@@ -54,16 +60,17 @@ def guarded(
     return kept, {**metrics, "skipped": kept["guard"]["skipped"], "halted": kept["guard"]["halted"]}
 
 
-def roll_back(restored: State, halted: State) -> dict[str, Any]:
-    """The state to go on with: all as `restored`, but position and counts as `halted`, which then moves again.
+def roll_back(restored: State, halted: State) -> State:
+    """The state to continue with after a bad step.
 
-    The next batch is the one after the bad step, halted["step"].
+    Parameters and moments are those of `restored`; position and counts are those of `halted`, so that the next batch is
+    the one after the bad step, halted["step"].
     """
     guard = halted["guard"] | {"halted": jnp.zeros((), bool)}
     return _at_position_of(restored, halted) | {"guard": guard}
 
 
-def _at_position_of(state: State, later: State) -> dict[str, Any]:
+def _at_position_of(state: State, later: State) -> State:
     """`state` with the step counter and the schedule's count of `later`; bias corrections stay with their moments."""
 
     def position(old: Any, new: Any) -> Any:
@@ -77,5 +84,5 @@ def _is_schedule(node: Any) -> bool:
     return isinstance(node, optax.ScaleByScheduleState)
 
 
-def _where(condition: jax.Array, yes: State, no: State) -> dict[str, Any]:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), dict(yes), dict(no))
+def _where(condition: jax.Array, yes: State, no: State) -> State:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

@@ -18,23 +18,30 @@ from negjax.config import OPTIMIZERS, Optim
 from negjax.errors import NegjaxError
 from negjax.models.clip import Params
 
-LOOKS = "(paths look like 'visual/patch/kernel')"
+PATH_HINT = "(paths look like 'visual/patch/kernel')"
 
 
 def paths(params: Params) -> Any:
     """The same tree with each leaf replaced by its path, "visual/transformer/blocks/0/up/kernel"."""
-    return jax.tree_util.tree_map_with_path(lambda path, _: "/".join(entry.key for entry in path), params)
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: jax.tree_util.keystr(path, simple=True, separator="/"), params
+    )
 
 
 def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
     """The same tree with True where a parameter learns.
 
-    Raises NegjaxError for a pattern that fits no path, and where none is left that learns.
+    Args:
+        params: arrays or their shapes.
+        freeze: regular expressions for the whole paths of those that do not.
+
+    Raises:
+        NegjaxError: a pattern matches no path, or all parameters are frozen.
     """
     names = paths(params)
     for pattern in freeze:
         if not any(re.fullmatch(pattern, name) for name in jax.tree.leaves(names)):
-            raise NegjaxError(f"config.optim.freeze: {pattern!r} fits no parameter {LOOKS}")
+            raise NegjaxError(f"config.optim.freeze: {pattern!r} matches no parameter {PATH_HINT}")
     learns = jax.tree.map(lambda name: not any(re.fullmatch(pattern, name) for pattern in freeze), names)
     if not any(jax.tree.leaves(learns)):
         raise NegjaxError("config.optim.freeze leaves no parameter that learns")
@@ -42,13 +49,13 @@ def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
 
 
 def partition(tree: Any, learns: Any) -> tuple[list, list]:
-    """Of a tree like the parameters', what belongs to those that learn and what to the others. learns: `trainable`."""
+    """Leaves of a tree like the parameters': those of parameters that learn, and the others. learns: `trainable`."""
     leaves = list(zip(jax.tree.leaves(tree), jax.tree.leaves(learns), strict=True))
     return [leaf for leaf, learn in leaves if learn], [leaf for leaf, learn in leaves if not learn]
 
 
 def combine(moving: list, fixed: list, learns: Any) -> Any:
-    """What `split` took apart."""
+    """The tree that `partition` took apart."""
     moving_leaves, fixed_leaves = iter(moving), iter(fixed)
     return jax.tree.map(lambda learn: next(moving_leaves if learn else fixed_leaves), learns)
 
@@ -59,23 +66,24 @@ def decays(params: Params) -> Any:
 
 
 def factors(params: Params, optim: Optim) -> Any:
-    """The same tree with what the learning rate is multiplied by: the path's factor times its layer's.
+    """The same tree with the factor of the learning rate: the path's times its layer's.
 
-    Raises NegjaxError for a pattern of `lr_factors` that is the first to fit for no path.
+    Raises:
+        NegjaxError: a pattern of `lr_factors` is the first to match for no path.
     """
     names, used = paths(params), set()
     depths = {tower: len(params[tower]["transformer"]["blocks"]) for tower in ("visual", "text")}
 
     def factor(name: str) -> float:
-        found = next((each for each in optim.lr_factors if re.fullmatch(each[0], name)), None)
-        used.add(found)
-        return (found[1] if found else 1.0) * optim.layer_decay ** _layers_above(name, depths)
+        first = next((pair for pair in optim.lr_factors if re.fullmatch(pair[0], name)), None)
+        used.add(first)
+        return (first[1] if first else 1.0) * optim.layer_decay ** _layers_above(name, depths)
 
     tree = jax.tree.map(factor, names)
-    for each in optim.lr_factors:
-        if each not in used:
+    for pair in optim.lr_factors:
+        if pair not in used:
             raise NegjaxError(
-                f"config.optim.lr_factors: {each[0]!r} fits no parameter, or none that earlier patterns leave {LOOKS}"
+                f"config.optim.lr_factors: {pair[0]!r} matches no parameter that no earlier pattern matches {PATH_HINT}"
             )
     return tree
 
@@ -93,7 +101,12 @@ def _layers_above(name: str, depths: dict[str, int]) -> int:
 
 
 def schedule(optim: Optim, steps: int) -> optax.Schedule:
-    """Linear warm-up from 0 to the peak, then a cosine or a line to 0 at the last step, or the peak to the end."""
+    """Count of updates -> learning rate: a linear warm-up to the peak, then a cosine or a line to 0, or the peak.
+
+    Args:
+        optim: peak, warm-up and form.
+        steps: the length of the run, at whose end the rate is 0.
+    """
     peak, warmup = optim.learning_rate, optim.warmup_steps
     if optim.schedule == "cosine":
         return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, max(steps, 1))
@@ -103,10 +116,17 @@ def schedule(optim: Optim, steps: int) -> optax.Schedule:
 
 
 def make_optimizer(optim: Optim, steps: int, params: Params) -> optax.GradientTransformation:
-    """The transformation for a tree like `params`, of which only paths and shapes are looked at.
+    """The transformation of gradients for a tree like `params`.
 
-    Parameters that do not learn have no optimizer state. Raises NegjaxError for patterns that fit nothing and for a
-    warm-up that is longer than the run.
+    Parameters that do not learn have no optimizer state.
+
+    Args:
+        optim: the settings.
+        steps: the length of the run.
+        params: of these only paths and shapes are used.
+
+    Raises:
+        NegjaxError: a pattern matches no parameter, or the warm-up is longer than the run.
     """
     if optim.warmup_steps >= steps:
         raise NegjaxError(f"config.optim.warmup_steps is {optim.warmup_steps}: it must be less than the {steps} steps")
@@ -126,16 +146,16 @@ def make_optimizer(optim: Optim, steps: int, params: Params) -> optax.GradientTr
 
 def _direction(optim: Optim) -> optax.GradientTransformation:
     """From gradients to updates before decay, learning rate and sign."""
-    own: dict[str, Any] = {key: getattr(optim, key) for key in OPTIMIZERS[optim.name]}
+    settings: dict[str, Any] = {key: getattr(optim, key) for key in OPTIMIZERS[optim.name]}
     if optim.name == "adamw":
-        return optax.scale_by_adam(**own)
+        return optax.scale_by_adam(**settings)
     if optim.name == "lion":
-        return optax.scale_by_lion(**own)
+        return optax.scale_by_lion(**settings)
     if optim.name == "adafactor":
-        return _adafactor(**own)
+        return _adafactor(**settings)
     if optim.name == "muon":
-        return _muon(**own)
-    return optax.trace(own["momentum"]) if own["momentum"] else optax.identity()
+        return _muon(**settings)
+    return optax.trace(settings["momentum"]) if settings["momentum"] else optax.identity()
 
 
 def _adafactor(b1: float, b2: float, eps: float) -> optax.GradientTransformation:

@@ -1,4 +1,4 @@
-"""What a run writes of itself: its figures to metrics.jsonl and where else they shall go, its progress, a trace."""
+"""What a run writes about itself: its metrics to metrics.jsonl and other sinks, its progress, a trace."""
 
 import math
 import tempfile
@@ -24,16 +24,15 @@ from negjax.runtime.sinks import MetricSink, open_sinks
 from negjax.runtime.step_timer import StepTimer
 from negjax.runtime.tensorboard_log import TENSORBOARD_FOLDER
 
-SECONDS_BETWEEN_COPIES = 60.0  # of the figures to a workdir in a store
+SECONDS_BETWEEN_COPIES = 60.0  # of the metrics to a workdir in a store
 
 
 class RunLog:
-    """The figures, the progress and the trace of a run, as a context manager.
+    """The metrics, the progress and the trace of a run, as a context manager.
 
-    first: the step that the run starts from; what an earlier run logged after it is dropped. learning_rate: count of
-    updates -> rate. window: the steps to trace, if any. In a store, where nothing can be appended, figures are written
-    here and copied whole: before each checkpoint (`flush`), now and then, and at the end. Process 0 writes all but
-    traces, which each process writes of itself. Every process must call everything.
+    In a store (gs://), where files cannot be appended to, metrics are written to a local folder and copied as a whole:
+    before each checkpoint (`flush`), every SECONDS_BETWEEN_COPIES, and at the end. Process 0 writes everything except
+    traces, which each process writes of itself. Every process must call all methods.
     """
 
     def __init__(
@@ -44,16 +43,24 @@ class RunLog:
         learning_rate: Callable[[int], Any],
         window: ProfileWindow | None = None,
     ) -> None:
+        """Writes nothing yet.
+
+        Args:
+            workdir: where to write.
+            experiment: the settings.
+            first: the step that the run starts from; what an earlier run logged after it is dropped.
+            learning_rate: count of updates -> learning rate.
+            window: the steps to trace, if any.
+        """
         self._workdir, self._experiment, self._first, self._learning_rate = workdir, experiment, first, learning_rate
         self._folder = Path(workdir)
         self._in_store = not is_local(workdir)
         self._profile = StepProfiler(workdir, window)
-        self._pace = _pace(experiment)
+        self._timer = _step_timer(experiment)
         self._stack = ExitStack()
         self._sinks: list[MetricSink] = []
         self._progress: TrainingProgress | None = None
-        self._held: tuple[int, Mapping[str, jax.Array]] | None = None
-        self._asked: Mapping[str, jax.Array] = {}
+        self._dispatched: Mapping[str, jax.Array] = {}
         self._copied = -math.inf
 
     def __enter__(self) -> "RunLog":
@@ -78,63 +85,51 @@ class RunLog:
         self._stack.__exit__(kind, error, trace)
 
     def step(self, step: int) -> AbstractContextManager[None]:
-        """Within, the data of a step are waited for and the devices are asked for it."""
+        """A context for waiting for the data of a step and dispatching it."""
         return self._profile.step(step)
 
     def waiting(self) -> AbstractContextManager[None]:
-        """Within, the loop waits for data."""
-        return self._pace.waiting()
+        """A context for waiting for data, which is timed."""
+        return self._timer.waiting()
 
-    def hold(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
-        """Takes a step's metrics, on the device, to be written by the next `fetch`."""
-        self._held = step, metrics
-
-    def fetch(self) -> bool:
-        """Writes the metrics that are held, if any, which waits for their step. Whether the state stood still in it.
-
-        Then nothing is written: see `negjax.training.guard`.
-        """
-        if self._held is None:
-            return False
-        (step, metrics), self._held = self._held, None
-        values = {name: float(value) for name, value in jax.device_get(dict(metrics)).items()}
-        if values.pop("halted"):
-            return True
+    def write_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Writes the metrics of a step that the devices have just ended, and the timings since the last call."""
         rate = float(self._learning_rate(step - 1))
-        self._write({"step": step, **values, "learning_rate": rate, **self._pace.collect(), **_memory()})
+        self._write({"step": step, **metrics, "learning_rate": rate, **self._timer.collect(), **_memory()})
         if self._progress:
-            self._progress.set_loss(values["loss"])
-        return False
+            self._progress.set_loss(metrics["loss"])
 
-    def drop(self) -> None:
-        """Forgets the metrics that are held."""
-        self._held = None
-        self._pace.start()
+    def restart_timings(self) -> None:
+        """Time before now is not training."""
+        self._timer.start()
 
     def flush(self) -> None:
-        """As `fetch`, and nothing that was logged can be lost after it."""
-        self.fetch()
+        """After it nothing that was written can be lost."""
         self._copy()
 
-    def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
-        """Logs the figures of an evaluation, whose time is not the training's."""
+    def write_evaluation(self, step: int, figures: Mapping[str, float]) -> None:
+        """Writes the figures of an evaluation, whose time is not counted as training."""
         self._write({"step": step, **{f"eval/{name}": value for name, value in figures.items()}})
-        self._pace.start()
+        self._timer.start()
 
     def advance(self, step: int, metrics: Mapping[str, jax.Array], flops: float) -> None:
-        """The devices were asked for `step` steps in all; waits for the one before, so that they lead the pace.
+        """Records that `step` was dispatched, and waits for the step before.
 
-        Two steps are theirs then, and at most: the next one finds them at work, and no more than its batch is waiting
-        in their memory. Of the process's first step it waits for the end, and the timings begin there. flops: model
-        operations of the step, over all devices.
+        So the devices always have the next step while they compute one, and at most one batch waits in their memory.
+        For the first step of the process it waits for the end, and timings begin there.
+
+        Args:
+            step: number of the step.
+            metrics: its metrics, on the device.
+            flops: its model operations, over all devices.
         """
-        before, self._asked = self._asked, metrics
-        if self._pace.started:
+        before, self._dispatched = self._dispatched, metrics
+        if self._timer.started:
             jax.block_until_ready(before)
-            self._pace.end_step(flops)
+            self._timer.end_step(flops)
         else:
             jax.block_until_ready(metrics)
-            self._pace.start()
+            self._timer.start()
         self._profile.end_step(metrics)
         if self._progress:
             self._progress.advance(step)
@@ -146,20 +141,20 @@ class RunLog:
             self._copy()
 
     def _copy(self) -> None:
-        """To the store, if the workdir is in one."""
+        """Copies the metrics to the store, if the workdir is in one."""
         if self._in_store and is_first_process() and (self._folder / METRICS_FILE).exists():
             write_atomic(self._workdir / METRICS_FILE, (self._folder / METRICS_FILE).read_bytes())
             copy_folder(self._folder / TENSORBOARD_FOLDER, self._workdir / TENSORBOARD_FOLDER)
             self._copied = time.monotonic()
 
 
-def _pace(experiment: Experiment) -> StepTimer:
+def _step_timer(experiment: Experiment) -> StepTimer:
     peak = peak_flops(jax.devices()[0].device_kind)
     examples = sum(source.batch_size for source in experiment.sources.values())
     return StepTimer(examples, peak * jax.device_count() if peak else None)
 
 
 def _memory() -> dict[str, int]:
-    """memory_peak_bytes, of the device of this process that used most; of a CPU host_memory_peak_bytes."""
+    """memory_peak_bytes of the device of this process that used most; on a CPU host_memory_peak_bytes."""
     peak = device_peak_bytes()
     return {"host_memory_peak_bytes": host_peak_bytes()} if peak is None else {"memory_peak_bytes": peak}

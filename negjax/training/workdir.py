@@ -1,4 +1,4 @@
-"""A workdir belongs to one experiment, which stands in its config.json, and to one run at a time."""
+"""A workdir belongs to one experiment, the one in its config.json, and to one run at a time."""
 
 import hashlib
 import json
@@ -17,25 +17,37 @@ from negjax.runtime.distributed import check_agreement, is_first_process
 from negjax.runtime.files import check_writable, is_local, write_atomic
 from negjax.runtime.locks import lock_folder
 
-SECONDS_TO_LEAVE = 120  # of a run that is there still: it may be saving, or its machine be lost and its lock run out
-SECONDS_TO_APPEAR = 60  # of a file that another machine wrote: network file systems take their time
+SECONDS_TO_LEAVE = 120  # for another run in the workdir: it may be saving, or its machine be lost and its lock expire
+SECONDS_TO_APPEAR = 60  # for a file that another machine wrote: network file systems have delays
 
-# Settings that may change when a run is taken up again: they do not decide what is learned.
-FREE = ("data_dir", "evaluation", "loss", "mesh", "logging", "log_every", "checkpoint_every", "keep", "most_broken")
+# Settings that may change when a run is resumed: they do not decide what is learned.
+FREE_SETTINGS = (
+    "data_dir",
+    "evaluation",
+    "loss",
+    "mesh",
+    "logging",
+    "log_every",
+    "checkpoint_every",
+    "keep",
+    "most_broken",
+)
 
 
 @contextmanager
-def claimed(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
-    """Within, the workdir is this run's alone, and its config.json says which experiment it is.
+def claim_workdir(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
+    """A context in which no other run uses the workdir, and its config.json holds the experiment.
 
-    Raises NegjaxError as `check`, where another run is there and stays, where the workdir cannot be written to, and
-    where processes do not share it or have other settings.
+    Raises:
+        NegjaxError: as `check_workdir`; another run uses the workdir and does not end; it cannot be written to; the
+            processes do not share it, or have different settings.
     """
     check_workdir(workdir, experiment)
     folder, settings = epath.Path(workdir), experiment.to_dict()
     path = folder / "config.json"
-    alike = json.dumps(settings | {"data_dir": ""})  # hosts may have data of their own
-    check_agreement(hashlib.sha256(alike.encode()).hexdigest(), "settings")  # and connects: the others can wait then
+    shared = json.dumps(settings | {"data_dir": ""})  # each host may have its own folder of data
+    # Agreeing also connects the processes, so that the others can wait for process 0.
+    check_agreement(hashlib.sha256(shared.encode()).hexdigest(), "settings")
     with ExitStack() as stack:
         if is_first_process():
             check_writable(folder)
@@ -54,7 +66,12 @@ def claimed(workdir: epath.PathLike, experiment: Experiment) -> Iterator[None]:
 
 
 def check_workdir(workdir: epath.PathLike, experiment: Experiment) -> None:
-    """Raises NegjaxError, naming a setting, where another experiment's config.json stands. Writes nothing."""
+    """Checks that a workdir is usable and holds no other experiment. Writes nothing.
+
+    Raises:
+        NegjaxError: it holds another experiment (the first setting that differs is named), is not a folder, or is in a
+            store that checkpoints cannot be written to.
+    """
     workdir = epath.Path(workdir)
     path = workdir / "config.json"
     if not is_local(workdir) and not str(workdir).startswith("gs://"):
@@ -65,21 +82,22 @@ def check_workdir(workdir: epath.PathLike, experiment: Experiment) -> None:
         raise NegjaxError(f"--workdir {workdir} is not a folder: use another one")
     if path.exists():
         try:
-            found = json.loads(path.read_text())
+            stored = json.loads(path.read_text())
         except ValueError as error:
-            raise NegjaxError(f"{path} is not valid JSON: mend it or use another --workdir") from error
-        differing = _first_difference(found, json.loads(json.dumps(experiment.to_dict())))
-        if differing:
-            raise NegjaxError(f"{workdir} holds another experiment ({differing}): use another --workdir")
+            raise NegjaxError(f"{path} is not valid JSON: fix it or use another --workdir") from error
+        difference = _first_difference(stored, json.loads(json.dumps(experiment.to_dict())))
+        if difference:
+            raise NegjaxError(f"{workdir} holds another experiment ({difference}): use another --workdir")
 
 
-def _first_difference(found: Any, wanted: Any, where: str = "config") -> str:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for key in {**found, **wanted}:
-            if where == "config" and key in FREE:
+def _first_difference(stored: Any, current: Any, where: str = "config") -> str:
+    """The first setting that differs, with both values; empty where all are equal."""
+    if isinstance(stored, dict) and isinstance(current, dict):
+        for key in {**stored, **current}:
+            if where == "config" and key in FREE_SETTINGS:
                 continue
-            difference = _first_difference(found.get(key), wanted.get(key), f"{where}.{key}")
+            difference = _first_difference(stored.get(key), current.get(key), f"{where}.{key}")
             if difference:
                 return difference
         return ""
-    return "" if found == wanted else f"{where} is {found!r} there and {wanted!r} now"
+    return "" if stored == current else f"{where} is {stored!r} there and {current!r} now"

@@ -14,7 +14,8 @@ from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.input import cache
 from negjax.input.broken import BrokenRows
-from negjax.input.pipeline import Batch, batches
+from negjax.input.loader import Batch
+from negjax.input.pipeline import batches
 from negjax.media.images import Preprocess
 from negjax.tokenizers.clip import Tokenizer
 

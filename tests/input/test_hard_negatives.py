@@ -14,7 +14,9 @@ from negjax.config import Source
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
-from negjax.input.pipeline import Batch, batches, check_trainable
+from negjax.input.checks import check_trainable
+from negjax.input.loader import Batch
+from negjax.input.pipeline import batches
 from negjax.media.images import Preprocess
 from negjax.models.presets import preset
 from negjax.runtime.mesh import make_mesh

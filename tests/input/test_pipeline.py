@@ -15,7 +15,11 @@ from negjax.config import Source
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
-from negjax.input.pipeline import LENGTH_STEP, MOST_BROKEN, Batch, batches, check_trainable
+from negjax.input.checks import check_trainable
+from negjax.input.loader import Batch
+from negjax.input.pipeline import batches
+from negjax.input.rows import MOST_REPLACED
+from negjax.input.texts import LENGTH_STEP
 from negjax.media.images import Preprocess, decode, to_pixels
 from negjax.tokenizers.clip import END, Tokenizer
 
@@ -284,15 +288,15 @@ def test_a_broken_image_of_a_group_is_replaced_from_its_group(damaged):
 def test_too_many_broken_images_are_an_error(damaged, broken, group_size):
     data = damaged(set(broken), group_size)
     source = Source("damaged", 16, mcq=1.0)
-    rest = min(MOST_BROKEN, len(broken) - 1)
+    rest = min(MOST_REPLACED, len(broken) - 1)
     with pytest.raises(NegjaxError, match=rf"damaged row \d+: .* nor can the {rest} rows .*: rebuild the set"):
         read(data, source, 1)
 
 
 def test_as_many_broken_images_in_a_row_as_are_allowed(damaged):
-    data = damaged(set(range(1, 1 + MOST_BROKEN)))
+    data = damaged(set(range(1, 1 + MOST_REPLACED)))
     batch = read(data, Source("damaged", 16, contrastive=1.0), 1)[0]
-    assert Counter(numbers(batch))[1 + MOST_BROKEN] == 1 + MOST_BROKEN
+    assert Counter(numbers(batch))[1 + MOST_REPLACED] == 1 + MOST_REPLACED
 
 
 @pytest.mark.parametrize(

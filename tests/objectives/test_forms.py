@@ -30,7 +30,7 @@ LOSSES = {
 def meshes():
     return {
         "cube": jax.make_mesh((2, 2, 2), ("data", "fsdp", "tensor"), axis_types=(AxisType.Auto,) * 3),
-        "line": jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,)),
+        "line": jax.make_mesh((8, 1, 1), ("data", "fsdp", "tensor"), axis_types=(AxisType.Auto,) * 3),
     }
 
 

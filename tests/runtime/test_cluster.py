@@ -141,6 +141,6 @@ def test_two_slurm_tasks_find_each_other_and_leave_at_once_after_an_error():
     for i, lines in enumerate(told):
         where = f"coordinator localhost:{common['JAX_COORDINATOR_PORT']}"
         assert lines[0] == f"negjax: process {i} of 2, 2 of 4 devices, {where}"
-    assert "negjax: error: there is no config file nowhere.py" in {lines[-1] for lines in told}
+    assert "negjax: error: config file nowhere.py not found" in {lines[-1] for lines in told}
     assert 2 in {task.returncode for task in tasks}  # the other may have been taken down before it came that far
     assert 0 not in {task.returncode for task in tasks}

@@ -1,7 +1,6 @@
 """Batches of noise in the form that the pipeline makes them, their loss, and how close gradients are."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import jax
 import numpy as np
@@ -10,10 +9,10 @@ from negjax.config import Source
 from negjax.media.images import Preprocess
 from negjax.models.compute import Compute
 from negjax.tokenizers.clip import END, START, VOCAB_SIZE
-from negjax.training.encode import encode, encoder_inputs, teacher_inputs
+from negjax.training.encode import Towers, encoder_inputs, teacher_inputs
 from negjax.training.gradcache import encoded
+from negjax.training.losses import total_loss
 from negjax.training.optimizer import paths
-from negjax.training.step import objectives
 
 PREPROCESS = Preprocess(size=16)
 GROUP = 4  # rows of the source "balanced" that share their options
@@ -32,9 +31,9 @@ def draw_batch(sources: Mapping[str, Source]) -> dict:
     made = {}
     for name, source in sources.items():
         made[name] = {"image": rng.integers(256, size=(source.batch_size, 16, 16, 3), dtype=np.uint8)}
-        if source.uses_captions:
+        if "text" in source.inputs:
             made[name]["text"] = tokens(rng, source.batch_size)
-        if source.mcq:
+        if "options" in source.inputs:
             group = GROUP if name == "balanced" else 1
             made[name]["options"] = tokens(rng, source.batch_size // group, 4, length=24)
             made[name]["answer"] = rng.integers(4, size=source.batch_size).astype(np.int32)
@@ -43,10 +42,10 @@ def draw_batch(sources: Mapping[str, Source]) -> dict:
 
 def loss_and_metrics(params, batch, sources, config, compute: Compute = Compute(), mesh=None, teacher=None) -> tuple:
     """The loss of a batch straight through the towers, to be differentiated as a whole, and its metrics."""
-    run = partial(encode, config=config, preprocess=PREPROCESS, compute=compute)
+    run = Towers(config, PREPROCESS, compute).encode
     taught = run(teacher, teacher_inputs(batch, sources)) if teacher else {}
     embeddings = encoded(run, params, encoder_inputs(batch, sources), mesh)
-    return objectives(params, embeddings, batch, sources=sources, taught=taught)
+    return total_loss(params, embeddings, batch, sources=sources, teacher_embeddings=taught)
 
 
 def largest(tree) -> float:

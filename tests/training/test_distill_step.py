@@ -22,8 +22,10 @@ from negjax.models.init import init_params
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.mesh import make_mesh, put_batch
 from negjax.runtime.sharding import state_shardings
+from negjax.training.encode import Towers
 from negjax.training.loop import train
 from negjax.training.optimizer import trainable
+from negjax.training.prepare import prepare_run
 from negjax.training.step import make_step, new_state
 
 SOURCES = {
@@ -52,7 +54,7 @@ def gradients(config, params, teacher, batch, mesh=None, freeze=(), micro_batche
     shardings = state_shardings(mesh, state)
     learns = trainable(params, freeze)
     loss = LossSpec(micro_batches=micro_batches)
-    step = make_step(SOURCES, config, PREPROCESS, Compute(), KEEP_GRADIENTS, learns, mesh=mesh, loss=loss)
+    step = make_step(SOURCES, Towers(config, PREPROCESS, Compute()), KEEP_GRADIENTS, learns, mesh=mesh, loss=loss)
     jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
     placed = jax.device_put(jax.device_get(state), shardings), put_batch(mesh, batch)
     kept = jax.device_put(teacher, shardings["params"])
@@ -153,14 +155,14 @@ def losses(workdir: Path) -> list[tuple[float, float]]:
 @pytest.fixture(scope="module")
 def unbroken(experiment, begun, tmp_path_factory) -> Path:
     workdir = tmp_path_factory.mktemp("unbroken")
-    train(experiment, begun, workdir)
+    train(prepare_run(experiment, begun), workdir)
     return workdir
 
 
 def cut_off(experiment, model, workdir) -> None:
     """As if it died at the first evaluation, after the checkpoint of step 2."""
     with pytest.raises(ZeroDivisionError):
-        train(experiment, model, workdir, lambda model: 1 / 0)
+        train(prepare_run(experiment, model), workdir, lambda model: 1 / 0)
     assert Checkpoints(workdir / "checkpoints").steps() == [2]
 
 
@@ -172,7 +174,7 @@ def test_a_run_starts_at_no_distance_and_leaves(unbroken):
 
 def test_a_run_that_was_cut_off_goes_on_bit_for_bit(experiment, begun, unbroken, tmp_path):
     cut_off(experiment, begun, tmp_path)
-    train(experiment, begun, tmp_path)
+    train(prepare_run(experiment, begun), tmp_path)
     assert losses(tmp_path) == losses(unbroken)
 
 
@@ -182,7 +184,7 @@ def test_another_start_is_refused_when_the_run_goes_on(experiment, begun, tmp_pa
     with pytest.raises(
         NegjaxError, match=r"config\.model\.init_from: the start holds other weights than when this run"
     ):
-        train(experiment, other, tmp_path)
+        train(prepare_run(experiment, other), tmp_path)
 
 
 def test_the_teacher_is_no_part_of_a_checkpoint(begun, unbroken):
@@ -197,5 +199,5 @@ def test_the_teacher_is_no_part_of_a_checkpoint(begun, unbroken):
 
 def test_how_it_is_computed_changes_no_loss(experiment, begun, unbroken, tmp_path):
     cut = {"mesh": MeshSpec(fsdp=2, tensor=2), "loss": LossSpec(sharded=True, micro_batches=2)}
-    train(dataclasses.replace(experiment, **cut), begun, tmp_path)
+    train(prepare_run(dataclasses.replace(experiment, **cut), begun), tmp_path)
     np.testing.assert_allclose(losses(tmp_path), losses(unbroken), rtol=2e-4, atol=1e-8)

@@ -15,6 +15,7 @@ from negjax.errors import NegjaxError
 from negjax.models.compute import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
 from negjax.runtime.sharding import state_shardings
+from negjax.training.encode import Towers
 from negjax.training.optimizer import trainable
 from negjax.training.step import make_step, new_state
 
@@ -31,8 +32,8 @@ def batch() -> dict:
 
 
 def step_of(config, params, *, sources=SOURCES, mesh=None, freeze: tuple[str, ...] = (), compute=Compute(), **how):
-    learns = trainable(params, freeze)
-    step = make_step(sources, config, PREPROCESS, compute, KEEP_GRADIENTS, learns, mesh=mesh, loss=LossSpec(**how))
+    learns, towers = trainable(params, freeze), Towers(config, PREPROCESS, compute)
+    step = make_step(sources, towers, KEEP_GRADIENTS, learns, mesh=mesh, loss=LossSpec(**how))
     return jax.jit(step)
 
 

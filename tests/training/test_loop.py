@@ -22,6 +22,7 @@ from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.step_timer import TIMING_KEYS
 from negjax.training import workdir as workdir_module
 from negjax.training.loop import train
+from negjax.training.prepare import prepare_run
 
 # The run of the tests below in a process of its own, killed as step 5 is evaluated. Both processes have the flags that
 # conftest.py sets: with others XLA rounds otherwise.
@@ -29,8 +30,9 @@ KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
 from negjax.training.loop import train
+from negjax.training.prepare import prepare_run
 experiment, model = pickle.loads(Path(sys.argv[1]).read_bytes())
-train(experiment, model, Path(sys.argv[2]), lambda model: os.kill(os.getpid(), signal.SIGKILL))
+train(prepare_run(experiment, model), Path(sys.argv[2]), lambda model: os.kill(os.getpid(), signal.SIGKILL))
 """
 
 # The same run in a store: it ends with an error as step 5 is evaluated, the save of step 4 is left half done, and it is
@@ -44,17 +46,18 @@ fake_store.install()
 from etils import epath
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.training.loop import train
+from negjax.training.prepare import prepare_run
 experiment, model = pickle.loads(Path(sys.argv[1]).read_bytes())
 workdir = epath.Path("gs://bucket/run")
 try:
-    train(experiment, model, workdir, lambda model: 1 / 0)
+    train(prepare_run(experiment, model), workdir, lambda model: 1 / 0)
 except ZeroDivisionError:
     pass
 checkpoints = Checkpoints(workdir / "checkpoints")
 assert checkpoints.steps() == [2, 4], checkpoints.steps()
 (workdir / "checkpoints" / "4" / "commit_success.txt").unlink()
 assert checkpoints.steps() == [2]
-train(experiment, model, workdir, lambda model: {})
+train(prepare_run(experiment, model), workdir, lambda model: {})
 for path in fake_store.Store().find("gs://bucket/run"):
     target = Path(sys.argv[2]) / path.removeprefix("/bucket/run/")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +125,7 @@ def unbroken(experiment, mini, saved, tmp_path_factory) -> Path:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoints, "save", watched)
-        train(experiment, mini, workdir)
+        train(prepare_run(experiment, mini), workdir)
     return workdir
 
 
@@ -143,7 +146,7 @@ def test_what_a_run_writes(experiment, unbroken):
 def test_the_last_weights_are_returned_and_were_learned(experiment, mini, unbroken):
     """A finished run, asked for again, trains no further."""
     before = (unbroken / "metrics.jsonl").read_bytes()
-    model = train(experiment, mini, unbroken)
+    model = train(prepare_run(experiment, mini), unbroken)
     assert (unbroken / "metrics.jsonl").read_bytes() == before
     stored = state_of(unbroken)[: len(jax.tree.leaves(model.params))]
     for leaf, kept, fresh in zip(jax.tree.leaves(model.params), stored, jax.tree.leaves(mini.params)):
@@ -163,7 +166,7 @@ def test_a_killed_run_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
     assert Checkpoints(workdir / "checkpoints").latest() in (2, 4)  # the last may not have been whole yet
     with (workdir / "metrics.jsonl").open("a") as file:
         file.write('{"step": 6, "lo')  # a line that was cut off
-    train(experiment, mini, workdir)
+    train(prepare_run(experiment, mini), workdir)
     assert_same_run(workdir, unbroken)
 
 
@@ -192,7 +195,7 @@ def test_evaluation_is_passed_in_logged_and_decides_the_best_checkpoint(experime
 
     wanted = Evaluation(tasks=("task",), every=2, best="task/accuracy")
     watched = dataclasses.replace(experiment, evaluation=wanted, checkpoint_every=100, log_every=4, keep=1)
-    train(watched, mini, tmp_path, evaluate)
+    train(prepare_run(watched, mini), tmp_path, evaluate)
     logged = [(line["step"], line.get("eval/task/accuracy"), "loss" in line) for line in lines(tmp_path)]
     assert logged == [(2, 0.5, False), (4, None, True), (4, 0.9, False), (6, None, True), (6, 0.7, False)]
     checkpoints = Checkpoints(tmp_path / "checkpoints")
@@ -207,15 +210,15 @@ def test_the_workdir_of_another_experiment_is_refused(experiment, mini, unbroken
     with pytest.raises(
         NegjaxError, match=r"unbroken holds another experiment \(config\.optim\.learning_rate is 0\.001 "
     ):
-        train(other, mini, unbroken)
+        train(prepare_run(other, mini), unbroken)
     source = dataclasses.replace(experiment.sources["captions"], flip=False)
     other = dataclasses.replace(experiment, sources=experiment.sources | {"captions": source})
     with pytest.raises(
         NegjaxError, match=r"\(config\.sources\.captions\.flip is True there and False now\): use another"
     ):
-        train(other, mini, unbroken)
+        train(prepare_run(other, mini), unbroken)
     assert {path: path.read_bytes() for path in unbroken.rglob("*") if path.is_file()} == before
-    train(dataclasses.replace(experiment, log_every=3, keep=5), mini, unbroken)  # these decide nothing
+    train(prepare_run(dataclasses.replace(experiment, log_every=3, keep=5), mini), unbroken)  # these decide nothing
 
 
 def test_other_rows_under_the_name_of_a_set_are_refused(experiment, mini, unbroken, tmp_path):
@@ -227,16 +230,16 @@ def test_other_rows_under_the_name_of_a_set_are_refused(experiment, mini, unbrok
     before = (workdir / "metrics.jsonl").read_bytes()
     stated.write_text(json.dumps(content | {"content": "of other rows"}))
     with pytest.raises(NegjaxError, match=r"config\.sources\.captions\.dataset: scenes_negcap in .* holds other rows"):
-        train(moved, mini, workdir)
+        train(prepare_run(moved, mini), workdir)
     assert (workdir / "metrics.jsonl").read_bytes() == before
     stated.write_text(json.dumps(content))
-    train(moved, mini, workdir)  # the same rows in another place
+    train(prepare_run(moved, mini), workdir)  # the same rows in another place
     assert_same_run(workdir, unbroken)
 
 
 def test_a_store_that_checkpoints_cannot_be_written_to(experiment, mini):
     with pytest.raises(NegjaxError, match=r"--workdir s3://b/run: gs:// is the only store that"):
-        train(experiment, mini, "s3://b/run")
+        train(prepare_run(experiment, mini), "s3://b/run")
 
 
 def test_two_runs_in_one_workdir(experiment, mini, tmp_path, monkeypatch, caplog):
@@ -244,20 +247,20 @@ def test_two_runs_in_one_workdir(experiment, mini, tmp_path, monkeypatch, caplog
     watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5))
 
     def again(model: LoadedModel) -> dict[str, float]:
-        train(experiment, mini, tmp_path)  # while the first one trains
+        train(prepare_run(experiment, mini), tmp_path)  # while the first one trains
         return {}
 
     with pytest.raises(NegjaxError, match=f"--workdir {tmp_path} is in use by another run"):
-        train(watched, mini, tmp_path, again)
+        train(prepare_run(watched, mini), tmp_path, again)
     assert "is in use by another run: waiting" in caplog.text
-    train(experiment, mini, tmp_path)
+    train(prepare_run(experiment, mini), tmp_path)
     assert Checkpoints(tmp_path / "checkpoints").latest() == 6
 
 
 def test_a_batch_that_does_not_fit_the_devices_is_named(experiment, mini, tmp_path):
     odd = dataclasses.replace(experiment, sources={"captions": Source("scenes_negcap", 12, contrastive=1.0)})
     with pytest.raises(NegjaxError, match=r"config\.sources\.captions\.batch_size is 12: .* multiple of 8 devices"):
-        train(odd, mini, tmp_path)
+        train(prepare_run(odd, mini), tmp_path)
 
 
 def flip(path: Path) -> None:
@@ -281,7 +284,7 @@ def largest_file(checkpoint: Path) -> Path:
 def test_a_damaged_checkpoint_is_told_and_written_anew(experiment, mini, unbroken, tmp_path, how, caplog):
     workdir = shutil.copytree(unbroken, tmp_path / "run")
     DAMAGES[how](largest_file(workdir / "checkpoints" / "6"))
-    train(dataclasses.replace(experiment, keep=1), mini, workdir)
+    train(prepare_run(dataclasses.replace(experiment, keep=1), mini), workdir)
     assert f"{workdir}/checkpoints/6 is damaged (" in caplog.text
     assert f"the run resumes from step 4 of {workdir}/checkpoints" in caplog.text
     assert Checkpoints(workdir / "checkpoints").steps() == [6]
@@ -293,7 +296,7 @@ def test_when_all_checkpoints_are_damaged_the_run_stops_and_removes_none(experim
     for step in (2, 4, 6):
         flip(largest_file(workdir / "checkpoints" / str(step)))
     with pytest.raises(NegjaxError, match=r"checkpoints/6 is damaged \(the content of .* was altered\): copy it there"):
-        train(experiment, mini, workdir)
+        train(prepare_run(experiment, mini), workdir)
     assert Checkpoints(workdir / "checkpoints").steps() == [2, 4, 6]
 
 
@@ -310,9 +313,9 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(experiment,
         with pytest.raises(
             NegjaxError, match=f"^cannot write a checkpoint to {tmp_path}/checkpoints: .*File too large"
         ):
-            train(watched, mini, tmp_path, fill)
+            train(prepare_run(watched, mini), tmp_path, fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert Checkpoints(tmp_path / "checkpoints").steps() == [2]
-    train(experiment, mini, tmp_path)
+    train(prepare_run(experiment, mini), tmp_path)
     assert_same_run(tmp_path, unbroken)

@@ -12,6 +12,7 @@ from negjax.config import Experiment, LossSpec, MeshSpec, ModelSpec, Optim, Sour
 from negjax.errors import NegjaxError
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.training.loop import train
+from negjax.training.prepare import prepare_run
 
 BLOWN_UP = Optim(learning_rate=1e30, warmup_steps=0, weight_decay=0.0)  # the first update makes every loss not finite
 
@@ -37,7 +38,7 @@ def log(workdir: Path) -> list[dict]:
 
 
 def losses(experiment: Experiment, model, workdir: Path) -> list[float]:
-    train(experiment, model, workdir)
+    train(prepare_run(experiment, model), workdir)
     return [line["loss"] for line in log(workdir)]
 
 
@@ -65,7 +66,7 @@ def test_how_it_is_computed_changes_no_loss(experiment, mini, plain, tmp_path, s
 def test_a_run_goes_on_with_another_mesh(experiment, mini, plain, tmp_path):
     short = dataclasses.replace(experiment, mesh=MeshSpec(fsdp=2, tensor=2))
     with pytest.raises(ZeroDivisionError):  # as if it died at the first evaluation, after the checkpoint of step 2
-        train(short, mini, tmp_path, lambda model: 1 / 0)
+        train(prepare_run(short, mini), tmp_path, lambda model: 1 / 0)
     assert Checkpoints(tmp_path / "checkpoints").steps() == [2]
     np.testing.assert_allclose(losses(experiment, mini, tmp_path), plain, rtol=1e-5)
 
@@ -73,14 +74,14 @@ def test_a_run_goes_on_with_another_mesh(experiment, mini, plain, tmp_path):
 def test_a_bad_step_stops_the_run(experiment, mini, tmp_path):
     wild = dataclasses.replace(experiment, optim=BLOWN_UP)
     with pytest.raises(NegjaxError, match=r"step 2: the loss or its gradient is not finite.*on_bad_step"):
-        train(wild, mini, tmp_path)
+        train(prepare_run(wild, mini), tmp_path)
     assert [line["step"] for line in log(tmp_path)] == [1]
     assert Checkpoints(tmp_path / "checkpoints").steps() == []
 
 
 def test_bad_steps_are_skipped_and_counted(experiment, mini, tmp_path):
     wild = dataclasses.replace(experiment, optim=dataclasses.replace(BLOWN_UP, on_bad_step="skip"))
-    train(wild, mini, tmp_path)
+    train(prepare_run(wild, mini), tmp_path)
     assert [line["skipped"] for line in log(tmp_path)] == [0, 1, 2, 3]
 
 
@@ -88,7 +89,7 @@ def test_a_bad_step_rolls_the_run_back_and_goes_on_behind_it(experiment, mini, t
     """Each second step is bad: after the first one the weights are gone, and there is no checkpoint but the start."""
     optim = dataclasses.replace(BLOWN_UP, on_bad_step="roll_back")
     wild = dataclasses.replace(experiment, steps=5, optim=optim, checkpoint_every=100)
-    last = train(wild, mini, tmp_path)
+    last = train(prepare_run(wild, mini), tmp_path)
     assert [line["step"] for line in log(tmp_path)] == [1, 3, 5]
     assert caplog.text.count("back to step 0") == 2
     assert [line["skipped"] for line in log(tmp_path)] == [0, 1, 2]
@@ -97,7 +98,7 @@ def test_a_bad_step_rolls_the_run_back_and_goes_on_behind_it(experiment, mini, t
 
 def test_an_average_is_kept_and_can_be_read(experiment, mini, tmp_path):
     averaged = dataclasses.replace(experiment, optim=dataclasses.replace(experiment.optim, ema=0.5))
-    last = train(averaged, mini, tmp_path)
+    last = train(prepare_run(averaged, mini), tmp_path)
     shapes = jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), mini.params)
     ema = Checkpoints(tmp_path / "checkpoints").restore_ema(4, shapes)
     moved = [

@@ -190,7 +190,7 @@ def stop(config: Path, workdir: Path, processes: int, asked: int) -> int:
         assert told[0].startswith(
             f"negjax: process {process} of {processes}, 1 of {processes} devices, coordinator 127."
         )
-        assert told[-1] == f"negjax: stopped at step {step} and saved: run the same command to go on"
+        assert told[-1] == f"negjax: stopped at step {step} and saved: run the same command to resume"
     return step
 
 

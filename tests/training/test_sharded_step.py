@@ -12,6 +12,7 @@ from negjax.runtime.collectives import collectives
 from negjax.runtime.mesh import make_mesh, put_batch
 from negjax.runtime.sharding import param_shards, state_shardings
 from negjax.tokenizers.clip import END, START, VOCAB_SIZE
+from negjax.training.encode import Towers
 from negjax.training.optimizer import make_optimizer, trainable
 from negjax.training.step import make_step, new_state
 
@@ -47,7 +48,7 @@ def placed_step(config, params, mesh, compute=Compute(), loss=LossSpec()) -> tup
     shardings = state_shardings(mesh, state)
     learns = trainable(params, ())
     step = jax.jit(
-        make_step(SOURCES, config, Preprocess(size=16), compute, optimizer, learns, mesh=mesh, loss=loss),
+        make_step(SOURCES, Towers(config, Preprocess(size=16), compute), optimizer, learns, mesh=mesh, loss=loss),
         donate_argnums=0,
         out_shardings=(shardings, None),
     )

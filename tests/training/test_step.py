@@ -17,6 +17,7 @@ from negjax.models import clip
 from negjax.models.architecture import VisionConfig
 from negjax.models.compute import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
+from negjax.training.encode import Towers
 from negjax.training.optimizer import decays, make_optimizer, paths, schedule, trainable
 from negjax.training.step import make_step, new_state
 
@@ -168,7 +169,7 @@ def compiled(config, optim: Optim, sources: tuple, compute: Compute):
     params = clip.abstract_params(config)
     optimizer = make_optimizer(optim, 10, params)
     learns = trainable(params, optim.freeze)
-    return optimizer, jax.jit(make_step(dict(sources), config, PREPROCESS, compute, optimizer, learns))
+    return optimizer, jax.jit(make_step(dict(sources), Towers(config, PREPROCESS, compute), optimizer, learns))
 
 
 def run(config, params, batch, optim: Optim, sources: dict, steps: int = 1, compute: Compute = Compute()):
@@ -266,7 +267,7 @@ def test_steps_in_bfloat16_learn_as_those_in_float32(config, params, batch):
 
 
 def test_patterns_that_fit_nothing_and_too_long_a_warm_up(params):
-    with pytest.raises(NegjaxError, match=r"config\.optim\.freeze: 'vision/\.\*' fits no parameter"):
+    with pytest.raises(NegjaxError, match=r"config\.optim\.freeze: 'vision/\.\*' matches no parameter"):
         trainable(params, ("vision/.*",))
     with pytest.raises(NegjaxError, match=r"config\.optim\.freeze leaves no parameter that learns"):
         trainable(params, ("visual/.*", "text/.*", "logit_.*"))

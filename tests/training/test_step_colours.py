@@ -12,6 +12,7 @@ from negjax.config import LossSpec, Source
 from negjax.media.augment import apply_color_jitter, jitter_params
 from negjax.models.compute import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
+from negjax.training.encode import Towers
 from negjax.training.optimizer import trainable
 from negjax.training.step import make_step, new_state
 
@@ -31,7 +32,7 @@ def gradients(config, params, batch, sources, shards: int = 1, micro_batches: in
     mesh = make_mesh(jax.devices()[:shards])
     learns = trainable(params, ())
     loss = LossSpec(micro_batches=micro_batches)
-    step = make_step(sources, config, PREPROCESS, Compute(), KEEP_GRADIENTS, learns, mesh=mesh, loss=loss)
+    step = make_step(sources, Towers(config, PREPROCESS, Compute()), KEEP_GRADIENTS, learns, mesh=mesh, loss=loss)
     state = jax.device_put(jax.device_get(new_state(params, KEEP_GRADIENTS)), replicated(mesh))
     state, metrics = jax.jit(step)(state, put_batch(mesh, batch))
     return jax.device_get((state["opt_state"].trace, metrics))

@@ -22,6 +22,7 @@ from negjax.runtime.profiler import ProfileWindow
 from negjax.runtime.step_timer import TIMING_KEYS
 from negjax.training import loop
 from negjax.training.loop import train
+from negjax.training.prepare import prepare_run
 
 WAIT = 0.15  # seconds for each batch of a slow source
 RATES = ("steps_per_second", "examples_per_second", "step_seconds_p50", "step_seconds_p90", "data_wait_fraction")
@@ -40,7 +41,7 @@ def logged(workdir: Path) -> list[dict]:
 
 
 def test_each_line_has_the_timings_that_are_known(experiment, mini, tmp_path):
-    train(experiment, mini, tmp_path)
+    train(prepare_run(experiment, mini), tmp_path)
     first, *others = logged(tmp_path)
     known = {*RATES, "model_flops_per_second", "host_memory_peak_bytes"}  # of CPUs neither peak nor memory is
     assert first.keys() & set(TIMING_KEYS) == {"host_memory_peak_bytes"}  # the first step is compiled
@@ -55,7 +56,7 @@ def test_each_line_has_the_timings_that_are_known(experiment, mini, tmp_path):
 def test_operations_are_those_of_the_captions_lengths(experiment, mini, tmp_path, monkeypatch):
     """Of two steps to a line, on devices that are said to do 1e9 operations a second each."""
     monkeypatch.setitem(PEAK_FLOPS, jax.devices()[0].device_kind, 1e9)
-    train(dataclasses.replace(experiment, log_every=2), mini, tmp_path)
+    train(prepare_run(dataclasses.replace(experiment, log_every=2), mini), tmp_path)
     stream = batches(
         open_set(experiment.data_dir, "scenes_negcap"),
         experiment.sources["captions"],
@@ -77,15 +78,15 @@ def test_operations_are_those_of_the_captions_lengths(experiment, mini, tmp_path
 
 
 def test_waiting_for_slow_data_is_told(experiment, mini, tmp_path, monkeypatch):
-    stream = loop._stream
+    stream = loop.stream_batches
 
     def slow(*arguments):
         for batch in stream(*arguments):
             time.sleep(WAIT)
             yield batch
 
-    monkeypatch.setattr(loop, "_stream", slow)
-    train(dataclasses.replace(experiment, log_every=6), mini, tmp_path)
+    monkeypatch.setattr(loop, "stream_batches", slow)
+    train(prepare_run(dataclasses.replace(experiment, log_every=6), mini), tmp_path)
     (line,) = logged(tmp_path)
     waited = line["data_wait_fraction"] / line["steps_per_second"]
     assert WAIT <= waited < 1.5 * WAIT
@@ -102,7 +103,7 @@ def test_an_evaluation_is_not_the_training_s_time(experiment, mini, tmp_path):
         return {"task/accuracy": 0.5}
 
     watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("task",), every=3), log_every=3)
-    train(watched, mini, tmp_path, evaluate)
+    train(prepare_run(watched, mini), tmp_path, evaluate)
     first, second = (line for line in logged(tmp_path) if "loss" in line)
     assert (first["step"], second["step"]) == (3, 6)
     assert 3 / second["steps_per_second"] < moments[2] - moments[1]  # from one evaluation to the next
@@ -111,7 +112,7 @@ def test_an_evaluation_is_not_the_training_s_time(experiment, mini, tmp_path):
 def test_tensorboard_has_what_the_log_has(experiment, mini, tmp_path):
     watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("task",), every=2), checkpoint_every=100)
     wanted = dataclasses.replace(watched, logging=Logging(tensorboard=True))
-    train(wanted, mini, tmp_path, lambda model: {"task/accuracy": 0.5})
+    train(prepare_run(wanted, mini), tmp_path, lambda model: {"task/accuracy": 0.5})
     shown = event_files.read(tmp_path / "tensorboard")
     told: dict[int, dict] = {}
     for line in logged(tmp_path):
@@ -119,7 +120,7 @@ def test_tensorboard_has_what_the_log_has(experiment, mini, tmp_path):
         told[step] = told.get(step, {}) | line
     assert {step: pytest.approx(figures) for step, figures in told.items()} == shown
     assert shown[4]["eval/task/accuracy"] == 0.5
-    train(watched, mini, tmp_path)  # where figures go is free to change
+    train(prepare_run(watched, mini), tmp_path)  # where figures go is free to change
 
 
 def test_a_missing_package_is_told_before_the_workdir_is_claimed(experiment, tmp_path, monkeypatch):
@@ -133,7 +134,7 @@ def test_a_missing_package_is_told_before_the_workdir_is_claimed(experiment, tmp
 
 def test_a_trace_of_the_steps_that_were_asked_for(experiment, mini, tmp_path, caplog):
     caplog.set_level("INFO")
-    train(experiment, mini, tmp_path, window=ProfileWindow(3, 4))
+    train(prepare_run(experiment, mini), tmp_path, window=ProfileWindow(3, 4))
     (file,) = (tmp_path / "profile").rglob("*.trace.json.gz")
     events = json.loads(gzip.decompress(file.read_bytes()))["traceEvents"]
     assert [event["args"]["step_num"] for event in events if event.get("name") == "train"] == ["3", "4"]

@@ -20,7 +20,8 @@ from negjax.runtime.files import open_atomic, write_atomic
 from negjax.runtime.metrics_log import METRICS_FILE
 from negjax.runtime.profiler import PROFILE_FOLDER, ProfileWindow, StepProfiler
 from negjax.runtime.tensorboard_log import TENSORBOARD_FOLDER
-from negjax.training import run_log as record
+from negjax.training import run_log
+from negjax.training.pending import PendingMetrics
 from negjax.training.run_log import RunLog
 
 EXPERIMENT = Experiment(ModelSpec("tiny"), {"a": Source("x", 4, contrastive=1.0)}, "data", 9)
@@ -38,29 +39,36 @@ def lines(path: epath.Path) -> list[tuple]:
     return [(line["step"], line.get("loss")) for line in map(json.loads, path.read_text().splitlines())]
 
 
+def write_pending(run: RunLog, pending: PendingMetrics) -> None:
+    if held := pending.take():
+        run.write_metrics(*held)
+
+
 def write(workdir: epath.Path, first: int, last: int, flush_at: int | None = None, tensorboard: bool = False) -> RunLog:
     """Logs the steps after `first` up to `last`."""
+    pending = PendingMetrics()
     with RunLog(workdir, replace(EXPERIMENT, logging=Logging(tensorboard)), first, lambda count: 0.1 * count) as run:
         for step in range(first + 1, last + 1):
             metrics = {"loss": jnp.float32(step / 2), "halted": jnp.bool_(False)}
-            run.fetch()
-            run.hold(step, metrics)
+            write_pending(run, pending)
+            pending.hold(step, metrics)
             run.advance(step, metrics, 1e6)
             if step == flush_at:
+                write_pending(run, pending)
                 run.flush()
                 assert (step, step / 2) in lines(workdir / METRICS_FILE)
     return run
 
 
-def test_a_step_is_logged_when_it_is_fetched(tmp_path):
+def test_a_step_is_logged_when_its_metrics_are_read(tmp_path):
     write(epath.Path(tmp_path), 0, 3, flush_at=2)
-    assert lines(tmp_path / METRICS_FILE) == [(1, 0.5), (2, 1.0)]  # the third was never fetched
+    assert lines(tmp_path / METRICS_FILE) == [(1, 0.5), (2, 1.0)]  # the third was never read
     write(epath.Path(tmp_path), 1, 4, flush_at=4)
     assert lines(tmp_path / METRICS_FILE) == [(1, 0.5), (2, 1.0), (3, 1.5), (4, 2.0)]
 
 
 def test_in_a_store_the_log_is_there_after_each_flush_and_is_taken_up_again(store, monkeypatch):
-    monkeypatch.setattr(record, "SECONDS_BETWEEN_COPIES", 1e9)
+    monkeypatch.setattr(run_log, "SECONDS_BETWEEN_COPIES", 1e9)
     write(store, 0, 4, flush_at=2)
     assert lines(store / METRICS_FILE) == [(1, 0.5), (2, 1.0), (3, 1.5)]  # copied at the end too
     write(store, 2, 5, flush_at=5)
@@ -100,9 +108,8 @@ def test_passes_of_the_loop_take_as_long_as_the_steps_of_the_device(tmp_path):
         for step in range(1, 7):
             x = step_fn(x)
             metrics = {"loss": x, "halted": jnp.bool_(False)}
-            if step == 6:
-                run.hold(step, metrics)
             run.advance(step, metrics, 1e6)
+        run.write_metrics(6, {"loss": float(x)})
         run.flush()
     (line,) = map(json.loads, (tmp_path / METRICS_FILE).open())
     assert 0.09 < line["step_seconds_p50"] < 0.2
@@ -110,10 +117,10 @@ def test_passes_of_the_loop_take_as_long_as_the_steps_of_the_device(tmp_path):
 
 
 def test_in_a_store_the_log_is_copied_now_and_then(store, monkeypatch):
-    monkeypatch.setattr(record, "SECONDS_BETWEEN_COPIES", 0.0)
+    monkeypatch.setattr(run_log, "SECONDS_BETWEEN_COPIES", 0.0)
     with RunLog(store, EXPERIMENT, 0, lambda count: 0.0) as run:
         for step in (1, 2):
-            run.evaluated(step, {"task/accuracy": 0.5})
+            run.write_evaluation(step, {"task/accuracy": 0.5})
             assert [step for step, _ in lines(store / METRICS_FILE)] == list(range(1, step + 1))
 
 

@@ -1,0 +1,20 @@
+"""Experiments and suites of tasks as frozen dataclasses; `negjax.config_file` reads them from a file."""
+
+from negjax.config.experiment import Evaluation, Experiment, Logging, LossSpec, MeshSpec, ModelSpec
+from negjax.config.optim import OPTIMIZERS, Optim
+from negjax.config.source import Source
+from negjax.config.suite import SetSource, Suite
+
+__all__ = [
+    "OPTIMIZERS",
+    "Evaluation",
+    "Experiment",
+    "Logging",
+    "LossSpec",
+    "MeshSpec",
+    "ModelSpec",
+    "Optim",
+    "SetSource",
+    "Source",
+    "Suite",
+]

@@ -1,0 +1,145 @@
+"""From the rows and draws of a global batch to the arrays of this host: one function for each input.
+
+Shapes: B rows of the global batch, b of them on this host, g rows that share their options, S the side of an image,
+T tokens, H hard negatives of a row, O options.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from negjax.config import Source
+from negjax.datasets.stored.stored_set import StoredSet
+from negjax.errors import NegjaxError
+from negjax.input.broken import BrokenRows
+from negjax.input.cache import Entry
+from negjax.input.checks import caption_fields, group_size
+from negjax.input.draws import CAPTION, CROP, MIRRORED, NEGATED, flat_draws
+from negjax.input.rows import RowReader
+from negjax.input.texts import TextLength, draw_caption, draw_wrong_options
+from negjax.media.augment import jitter_params
+from negjax.media.boxes import random_box
+from negjax.media.images import Preprocess, to_pixels
+from negjax.tokenizers import AnyTokenizer
+
+Batch = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class DrawnBatch:
+    """A global batch before its arrays are made.
+
+    Attributes:
+        row_B: row numbers in the set.
+        draws: name -> random numbers [B, ...], see `negjax.input.draws`.
+        local_b: which of the B rows are this host's.
+        entries: image and record of each of this host's rows.
+    """
+
+    row_B: np.ndarray
+    draws: dict[str, np.ndarray]
+    local_b: np.ndarray
+    entries: list[Entry]
+
+    def local(self, name: str) -> np.ndarray:
+        """The random numbers of this host's rows, [b, ...]."""
+        return self.draws[name][self.local_b]
+
+
+class BatchLoader:
+    """Turns the row numbers and draws of a global batch into the arrays of this host's rows."""
+
+    def __init__(
+        self,
+        data: StoredSet,
+        source: Source,
+        preprocess: Preprocess,
+        tokenizer: AnyTokenizer,
+        text_length: TextLength,
+        local_b: np.ndarray,
+        broken: BrokenRows,
+    ) -> None:
+        self._data, self._source, self._preprocess, self._tokenizer = data, source, preprocess, tokenizer
+        self._text_length, self._local_b = text_length, local_b
+        self._reader = RowReader(data, preprocess, broken, cropped=source.crop_scale < 1)
+
+    def __call__(self, groups: dict[str, np.ndarray]) -> Batch:
+        draws = flat_draws(groups)
+        entries = [self._reader.read(int(row)) for row in draws["row"][self._local_b]]
+        drawn = DrawnBatch(draws["row"], draws, self._local_b, entries)
+        return {name: ARRAYS[name](self, drawn) for name in self._source.inputs}
+
+    def images(self, drawn: DrawnBatch) -> np.ndarray:
+        """uint8 [b, S, S, 3], cropped and mirrored as drawn."""
+        draws_bD = drawn.local("draw")
+        return np.stack([self._pixels(image, draws_D) for (image, _), draws_D in zip(drawn.entries, draws_bD)])
+
+    def recolorings(self, drawn: DrawnBatch) -> np.ndarray:
+        """float32 [b, 6], see `negjax.media.augment`."""
+        return jitter_params(self._source, drawn.local("color"))
+
+    def captions(self, drawn: DrawnBatch) -> np.ndarray:
+        """int32 [b, T]."""
+        draws_bD, fields_b = drawn.local("draw"), self._caption_fields(drawn)[drawn.local_b]
+        texts = [
+            draw_caption(record, field, draw)
+            for (_, record), field, draw in zip(drawn.entries, fields_b, draws_bD[:, CAPTION])
+        ]
+        return self._tokenizer(texts, self._caption_length(drawn))
+
+    def wrong_options(self, drawn: DrawnBatch) -> np.ndarray:
+        """int32 [b H, T], H consecutive ones for each image."""
+        draws_bH = drawn.local("negative")
+        texts = [
+            text
+            for (_, record), draws_H in zip(drawn.entries, draws_bH)
+            for text in draw_wrong_options(record, draws_H)
+        ]
+        return self._tokenizer(texts, self._caption_length(drawn))
+
+    def options(self, drawn: DrawnBatch) -> np.ndarray:
+        """int32 [b / g, O, T]."""
+        questions = [record["options"] for _, record in drawn.entries[:: group_size(self._data)]]
+        if len(counts := {len(options) for options in questions}) > 1:
+            raise NegjaxError(
+                f"set {self._data.name} has questions with {min(counts)} and with {max(counts)} options, which do "
+                "not go into one batch: build a set of each"
+            )
+        length = self._text_length.of(self._data, drawn.row_B, {"question"})
+        tokens = self._tokenizer([text for options in questions for text in options], length)
+        return tokens.reshape(len(questions), -1, tokens.shape[1])
+
+    def answers(self, drawn: DrawnBatch) -> np.ndarray:
+        """int32 [b]."""
+        return np.array([record["answer"] for _, record in drawn.entries], np.int32)
+
+    def _pixels(self, image: np.ndarray, draws_D: np.ndarray) -> np.ndarray:
+        source = self._source
+        if source.crop_scale < 1:
+            height, width, _ = image.shape
+            box = random_box(width, height, source.crop_scale, draws_D[CROP], source.crop_ratio)
+            image = to_pixels(Image.fromarray(image), self._preprocess, box)
+        return image[:, ::-1] if source.flip and draws_D[MIRRORED] < 0.5 else image
+
+    def _caption_fields(self, drawn: DrawnBatch) -> np.ndarray:
+        """The field of the caption of each row of the global batch, [B]."""
+        names = caption_fields(self._data, self._source)
+        return np.where(drawn.draws["draw"][:, NEGATED] < self._source.negated_fraction, names[-1], names[0])
+
+    def _caption_length(self, drawn: DrawnBatch) -> int:
+        """One length for captions and hard negatives: fewer shapes to compile, and one run of the text tower."""
+        fields = {*self._caption_fields(drawn), *(["question"] if self._source.hard_negatives else [])}
+        return self._text_length.of(self._data, drawn.row_B, fields)
+
+
+# Name of an input (`negjax.objectives.inputs.INPUTS`) -> what makes its array.
+ARRAYS: dict[str, Callable[[BatchLoader, DrawnBatch], np.ndarray]] = {
+    "image": BatchLoader.images,
+    "augment": BatchLoader.recolorings,
+    "text": BatchLoader.captions,
+    "negative_text": BatchLoader.wrong_options,
+    "options": BatchLoader.options,
+    "answer": BatchLoader.answers,
+}

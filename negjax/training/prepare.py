@@ -1,0 +1,125 @@
+"""What a training run needs, prepared once: devices, open sets, the rows of this process, the model and the program."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jax.sharding import Mesh
+
+from negjax.config import Experiment, Source
+from negjax.datasets.stored.store import open_set
+from negjax.datasets.stored.stored_set import StoredSet
+from negjax.input.checks import check_trainable, group_size
+from negjax.models.clip import Params
+from negjax.models.loaded import LoadedModel, to_meta
+from negjax.runtime.mesh import local_row_indices, make_mesh
+from negjax.runtime.sharding import device_put_tree
+from negjax.training.program import Program, make_program
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """A source of examples with its set.
+
+    Attributes:
+        settings: batch size, objectives and how images are changed.
+        data: the stored set.
+        local_b: which rows of each global batch this process loads.
+        seed: decides the order of its rows and their draws.
+    """
+
+    settings: Source
+    data: StoredSet
+    local_b: np.ndarray
+    seed: int
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Devices and data of an experiment.
+
+    Attributes:
+        mesh: all devices of all processes.
+        sources: name -> the source, opened and checked.
+    """
+
+    mesh: Mesh
+    sources: Mapping[str, OpenSource]
+
+    @property
+    def threads(self) -> int:
+        """Threads that read each source."""
+        return max(1, (os.cpu_count() or 1) // len(self.sources))
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A training run that only has to be given a workdir.
+
+    Attributes:
+        experiment: the settings.
+        data: devices and data.
+        model: the model to start from.
+        program: the compiled step, and the form of its state.
+    """
+
+    experiment: Experiment
+    data: PreparedData
+    model: LoadedModel
+    program: Program
+
+    @property
+    def mesh(self) -> Mesh:
+        """All devices of all processes."""
+        return self.data.mesh
+
+    def initial_params(self) -> Params:
+        """The parameters of the start on the devices, in new arrays."""
+        return device_put_tree(self.model.params, self.program.shardings["params"])
+
+    def with_params(self, params: Params, **changes: Any) -> LoadedModel:
+        """The model with other parameters."""
+        return replace(self.model, params=params, **changes)
+
+    def checkpoint_meta(self) -> dict[str, Any]:
+        """What each checkpoint holds beside its arrays: model, settings, and what the weights and data were."""
+        return to_meta(self.model) | {
+            "config": self.experiment.to_dict(),
+            "start": self.model.info.get("sha256", ""),
+            "data": {name: source.data.fingerprint for name, source in self.data.sources.items()},
+        }
+
+
+def prepare_data(experiment: Experiment) -> PreparedData:
+    """Arranges the devices and opens the set of each source.
+
+    Raises:
+        NegjaxError: the devices, a set or a batch size do not suit the experiment.
+    """
+    mesh = make_mesh(fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
+    sources = {}
+    for number, (name, source) in enumerate(experiment.sources.items()):
+        data = open_set(experiment.data_dir, source.dataset)
+        check_trainable(data, source)
+        setting, parts = f"config.sources.{name}.batch_size", experiment.loss.micro_batches
+        local_b = local_row_indices(mesh, source.batch_size, setting, group_size(data), parts)
+        sources[name] = OpenSource(source, data, local_b, seed=experiment.seed * 1000 + number)
+    return PreparedData(mesh, sources)
+
+
+def prepare_run(experiment: Experiment, model: LoadedModel, data: PreparedData | None = None) -> PreparedRun:
+    """Everything that a run needs; no array is put on a device, and nothing is compiled yet.
+
+    Args:
+        experiment: the settings.
+        model: the model to start from.
+        data: devices and data, if they are prepared already.
+
+    Raises:
+        NegjaxError: as `prepare_data`, or settings of the optimizer do not suit the model.
+    """
+    data = prepare_data(experiment) if data is None else data
+    model = replace(model, stored={})  # the types of the start's file are not those of what is trained
+    return PreparedRun(experiment, data, model, make_program(experiment, model, data.mesh))
