@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from negjax.cli import parse_arguments
-from negjax.commands.data import KINDS as BUILT
-from negjax.commands.derive import KINDS as DERIVED
+from negjax.commands.build import KIND_HELP as BUILT
 from negjax.config import Experiment, ModelSpec, Optim, Source, Suite
 from negjax.config_file import build, load_config
+from negjax.datasets.derive.kinds import DERIVED_KINDS as DERIVED
 from negjax.datasets.scenes.sets import SCENE_TASKS, SCENE_TRAINING_SETS
 from negjax.errors import NegjaxError
 
