@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config(), as for train")
     parser.add_argument("--topology", required=True, metavar="CHIP:SHAPE", help="v5e:4x4, v6e:8x8, v5p:4x4x4, ...")
-    tokens = "of the longest caption of a batch; default: the whole context, the most it can be"
+    tokens = "of the longest caption of a batch; default: the whole context"
     parser.add_argument("--tokens", type=int, default=0, metavar="N", help=tokens)
     parser.add_argument("--json", type=path, metavar="FILE", help="also write the result to this file, for programs")
     parser.set_defaults(overridable=True)

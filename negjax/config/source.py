@@ -40,7 +40,7 @@ class Source(_WeightedSet):
 
     Attributes:
         negated_fraction: how often the caption is one of `negated_captions` instead of `captions`, 0 to 1.
-        hard_negatives: number of wrong options of the image's question, drawn anew each time without replacement, that
+        hard_negatives: number of wrong options of the image's question, drawn for each use without replacement, that
             are added to the captions of the batch when an image is compared with them in the contrastive loss (NegCLIP,
             Yuksekgonul et al. 2023). If a question has fewer, its options are drawn again. They come from the question
             because `negated_captions` are true of their image. In a set of questions without captions, such as `pairs`
@@ -74,8 +74,8 @@ class Source(_WeightedSet):
     def inputs(self) -> tuple[str, ...]:
         """The inputs that the objectives need of a batch, keys of `negjax.objectives.inputs.INPUTS` in its order."""
         needed = {name for key in self.weights for name in objective(key).inputs}
-        asked = {name for name, spec in INPUTS.items() if spec.setting and getattr(self, spec.setting)}
-        return tuple(name for name, spec in INPUTS.items() if spec.axes and name in needed | asked)
+        optional = {name for name, spec in INPUTS.items() if spec.setting and getattr(self, spec.setting)}
+        return tuple(name for name, spec in INPUTS.items() if spec.axes and name in needed | optional)
 
     @cached_property
     def teacher_inputs(self) -> tuple[str, ...]:

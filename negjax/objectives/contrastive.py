@@ -123,7 +123,7 @@ def _loss(inputs: LossInputs) -> LossAndMetrics:
 
 
 OBJECTIVE = Objective(
-    meaning="CLIP's softmax loss on an image and one caption of it, drawn anew each time",
+    meaning="CLIP's softmax loss on an image and one caption of it, drawn for each use",
     loss=_loss,
     inputs=("image", "text"),
     optional_inputs=("negative_text",),

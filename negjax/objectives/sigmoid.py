@@ -122,7 +122,7 @@ def _loss(inputs: LossInputs) -> LossAndMetrics:
 
 
 OBJECTIVE = Objective(
-    meaning="SigLIP's sigmoid loss on an image and one caption of it, drawn anew each time",
+    meaning="SigLIP's sigmoid loss on an image and one caption of it, drawn for each use",
     loss=_loss,
     inputs=("image", "text"),
     needs_logit_bias=True,

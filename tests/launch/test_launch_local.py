@@ -265,7 +265,9 @@ def test_setup_outside_of_git(tpu, tmp_path):
     shutil.copytree(LAUNCH, tmp_path / "copy" / "launch")
     done = tpu(str(tmp_path / "copy" / "launch" / "tpu_vm" / "setup.sh"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"setup.sh: error: {tmp_path / 'copy'}: git cannot list the files to copy: fatal: not a")
+    assert done.stderr.startswith(
+        f"setup.sh: error: {tmp_path / 'copy'}: git cannot list the files to copy: fatal: not a"
+    )
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "calls").exists()
 
