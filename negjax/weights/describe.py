@@ -85,7 +85,7 @@ def describe_weights(
 def _read_stated(
     opened: TensorFile, tensors: Mapping[str, LazyTensor], file: epath.Path, format: WeightFormat
 ) -> Description | None:
-    """What the file itself, or a config beside it, states; None where there is neither."""
+    """What the file itself, or a config beside it, states; None without either."""
     folder = file.parent
     if any(family.hf and family.hf.format == format for family in FAMILIES):
         if not (folder / hf_config.CONFIG_FILE).exists():

@@ -9,13 +9,9 @@ from negjax.models.architecture import CLIPConfig
 from negjax.models.presets import PRESETS
 from negjax.weights.entries import entries
 from negjax.weights.families.family import WeightFormat
-from negjax.weights.families.table import all_formats, family_of
+from negjax.weights.families.table import all_formats, family_of, supported_models
 from negjax.weights.lazy_tensor import LazyTensor
 
-SUPPORTED_MODELS = (
-    "OpenAI's and open_clip's vision-transformer CLIPs (CLIPA and worldwide ones too) and SigLIPs, and transformers' "
-    "CLIPModel and SiglipModel"
-)
 _BUFFER = re.compile(r"(^|\.)(attn_mask|position_ids|input_resolution|context_length|vocab_size)$")  # no weights
 _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has it
     ("visual.layer1.", "a CLIP with a ResNet"),
@@ -37,16 +33,18 @@ def detect_format(tensors: Mapping[str, LazyTensor], where: str) -> WeightFormat
         where: Names the file in errors.
 
     Raises:
-        NegjaxError: If the model is not supported; the message names it where its tensors tell.
+        NegjaxError: If the model is not supported; the message names the model if its tensors identify it.
     """
     format = next((format for format in all_formats() if format.marker in tensors), None)
     format_names = [name for row in format.rows for name in row.names] if format else []
     for prefix, model in _UNSUPPORTED_PREFIXES:
         if _any_starts_with(tensors, prefix) and not _any_starts_with(format_names, prefix):
-            raise NegjaxError(f"{where} holds {model}, which is not supported; supported are {SUPPORTED_MODELS}")
+            raise NegjaxError(f"{where} holds {model}, which is not supported; supported are {supported_models()}")
     if format is None:
         first = ", ".join(sorted(tensors)[:3])
-        raise NegjaxError(f"{where} holds no supported model (its tensors are {first}, ...): {SUPPORTED_MODELS}")
+        raise NegjaxError(
+            f"{where} holds no supported model (its tensors are {first}, ...); supported are {supported_models()}"
+        )
     return format
 
 

@@ -16,7 +16,7 @@ def download(name: str) -> tuple[epath.Path, str]:
         name: "hf-hub:ORG/NAME" or "open_clip:ARCH/TAG".
 
     Returns:
-        The local file or folder, and the architecture's name, "" where `name` does not tell.
+        The local file or folder, and the architecture's name, "" where `name` does not include it.
 
     Raises:
         NegjaxError: If the library is not installed, the name is unknown, or the download fails.

@@ -24,7 +24,7 @@ from negjax.weights.positions import resize_positions
 from negjax.weights.tensors import open_tensors
 
 MAX_MISMATCHES = 10  # that an error lists
-WEIGHT_FILES = (  # of a folder, the first that is there
+WEIGHT_FILES = (  # in a folder, in order of preference
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
     "model.safetensors",

@@ -29,7 +29,7 @@ def read_model(
         ema: Read the running average of the weights that a training run kept beside them; `info` and `origin` say so.
 
     Raises:
-        NegjaxError: If there is no such model or average, it is damaged, or its activation is unknown.
+        NegjaxError: If the model or its average does not exist or is damaged, or its activation is unknown.
     """
     source = str(path)
     if source.startswith(("hf-hub:", "open_clip:")):
@@ -100,7 +100,7 @@ def _read_checkpoint(
 
 
 def _find_checkpoint(path: epath.Path, step: str | int) -> tuple[epath.Path, int] | None:
-    """The directory of checkpoints and the step; None where there are no checkpoints."""
+    """The directory of checkpoints and the step; None for a path without checkpoints."""
     if not path.is_dir():
         return None
     if (path / "checkpoints").is_dir():

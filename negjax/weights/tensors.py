@@ -65,7 +65,7 @@ def _read_first_bytes(path: epath.Path) -> bytes:
 
 
 def _open_single(path: epath.Path, first_bytes: bytes) -> TensorFile:
-    """A file that is not an index, opened as its first bytes tell."""
+    """A file that is not an index, opened according to its first bytes."""
     if first_bytes.startswith(b"PK\3\4"):
         tensors, openai = read_archive(path)
         return TensorFile(tensors, {}, openai, (path,))

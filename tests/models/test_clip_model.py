@@ -1,4 +1,4 @@
-"""The towers against an independent NumPy forward pass, and every way of computing them against the plain one."""
+"""The towers against an independent NumPy forward pass, and every `Compute` against the default."""
 
 import dataclasses
 import math
@@ -122,7 +122,7 @@ def test_activation_matters(inputs):
 
 
 def test_more_than_ten_blocks_run_in_order(inputs):
-    """Where names are sorted as text, block 10 comes before block 2."""
+    """Names sorted as text put block 10 before block 2."""
     deep = dataclasses.replace(
         SMALL, vision=dataclasses.replace(SMALL.vision, depth=12), text=dataclasses.replace(SMALL.text, depth=12)
     )

@@ -25,7 +25,7 @@ def pulled_back(x, kernel, bias, dy):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_value_and_gradients(arrays, dtype):
-    """The kernel's and the bias's are rounded nowhere but in what they are made of, which is in `dtype`."""
+    """Gradients of kernel and bias are not rounded to `dtype`; only the factors are."""
     x, kernel, bias, dy = arrays
     x = jnp.asarray(x, dtype)
     y, dx, dkernel, dbias = pulled_back(x, jnp.asarray(kernel), jnp.asarray(bias), jnp.asarray(dy))
@@ -46,7 +46,7 @@ def test_without_a_bias_and_for_a_single_row(arrays):
 
 
 def test_in_float32_it_is_the_plain_product(arrays):
-    """Bit for bit, and as cheap."""
+    """Bit for bit, and without a custom gradient."""
     *inputs, dy = map(jnp.asarray, arrays)
     plain = jax.vjp(lambda x, kernel, bias: jnp.tensordot(x, kernel, axes=1) + bias, *inputs)
     for got, wanted in zip(pulled_back(*inputs, dy), (plain[0], *plain[1](dy))):

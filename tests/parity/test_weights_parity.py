@@ -1,4 +1,4 @@
-"""The same weights give the same numbers here and in PyTorch, stage by stage, and go back unchanged."""
+"""The same weights give the same results here and in PyTorch, stage by stage, and are written back unchanged."""
 
 import copy
 import dataclasses
@@ -158,7 +158,7 @@ def test_round_trip_is_identical_to_the_byte(read, dtype, tmp_path):
 
 
 def test_what_was_written_loads_strictly(read, tmp_path):
-    """PyTorch's libraries load what was written and give what the first model gave."""
+    """PyTorch's libraries load what was written and give the same embeddings as the original model."""
     case, _, model = read
     pixels, tokens = (torch.from_numpy(x) for x in inputs(case))
     with torch.no_grad():
@@ -186,7 +186,7 @@ def called(call: str):
 
 
 def test_every_row_of_every_table_is_used():
-    """Nothing in a table is dead, and all presets are covered."""
+    """Every row of a format is used by some preset, and all presets are covered."""
     used = {format.name: set() for format in all_formats()}
     for config in PRESETS.values():
         family = family_of(config)
@@ -195,7 +195,7 @@ def test_every_row_of_every_table_is_used():
             formats.append(family.hf.format)
         for format in formats:
             used[format.name] |= {entry.path for entry in entries(format, config)}
-    assert {"open_clip", "open_clip_siglip", "hf_clip", "hf_siglip"} == used.keys()
+    assert {"open_clip", "open_clip_siglip", "hf_clip", "hf_siglip"} <= used.keys()
     for format in all_formats():
         for row in format.rows:
             concrete = row.path.replace("{i}", "0")

@@ -1,4 +1,4 @@
-"""Weights between two models (WiSE-FT) and running averages, through files and the command."""
+"""Interpolated weights (WiSE-FT) and running averages, through files and the command."""
 
 import dataclasses
 import json
@@ -74,7 +74,7 @@ def test_halfway_and_the_ends():
     assert_bits(interpolate(start, model(0), 0.3).params["visual"], start.params["visual"])
 
 
-def test_what_is_said_of_it():
+def test_info_and_origin_name_both_models():
     mixed = interpolate(model(0), model(1), 0.25)
     ends = {name: {"source": f"run{i}", "sha256": str(i)} for i, name in enumerate(("start", "end"))}
     assert mixed.origin == mixed.info["origin"] == {"interpolated": {"share": 0.25, **ends}}
@@ -111,20 +111,20 @@ def test_models_that_cannot_be_mixed(change, message):
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
-def test_shares_that_are_none(share):
+def test_shares_outside_of_0_and_1(share):
     with pytest.raises(NegjaxError, match=r"--share .* must be between 0 and 1"):
         interpolate(model(0), model(1), share)
 
 
 def test_the_command(folder, tmp_path, capsys):
-    """SRC is the end; flags about a workdir are meant for it."""
+    """SRC is the `end` of the interpolation; flags that select from a workdir apply to it."""
     words = ["convert", folder / "run", tmp_path / "mixed", "--mix", folder / "start", "--share", "0.25"]
     assert main([str(word) for word in words]) == 0
     got = read_model(tmp_path / "mixed")
     assert_bits(got.params, interpolate(model(0), model(1), 0.25).params)
-    said = got.info["origin"]["interpolated"]
-    assert (said["share"], said["start"]["step"], said["end"]["step"]) == (0.25, 0, 5)
-    assert said["end"]["source"] == str(folder / "run")
+    origin = got.info["origin"]["interpolated"]
+    assert (origin["share"], origin["start"]["step"], origin["end"]["step"]) == (0.25, 0, 5)
+    assert origin["end"]["source"] == str(folder / "run")
     assert main([str(word) for word in [*words[:2], tmp_path / "average", *words[3:-1], "1", "--ema"]]) == 0
     average = read_model(tmp_path / "average")
     assert_bits(average.params, drawn(2))

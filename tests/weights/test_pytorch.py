@@ -1,4 +1,4 @@
-"""What PyTorch files say of themselves, what is asked where they don't, and one clear line for what is no good."""
+"""Architecture and activation of PyTorch files, conversion in every direction, and one-line errors for bad files."""
 
 import dataclasses
 import json
@@ -74,7 +74,7 @@ def test_every_preset_is_described_as_open_clip_describes_it(name):
     assert known_name(config) == (None if name in ("tiny", "small") else name)
 
 
-def test_a_folder_and_its_file_say_what_they_are(folder):
+def test_a_folder_and_its_file_state_their_architecture(folder):
     for path in (folder, folder / "open_clip_model.safetensors"):
         model = read_model(path)
         assert model.config == SMALL
@@ -85,7 +85,7 @@ def test_a_folder_and_its_file_say_what_they_are(folder):
     assert read_model(folder).config == SMALL
 
 
-def test_a_config_beside_the_file_is_believed(folder):
+def test_a_config_beside_the_file_is_used(folder):
     file = rewritten(folder, lambda arrays: None)
     with pytest.raises(NegjaxError, match=r"bare\.safetensors does not say its architecture.*--arch FILE\.json"):
         read_model(file)
@@ -94,7 +94,7 @@ def test_a_config_beside_the_file_is_believed(folder):
     assert read_model(file).config == SMALL
 
 
-def test_the_activation_is_asked_for(tmp_path, monkeypatch):
+def test_the_activation_must_be_given(tmp_path, monkeypatch):
     """A bare state dict of known shapes: nothing in it tells GELU from QuickGELU."""
     wide = dataclasses.replace(preset("ViT-S-32-alt"), name="mini")
     small = dataclasses.replace(
@@ -148,7 +148,7 @@ def test_missing_unexpected_and_misshaped_tensors_are_listed(folder):
     assert "\n" not in message
 
 
-def test_buffers_are_no_weights(folder):
+def test_buffers_are_ignored(folder):
     def add(arrays):
         arrays["attn_mask"] = np.zeros((77, 77), np.float32)
 
@@ -177,7 +177,7 @@ def test_other_models_are_refused_by_name(tmp_path, name, what):
     zeros = np.zeros((2, 2), np.float32)
     write_safetensors(tmp_path / "x.safetensors", [TensorToWrite(name, (2, 2), "float32", lambda: zeros)], {})
     with pytest.raises(
-        NegjaxError, match=rf"x\.safetensors holds .*{what.removeprefix('holds ')}.*OpenAI's and open_clip's"
+        NegjaxError, match=rf"x\.safetensors holds .*{what.removeprefix('holds ')}.*supported are OpenAI's"
     ):
         read_model(tmp_path / "x.safetensors")
 
@@ -288,7 +288,7 @@ def test_a_full_disk_leaves_nothing(folder, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
 
-def test_what_a_form_cannot_hold(tmp_path):
+def test_models_that_a_format_cannot_hold(tmp_path):
     clipa = dataclasses.replace(SMALL, vision=dataclasses.replace(SMALL.vision, pool="average"))
     with pytest.raises(NegjaxError, match=r"transformers has no model of this form.*--to open_clip"):
         write_hf(model_of(clipa), tmp_path / "hf")

@@ -1,4 +1,4 @@
-"""Models read back from checkpoints: the same numbers, with all that was stored beside them, or one clear line."""
+"""Models read back from checkpoints: the same weights and metadata, or a one-line error."""
 
 import dataclasses
 import hashlib
@@ -62,7 +62,7 @@ META = {
 
 
 def save(workdir: Path, steps: dict[int, float], meta: dict = META, config: CLIPConfig = CONFIG) -> Path:
-    """Checkpoints of weights drawn with the step as seed, each with a figure."""
+    """Checkpoints of weights drawn with the step as seed, each with a metric."""
     with Checkpoints(workdir / "checkpoints", best_metric="task/accuracy") as checkpoints:
         for step, figure in steps.items():
             params = jax.tree.map(jax.numpy.asarray, init_params(config, step))
@@ -163,6 +163,14 @@ def test_what_another_version_wrote(tmp_path, change, message):
         read_model(tmp_path)
 
 
+def test_a_checkpoint_from_before_families(tmp_path):
+    arch = {key: value for key, value in to_dict(CONFIG).items() if key != "family"}
+    save(tmp_path, {3: 0.0}, META | {"arch": arch})
+    model = read_model(tmp_path)
+    assert model.config == CONFIG
+    assert_weights_of(model, 3)
+
+
 def test_a_damaged_checkpoint(tmp_path):
     save(tmp_path, {1: 0.0})
     largest = max((p for p in (tmp_path / "checkpoints").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
@@ -174,7 +182,7 @@ def test_a_damaged_checkpoint(tmp_path):
 
 
 def test_negjax_load(workdir, tmp_path):
-    """Its three parts give what the parts of the model give."""
+    """The three functions that it returns agree with the parts of the model."""
     model, preprocess, tokenize = negjax.load(workdir, step="best")
     assert_weights_of(model, 5)
     image = Image.fromarray(np.random.default_rng(0).integers(256, size=(30, 20, 3), dtype=np.uint8))

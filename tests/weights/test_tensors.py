@@ -1,4 +1,4 @@
-"""Weight files read tensor by tensor: the numbers that are in them, to the bit, or one line that says why not."""
+"""Weight files read tensor by tensor: their values to the bit, or a one-line error."""
 
 import argparse
 import collections
@@ -43,7 +43,7 @@ def test_safetensors(tmp_path):
 
 @pytest.mark.parametrize("length", [0x7B, 0x17B, 0x7B20, 0x7B0A])
 def test_a_header_as_long_as_looks_like_json(tmp_path, length):
-    """The file then starts with "{", as an index does, or with a space and "{"."""
+    """The length of the header then makes the file start with "{", as an index does, or with a space and "{"."""
     text = json.dumps({"w": entry((8,), 0, 32)})
     opened = open_tensors(safetensors(tmp_path / "w", text.ljust(length), FLOATS.tobytes()))
     np.testing.assert_array_equal(values(opened)["w"], FLOATS)
@@ -197,7 +197,7 @@ def test_memory_is_that_of_one_tensor(tmp_path, kind):
 
 
 def assert_same(opened: TensorFile, right: dict) -> None:
-    """The very bits, types and shapes of PyTorch's tensors."""
+    """Bits, types and shapes are those of PyTorch's tensors."""
     import torch
 
     loaded = values(opened)
@@ -254,7 +254,7 @@ def test_torch_views(tmp_path):
 
 @pytest.mark.parity
 def test_torch_checkpoint(tmp_path):
-    """As open_clip and others save them: the optimizer's tensors are not even needed."""
+    """As open_clip and others save them: the optimizer's tensors are not read."""
     torch = pytest.importorskip("torch")
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
     optimizer = torch.optim.AdamW(model.parameters())

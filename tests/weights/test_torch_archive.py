@@ -1,4 +1,4 @@
-"""What PyTorch saves, made by hand: read tensor by tensor, and nothing of a hostile file ever run."""
+"""PyTorch archives made by hand: read tensor by tensor, and nothing in a hostile file is ever executed."""
 
 import contextlib
 import copyreg
@@ -53,7 +53,7 @@ def test_views_of_one_storage(tmp_path):
 
 @pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model"])
 def test_the_state_dict_of_a_checkpoint(tmp_path, key):
-    """Nothing else in it is read: the optimizer's storage is not even there."""
+    """Nothing else in it is read: the optimizer's storage does not exist."""
     whole = items(epoch=plain(3), optimizer=items(moment=tensor("1")), **{key: items(w=tensor(), n=plain(5))})
     assert list(values(open_tensors(archive(tmp_path / "w", whole)))) == ["w"]
 
@@ -86,7 +86,7 @@ def test_an_archive_of_openai(tmp_path, size):
 
 
 def test_a_tensor_is_read_alone(tmp_path):
-    """Of two storages whose headers are damaged, each is missed only by its own tensor."""
+    """Damage to the header of a storage affects only the tensors in that storage."""
     path = archive(tmp_path / "w", items(a=tensor(), b=tensor("1")), {"data/1": FLOATS.tobytes()})
     with zipfile.ZipFile(path) as zipped:
         at = zipped.getinfo("archive/data/1").header_offset
@@ -340,7 +340,7 @@ def test_malformed_archives(tmp_path):
 
 
 def test_damage_anywhere_is_one_line(tmp_path):
-    """Whatever bytes are altered, the file opens or a NegjaxError says why not."""
+    """Whichever bytes are altered, the file opens or raises a NegjaxError."""
     path, rng = tmp_path / "w", np.random.default_rng(0)
     for tree in (items(w=tensor()), module(a=module(w=tensor()))):
         whole = np.frombuffer(archive(path, tree).read_bytes(), np.uint8)

@@ -1,4 +1,4 @@
-"""Weight files made byte by byte, good ones and bad ones, without PyTorch."""
+"""Valid and malformed weight files, made byte by byte without PyTorch."""
 
 import json
 import pickle
@@ -57,7 +57,7 @@ def entry(shape, begin, end, dtype="F32") -> dict:
 
 
 def values(opened: TensorFile) -> dict[str, np.ndarray]:
-    """All tensors, each as its entry says."""
+    """All tensors, checked against the types and shapes of their entries."""
     loaded = {name: stored.load() for name, stored in opened.tensors.items()}
     for name, stored in opened.tensors.items():
         assert loaded[name].shape == stored.shape

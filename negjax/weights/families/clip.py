@@ -1,4 +1,4 @@
-"""CLIP: OpenAI's, open_clip's with towers of its own (also worldwide ones), and transformers' CLIPModel."""
+"""CLIP: OpenAI's, open_clip's with transformer towers (also worldwide ones), and transformers' CLIPModel."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -107,6 +107,7 @@ def _write_hf_config(config: CLIPConfig) -> dict[str, Any]:
 
 CLIP_FAMILY = WeightFamily(
     name="clip",
+    models="OpenAI's, open_clip's and transformers' CLIPs with vision transformers",
     open_clip=OpenClipSupport(
         format=OPEN_CLIP_FORMAT,
         matches=lambda model_cfg: not model_cfg["vision_cfg"].get("timm_model_name"),

@@ -6,6 +6,7 @@ from negjax.weights.families.family import OpenClipSupport, WeightFamily
 
 CLIPA_FAMILY = WeightFamily(
     name="clipa",
+    models="open_clip's CLIPAs",
     open_clip=OpenClipSupport(
         format=OPEN_CLIP_FORMAT,
         matches=lambda model_cfg: model_cfg["vision_cfg"].get("pool_type") == "avg",

@@ -101,12 +101,14 @@ class WeightFamily:
 
     Attributes:
         name: The `CLIPConfig.family` of its architectures.
+        models: Its models as errors list them.
         open_clip: None for a family that open_clip does not have.
         hf: None for a family that transformers does not have.
         read_tokenizer: (architecture, folder of the weights, open_clip's tokenizer_kwargs or None) -> the tokenizer.
     """
 
     name: str
+    models: str
     open_clip: OpenClipSupport | None = None
     hf: HfSupport | None = None
     read_tokenizer: Callable[[CLIPConfig, epath.Path, Mapping[str, Any] | None], AnyTokenizer] = (

@@ -1,4 +1,4 @@
-"""Settings of open_clip's own towers in its model configs, in and out, as families share them.
+"""Settings of open_clip's transformer towers in its model configs, in and out, as families share them.
 
 Source: open_clip_torch 3.3.0, CLIPVisionCfg and CLIPTextCfg.
 """
@@ -36,7 +36,7 @@ def check_tower(name: str, cfg: Mapping[str, Any]) -> None:
 
 
 def read_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
-    """vision_cfg of a tower that is open_clip's own. Raises NegjaxError if it is not supported."""
+    """Reads the vision_cfg of a transformer tower. Raises NegjaxError if it is not supported."""
     width, pool_type = cfg.get("width", 768), cfg.get("pool_type", "tok")
     layers, image_size = cfg.get("layers", 12), cfg.get("image_size", 224)
     if not isinstance(layers, int):
@@ -59,7 +59,7 @@ def read_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
 
 
 def read_text(cfg: Mapping[str, Any], quick_gelu: bool) -> TextConfig:
-    """text_cfg of a tower that is open_clip's own."""
+    """Reads the text_cfg of a transformer tower."""
     width, pool = cfg.get("width", 512), cfg.get("pool_type", "argmax")
     projection = cfg.get("proj_type", "linear") != "none"
     return TextConfig(
@@ -85,7 +85,7 @@ def _read_activation(cfg: Mapping[str, Any], quick_gelu: bool) -> Activation:
 
 
 def write_vision(vision: VisionConfig) -> dict[str, Any]:
-    """The entries of model_cfg that describe an image tower of open_clip's own."""
+    """The entries of model_cfg that describe a transformer image tower."""
     vision_cfg = {
         "image_size": vision.image_size,
         "layers": vision.depth,

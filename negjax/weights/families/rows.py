@@ -1,4 +1,4 @@
-"""Rows of format tables that families share: blocks, norms, linear layers, whole towers."""
+"""Rows of format tables that families share: blocks, norms, linear layers, towers."""
 
 from negjax.weights.families.family import TableRow
 from negjax.weights.tensor_layouts import CONV, LINEAR, QKV, QKV_APART, SAME, TensorLayout
@@ -35,7 +35,7 @@ def projection_rows(path: str, names: tuple[str, ...], layout: TensorLayout, sep
 
 
 def open_clip_block_rows(tower: str, prefix: str) -> list[TableRow]:
-    """The blocks of a tower ("visual" or "text") of open_clip's own, whose modules start with `prefix`."""
+    """The blocks of an open_clip transformer ("visual" or "text") whose modules start with `prefix`."""
     path, name = f"{tower}/transformer/blocks/{{i}}", f"{prefix}transformer.resblocks.{{i}}"
     return [
         *norm_rows(f"{path}/norm1", f"{name}.ln_1"),

@@ -171,6 +171,7 @@ def _write_hf_config(config: CLIPConfig) -> dict[str, Any]:
 
 SIGLIP_FAMILY = WeightFamily(
     name="siglip",
+    models="open_clip's and transformers' SigLIPs",
     open_clip=OpenClipSupport(
         format=_OPEN_CLIP_FORMAT,
         matches=lambda model_cfg: bool(model_cfg["vision_cfg"].get("timm_model_name")),

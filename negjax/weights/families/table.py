@@ -23,6 +23,11 @@ def family_of(config: CLIPConfig) -> WeightFamily:
     raise NegjaxError(f"unknown family {config.family!r} of the architecture {config.name}; choose one of {names}")
 
 
+def supported_models() -> str:
+    """The models of all families, for errors."""
+    return ", ".join(family.models for family in reversed(FAMILIES))
+
+
 def all_formats() -> tuple[WeightFormat, ...]:
     """The formats of all families, each once, in the order in which they are looked for in a file."""
     formats = {format.name: format for family in FAMILIES for format in family.formats}
