@@ -144,7 +144,7 @@ def test_the_running_average_of_a_run(folder, tmp_path):
     assert_bits(read_model(folder / "run").params, drawn(1))
     convert(folder / "run", tmp_path / "average", ema=True)
     assert read_model(tmp_path / "average").info["origin"]["ema"] is True
-    with pytest.raises(NegjaxError, match=r"start/checkpoints/0 has no EMA of the weights: .* or leave --ema out"):
+    with pytest.raises(NegjaxError, match=r"start/checkpoints/0 has no EMA of the weights: .* or omit --ema"):
         read_model(folder / "start", ema=True)
     convert(folder / "start", tmp_path / "written", "open_clip")
     with pytest.raises(NegjaxError, match=r"written is not a checkpoint of negjax, .* omit --ema"):
