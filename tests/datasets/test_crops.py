@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from negjax.datasets.sources.crops import BoxXYWH, check_box, corners, cut
+from negjax.datasets.sources.boxes import BoxXYWH, check_box
+from negjax.datasets.sources.crops import corners, cut
 
 
 def test_a_box_inside_is_cut_as_pillow_does():

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image
 
-from negjax.datasets.sources.crops import BoxXYWH, corners
+from negjax.datasets.sources.boxes import BoxXYWH
+from negjax.datasets.sources.crops import corners
 from negjax.datasets.sources.rows import MediaFile, is_video
 from negjax.errors import NegjaxError
 from negjax.media.images import decode

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from negjax.datasets.records import ENCODED
-from negjax.datasets.sources.crops import BoxXYWH
+from negjax.datasets.sources.boxes import BoxXYWH
 from negjax.datasets.sources.option_kinds import QuestionForm
 from negjax.datasets.sources.rows import (
     MediaFile,

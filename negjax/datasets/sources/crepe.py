@@ -3,8 +3,8 @@
 Columns: image_id, caption, hard_negs, x, y, width, height (github.com/RAIVNLab/CREPE, crepe_eval_utils.py).
 """
 
+from negjax.datasets.sources.boxes import BoxXYWH, check_box
 from negjax.datasets.sources.cells import Cells, number, texts
-from negjax.datasets.sources.crops import BoxXYWH, check_box
 from negjax.datasets.sources.layouts import TableLayout
 from negjax.datasets.sources.media_root import MediaRoot
 from negjax.datasets.sources.rows import MediaFile, Row, question_with_correct_first

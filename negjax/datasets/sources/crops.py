@@ -1,29 +1,11 @@
-"""Boxes: a benchmark may ask about a part of an image, which is then cut out and stored as an image of its own."""
+"""Cuts the boxes that a benchmark asks about out of their images, to be stored as images of their own."""
 
 import io
-from typing import NamedTuple
 
 from PIL import Image
 
+from negjax.datasets.sources.boxes import BoxXYWH, check_box
 from negjax.media.boxes import BoxLTRB
-
-LARGEST_COORDINATE = 1e9  # beyond any image
-
-
-class BoxXYWH(NamedTuple):
-    """A part of an image in pixels: its upper left corner, counted from that of the image, and its size."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-def check_box(box: BoxXYWH) -> BoxXYWH:
-    """Returns the box; raises ValueError if it has no area or is not finite."""
-    if not (box.width > 0 and box.height > 0 and all(abs(side) < LARGEST_COORDINATE for side in box)):
-        raise ValueError(f"the box {list(box)} (x, y, width, height) has no area")
-    return box
 
 
 def corners(box: BoxXYWH, width: int, height: int) -> BoxLTRB:

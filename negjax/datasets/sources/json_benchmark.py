@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from negjax.datasets.sources.crops import BoxXYWH, check_box
+from negjax.datasets.sources.boxes import BoxXYWH, check_box
 from negjax.datasets.sources.rows import Row
 
 Item = Mapping[str, Any]

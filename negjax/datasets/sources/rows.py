@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from negjax.datasets.records import Record
-from negjax.datasets.sources.crops import BoxXYWH
+from negjax.datasets.sources.boxes import BoxXYWH
 from negjax.errors import NegjaxError
 
 VIDEO_SUFFIXES = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
