@@ -42,8 +42,8 @@ def _loss(inputs: LossInputs) -> LossAndMetrics:
 
 
 OBJECTIVE = Objective(
-    meaning="what keeps the embeddings of image and caption where the start, model.init_from, had them; for "
-    "affirmative captions, against forgetting (those of negated captions have to move)",
+    meaning="the distillation loss, which keeps the embeddings of image and caption where the start, model.init_from, "
+    "had them; for affirmative captions, against forgetting (those of negated captions have to move)",
     loss=_loss,
     inputs=("image", "text", "teacher_image", "teacher_text"),
 )

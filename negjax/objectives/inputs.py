@@ -19,8 +19,8 @@ class InputSpec:
         changes: the input whose pixels it changes before they are encoded; empty for none.
         teacher_of: the input of which these are the embeddings by the teacher, `model.init_from`; empty for none.
         field: the field of a data set that it needs, empty for images. A set of questions may stand in for "captions".
-        setting: the property of a `negjax.config.Source` that asks for it; empty for what is there whenever an
-            objective of the source needs it.
+        setting: the property of a `negjax.config.Source` that adds it to a batch; empty for what is in a batch exactly
+            if an objective of the source needs it.
     """
 
     axes: str = ""
