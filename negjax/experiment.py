@@ -12,9 +12,8 @@ from negjax.config import Experiment, ModelSpec
 from negjax.datasets.stored.store import open_set
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
-from negjax.evaluation.evaluate import evaluate
-from negjax.evaluation.prepare import check_evaluable, prepare
-from negjax.evaluation.score import metric_names
+from negjax.evaluation.evaluate import evaluate, metric_names
+from negjax.evaluation.prepare import check_evaluable, prepare_eval_data
 from negjax.models.architecture import CLIPConfig, for_sigmoid_loss
 from negjax.models.compute import Compute
 from negjax.models.init import init_params
@@ -138,14 +137,13 @@ def _evaluator(run: PreparedRun, tasks: Sequence[StoredSet]) -> Evaluate | None:
     settings, model = run.experiment.evaluation, run.model
     if not tasks:
         return None
-    context = model.config.text.context_length
-    plan = prepare(list(tasks), model.preprocess, model.tokenizer, context_length=context, blind_texts=False)
+    data = prepare_eval_data(tasks, model.preprocess, blind_texts=False)
     task, _, metric = settings.best.partition("/")
-    if settings.best and metric not in (names := metric_names(plan, task)):
+    if settings.best and metric not in (names := metric_names(data, task)):
         raise NegjaxError(f"config.evaluation.best is {settings.best!r}: {task} has {', '.join(names)}")
 
     def score(current: LoadedModel) -> dict[str, float]:
-        results = evaluate(current, plan, batch_size=settings.batch_size, bootstrap=0, progress=False).results
+        results = evaluate(current, data, batch_size=settings.batch_size, bootstrap=0, progress=False).results
         return {
             f"{name}/{metric}": value
             for name, task in results["tasks"].items()

@@ -21,7 +21,7 @@ from negjax.datasets.scenes.sets import SCENE_TASKS, Size, build_scenes
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
-from negjax.evaluation.prepare import prepare
+from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.report.report import write_report
 from negjax.evaluation.results import write_results
 from negjax.experiment import run_experiment
@@ -89,7 +89,7 @@ def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
     tasks = [open_set(data_dir, name) for name in SCENE_TASKS]
 
     stages: dict[str, Any] = {}
-    plan = None
+    eval_data = None
     for stage, experiment in experiments(str(data_dir), str(workdir / "pretrained"), seed).items():
         _announce(console, ANNOUNCEMENTS[stage])
         if short:
@@ -98,12 +98,10 @@ def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
             experiment = replace(experiment, steps=steps, optim=optim, log_every=5)
         run_experiment(experiment, workdir / stage)
         model = read_model(workdir / stage)
-        if plan is None:
-            context = model.config.text.context_length
-            plan = prepare(tasks, model.preprocess, model.tokenizer, context_length=context)
-        result = evaluate(model, plan)
-        write_results(result, workdir / stage / "eval")
-        stages[stage] = result.results
+        eval_data = eval_data or prepare_eval_data(tasks, model.preprocess)
+        evaluated = evaluate(model, eval_data)
+        write_results(evaluated, workdir / stage / "eval")
+        stages[stage] = evaluated.results
         console.print(headline(stages))
 
     write_report(

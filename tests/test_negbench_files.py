@@ -15,7 +15,7 @@ import pytest
 from negjax.datasets.build.evaluation_set import build_from_csv
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
-from negjax.evaluation.evaluate import EvalResult, evaluate
+from negjax.evaluation.evaluate import TaskResults, evaluate
 from negjax.media.images import Preprocess, decode, to_pixels
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
@@ -61,7 +61,7 @@ def model() -> LoadedModel:
 @pytest.fixture(scope="module")
 def result(
     test_data: Path, photos: Path, model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[EvalResult, Path]:
+) -> tuple[TaskResults, Path]:
     data_dir = tmp_path_factory.mktemp("data")
     for name, (kind, file) in FILES.items():
         csv_file = test_data / "negbench/images" / file
@@ -103,7 +103,7 @@ def test_every_row_with_a_photograph_is_there(result, rows, name):
 
 
 def test_mcq_scores_are_the_cosines_of_single_embeddings(result, rows, model, photos):
-    columns = result[0].files["coco_mcq"]
+    columns = result[0].predictions["coco_mcq"]
     asked = rows["coco_mcq"][:12]
     images, captions = embed(
         model,
@@ -118,7 +118,7 @@ def test_mcq_scores_are_the_cosines_of_single_embeddings(result, rows, model, ph
 
 def test_figures_follow_from_the_predictions(result, rows):
     """Recomputed from the published rows: accuracy per template, and recall with all captions of the gallery."""
-    tasks, files = result[0].results["tasks"], result[0].files
+    tasks, files = result[0].results["tasks"], result[0].predictions
     scores = np.stack([files["coco_mcq"][f"score_{k}"] for k in range(4)], 1)
     best = scores == scores.max(1, keepdims=True)
     credit = best[:, 0] / best.sum(1)  # the right answer is the first option of every row

@@ -45,7 +45,7 @@ def _eval(args: argparse.Namespace) -> int:
     from negjax.config_file import load_config
     from negjax.datasets.stored.store import open_set
     from negjax.evaluation.evaluate import evaluate
-    from negjax.evaluation.plan import Video
+    from negjax.evaluation.media import VideoSampling
     from negjax.evaluation.report.table import table
     from negjax.evaluation.results import write_results
     from negjax.runtime.distributed import exit_together, is_first_process
@@ -53,10 +53,10 @@ def _eval(args: argparse.Namespace) -> int:
     from negjax.weights.read import read_model
 
     with exit_together():
-        video = Video()
+        video = VideoSampling()
         if args.config:
             suite = load_config(Suite, args.config)
-            names, video = list(suite.tasks), Video(suite.frames, suite.video_preprocess)
+            names, video = list(suite.tasks), VideoSampling(suite.frames, suite.video_preprocess)
         else:
             names = [name.strip() for name in args.tasks.split(",") if name.strip()]
         if not names:
@@ -69,9 +69,9 @@ def _eval(args: argparse.Namespace) -> int:
         check_writable(args.out)
         model = read_model(args.model, args.step, arch=args.arch, activation=args.activation, ema=args.ema)
         cache_dir = args.cache_dir or Path(args.out) / "cache"
-        result = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
+        evaluated = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
         if is_first_process():
-            write_results(result, args.out)
-            show(table(result.results))
+            write_results(evaluated, args.out)
+            show(table(evaluated.results))
             print(f"written: {Path(args.out) / 'results.json'}")
     return 0

@@ -1,4 +1,4 @@
-"""A model's figures on any number of sets: embed everything once, then score each set on its own."""
+"""A model's figures on any number of sets: everything is embedded once, then each set is scored on its own."""
 
 import platform
 from collections.abc import Sequence
@@ -14,71 +14,98 @@ import negjax
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.evaluation.embed.embed import embed
-from negjax.evaluation.plan import Plan, Video
-from negjax.evaluation.prepare import prepare
-from negjax.evaluation.score import Columns, score
+from negjax.evaluation.eval_data import EvalData
+from negjax.evaluation.media import VideoSampling
+from negjax.evaluation.prepare import prepare_eval_data
+from negjax.evaluation.scorer import CaptionVectors, CosineScorer, Scorer, caption_vectors
 from negjax.evaluation.statistics.bootstrap import figures, intervals
+from negjax.evaluation.tasks.kind import Columns, task_kind
 from negjax.models.loaded import LoadedModel
 
 
 @dataclass
-class EvalResult:
-    """results: the content of results.json. files: the columns of each predictions/NAME.csv."""
+class TaskResults:
+    """Figures and predictions of one evaluation.
+
+    Attributes:
+        results: the content of results.json.
+        predictions: the columns of each predictions/NAME.csv.
+    """
 
     results: dict[str, Any]
-    files: dict[str, Columns]
+    predictions: dict[str, Columns]
 
 
 def evaluate(
     model: LoadedModel,
-    sets: Plan | Sequence[StoredSet],
+    sets: EvalData | Sequence[StoredSet],
     *,
+    scorer: Scorer = CosineScorer(),
     batch_size: int = 256,
-    video: Video = Video(),
+    video: VideoSampling = VideoSampling(),
     cache_dir: epath.PathLike | None = None,
     seed: int = 0,
     bootstrap: int = 1000,
     progress: bool = True,
-) -> EvalResult:
-    """Scores `model` on each set, or on the tasks of a plan made by `prepare`.
+) -> TaskResults:
+    """Scores a model on sets. Every process of several must call this; each gets the results.
 
-    batch_size: images or frames, and captions, embedded at a time over all devices. video: how clips are cut, of sets
-    that are not a plan yet. cache_dir: where embeddings are kept and looked for, so that an evaluation that was stopped
-    goes on. bootstrap: resamples for the intervals (0 for none), drawn by `seed`. Every process of several must call
-    this; each gets the result. Raises NegjaxError for a set that cannot be evaluated, media that cannot be read, and an
-    embedding that is not finite.
+    Args:
+        model: what to evaluate.
+        sets: the sets, or what `prepare_eval_data` made of them.
+        scorer: how captions are scored against images.
+        batch_size: images or frames, and captions, embedded at a time over all devices.
+        video: how clips are sampled, of sets that are not prepared.
+        cache_dir: folder of embeddings that are read, and added to, so that a stopped evaluation can be resumed.
+        seed: of the resamples.
+        bootstrap: resamples for the intervals; 0 for none.
+        progress: show bars.
+
+    Raises:
+        NegjaxError: a set cannot be evaluated, media cannot be read, or an embedding is not finite.
     """
     if batch_size < 1:
         raise NegjaxError(f"the batch size is {batch_size}: it must be positive")
-    context = model.config.text.context_length
-    if isinstance(sets, Plan):
-        plan = sets
-    else:
-        plan = prepare(sets, model.preprocess, model.tokenizer, context_length=context, video=video, keep_bytes=0)
-    if plan.images.preprocess != model.preprocess or plan.token_CT.shape[1] != context:
-        raise NegjaxError("the plan was prepared for another preprocessing or context length than the model's")
-    media_DE, caption_CE = embed(model, plan, batch_size, cache_dir=cache_dir, progress=progress)
+    if not isinstance(sets, EvalData):
+        sets = prepare_eval_data(sets, model.preprocess, video=video, keep_bytes=0)
+    data = sets
+    if data.images.preprocess != model.preprocess:
+        raise NegjaxError("the evaluation data were prepared for another preprocessing than the model's")
+    texts = list(dict.fromkeys(scorer.texts(data.captions)))
+    media_DE, text_XE = embed(model, data, texts, batch_size, cache_dir=cache_dir, progress=progress)
+    captions = caption_vectors(scorer, data.captions, texts, text_XE)
     tasks: dict[str, Any] = {}
-    files: dict[str, Columns] = {}
-    for task in plan.tasks:
-        scored = score(task, media_DE, caption_CE, plan.text_credits.get(task.name, {}))
-        files |= scored.files
+    predictions: dict[str, Columns] = {}
+    for task in data.tasks:
+        text_credits = data.text_credits.get(task.name, {})
+        scores = task_kind(task.kind).score(task, media_DE, captions, text_credits)
+        predictions |= {f"{task.name}{suffix}": columns for suffix, columns in scores.predictions.items()}
         tasks[task.name] = {
             "kind": task.kind,
             "negated": task.negated,
-            "n": scored.n,
+            "n": scores.n,
             "images": len(np.unique(task.media_N)),
-            **task.said,
-            "metrics": figures(scored.credits),
-            "ci95": intervals(scored.credits, resamples=bootstrap, seed=seed) if bootstrap else {},
-            "blind": scored.blind,
-            **scored.more,
+            **task.provenance,
+            "metrics": figures(scores.credits),
+            "ci95": intervals(scores.credits, resamples=bootstrap, seed=seed) if bootstrap else {},
+            "blind": scores.blind,
+            **scores.details,
         }
-    return EvalResult({"model": dict(model.info), "software": software(), "tasks": tasks}, files)
+    return TaskResults({"model": dict(model.info), "software": software(), "tasks": tasks}, predictions)
+
+
+def metric_names(data: EvalData, name: str) -> list[str]:
+    """The metrics of a task of the data, found by scoring embeddings that are all equal."""
+    task = data.task(name)
+    media_DE, caption_CE = (
+        np.eye(1, 2, dtype=np.float32).repeat(count, axis=0)
+        for count in (len(data.images.keys) + len(data.clips.keys), len(data.captions))
+    )
+    return list(task_kind(task.kind).score(task, media_DE, CaptionVectors((caption_CE,)), {}).credits)
 
 
 def software() -> dict[str, str]:
-    """Versions and devices, as they stand in results.json."""
+    """Versions and devices, as results.json has them."""
     devices = jax.devices()
     return {
         "negjax": negjax.__version__,

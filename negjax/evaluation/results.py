@@ -9,26 +9,29 @@ import numpy as np
 from etils import epath
 
 from negjax.datasets.stored.store import SET_NAME
+from negjax.datasets.task_kinds import EVALUATED_KINDS
 from negjax.errors import NegjaxError
-from negjax.evaluation.evaluate import EvalResult
-from negjax.evaluation.score import Columns
+from negjax.evaluation.evaluate import TaskResults
+from negjax.evaluation.tasks.kind import Columns, task_kind
 from negjax.runtime.files import write_atomic
 
 
-def write_results(result: EvalResult, out_dir: epath.PathLike) -> None:
+def write_results(results: TaskResults, out_dir: epath.PathLike) -> None:
     """Writes OUT/predictions/*.csv, then OUT/results.json, each complete or not at all.
 
-    An earlier results.json and the predictions it names go first, so that what stands there is of one run.
-    Raises NegjaxError where the folder cannot be written.
+    An earlier results.json and the predictions it names are removed first, so that the folder holds one evaluation.
+
+    Raises:
+        NegjaxError: the folder cannot be written.
     """
     out = epath.Path(out_dir)
     try:
         _remove_earlier(out)
     except OSError as error:
         raise NegjaxError(f"cannot write the results to {out}: {error}") from error
-    for name, columns in result.files.items():
+    for name, columns in results.predictions.items():
         write_atomic(out / "predictions" / f"{name}.csv", to_csv(columns))
-    write_atomic(out / "results.json", json.dumps(result.results, indent=2, allow_nan=False) + "\n")
+    write_atomic(out / "results.json", json.dumps(results.results, indent=2, allow_nan=False) + "\n")
 
 
 def to_csv(columns: Columns) -> str:
@@ -41,19 +44,23 @@ def to_csv(columns: Columns) -> str:
 
 
 def _cells(column: Any) -> list[Any]:
+    """The cells of a column, floats as text."""
     values = np.asarray(column)
     return [f"{x:.9g}" for x in values.tolist()] if values.dtype.kind == "f" else values.tolist()
 
 
 def _remove_earlier(out: epath.Path) -> None:
+    """Removes an earlier results.json and the predictions of its tasks."""
     path = out / "results.json"
     if not path.exists():
         return
     try:
-        names = [name for name in json.loads(path.read_text())["tasks"] if SET_NAME.fullmatch(name)]
-    except (ValueError, KeyError, TypeError):  # not ours: it is only replaced
-        names = []
+        tasks = json.loads(path.read_text())["tasks"]
+        kinds = {name: task["kind"] for name, task in tasks.items() if SET_NAME.fullmatch(name)}
+    except (ValueError, KeyError, TypeError, AttributeError):  # not written by negjax: it is only replaced
+        kinds = {}
     path.unlink()
-    for name in names:
-        for file in (f"{name}.csv", f"{name}.image_to_text.csv", f"{name}.bias.csv"):
-            (out / "predictions" / file).unlink(missing_ok=True)
+    for name, kind in kinds.items():
+        suffixes = task_kind(kind).file_suffixes if kind in EVALUATED_KINDS else ("",)
+        for suffix in suffixes:
+            (out / "predictions" / f"{name}{suffix}.csv").unlink(missing_ok=True)

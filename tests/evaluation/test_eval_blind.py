@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from negjax.evaluation.blind.images import mean_image_credit, other_image_credit
-from negjax.evaluation.tasks.mcq import CELLS, choice_credit, group_credits
+from negjax.evaluation.choices import choice_credit, group_credits
+from negjax.evaluation.scorer import CaptionVectors
+from negjax.synthesis.questions import CELLS
 
 
 def sample(seed: int):
@@ -24,12 +26,12 @@ def credit(image: np.ndarray, options: np.ndarray, answer: int) -> float:
 @pytest.mark.parametrize("seed", range(4))
 def test_other_image_is_the_mean_over_all_others(seed):
     images, image, captions, option, answer = sample(seed)
-    found = other_image_credit(images, image, captions, option, answer, block=4)
+    found = other_image_credit(images, image, CaptionVectors((captions,)), option, answer, block=4)
     for n in range(25):
         others = [j for j in range(9) if j != image[n]]
         mean = np.mean([credit(images[j], captions[option[n]], answer[n]) for j in others])
         assert found[n] == pytest.approx(mean)
-    np.testing.assert_array_equal(found, other_image_credit(images, image, captions, option, answer))
+    np.testing.assert_array_equal(found, other_image_credit(images, image, CaptionVectors((captions,)), option, answer))
 
 
 def test_mean_image_is_the_normalised_mean_of_the_images():
@@ -37,7 +39,7 @@ def test_mean_image_is_the_normalised_mean_of_the_images():
     captions = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
     mean = images.mean(axis=0)
     mean /= np.sqrt((mean**2).sum())
-    found = mean_image_credit(images, captions, option, answer)
+    found = mean_image_credit(images, CaptionVectors((captions,)), option, answer)
     assert found.tolist() == [credit(mean, captions[option[n]], answer[n]) for n in range(25)]
 
 
@@ -46,7 +48,7 @@ def test_the_truth_table_cannot_be_answered_blind():
     images = rng.normal(size=(40, 8)).astype(np.float32)
     captions = rng.normal(size=(40, 8)).astype(np.float32)
     option, answer = np.repeat(np.arange(40).reshape(10, 4), 4, axis=0), np.tile(np.arange(4), 10)
-    found = mean_image_credit(images, captions, option, answer)
+    found = mean_image_credit(images, CaptionVectors((captions,)), option, answer)
     groups = group_credits(found, list(CELLS) * 10, np.repeat(np.arange(10), 4))
     assert (found.mean(), groups.mean()) == (0.25, 0)
 
@@ -56,6 +58,6 @@ def test_a_constant_model_is_at_chance_blind_and_not():
     captions = np.tile(np.float32([0.6, 0.8]), (24, 1))
     images = np.tile(np.float32([0.8, -0.6]), (5, 1))
     image = np.arange(6) % 5
-    assert other_image_credit(images, image, captions, option, answer).tolist() == [0.25] * 6
-    assert mean_image_credit(images, captions, option, answer).tolist() == [0.25] * 6
+    assert other_image_credit(images, image, CaptionVectors((captions,)), option, answer).tolist() == [0.25] * 6
+    assert mean_image_credit(images, CaptionVectors((captions,)), option, answer).tolist() == [0.25] * 6
     assert choice_credit(np.zeros((6, 4)), answer).tolist() == [0.25] * 6

@@ -11,11 +11,11 @@ import jax
 import numpy as np
 import pytest
 
-from negjax.evaluation.embed.cache import Cache, content_key, model_key
+from negjax.evaluation.embed.cache import EmbeddingCache, content_key, model_key
 from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.evaluate import evaluate
-from negjax.evaluation.plan import Media
-from negjax.evaluation.prepare import prepare
+from negjax.evaluation.media import DistinctMedia
+from negjax.evaluation.prepare import prepare_eval_data
 from negjax.models.compute import Compute
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
@@ -39,21 +39,21 @@ def encoded(monkeypatch) -> list[int]:
 def test_what_was_added_is_found_in_any_order_after_flush(tmp_path):
     rng = np.random.default_rng(0)
     vectors, keys = rng.normal(size=(20, 5)).astype(np.float32), [f"{i:064x}" for i in range(20)]
-    cache = Cache(tmp_path, "m" * 64)
+    cache = EmbeddingCache(tmp_path, "m" * 64)
     cache.add(keys[:12], vectors[:12])
     assert not cache.find(keys, 5)[0].any()
     cache.flush()
     cache.add(keys[12:], vectors[12:])
     cache.flush()
-    known, found = Cache(tmp_path, "m" * 64).find([keys[15], "unknown", keys[3]], 5)
+    known, found = EmbeddingCache(tmp_path, "m" * 64).find([keys[15], "unknown", keys[3]], 5)
     assert known.tolist() == [True, False, True]
     np.testing.assert_array_equal(found, [vectors[15], np.zeros(5), vectors[3]])
-    assert not Cache(tmp_path, "n" * 64).find(keys, 5)[0].any()
+    assert not EmbeddingCache(tmp_path, "n" * 64).find(keys, 5)[0].any()
 
 
 @pytest.mark.parametrize("damage", ["cut keys", "cut vectors", "no vectors", "other width", "flipped bit"])
 def test_a_damaged_block_is_not_used(tmp_path, damage, caplog):
-    cache, keys = Cache(tmp_path, "k" * 64), [f"{i:064x}" for i in range(4)]
+    cache, keys = EmbeddingCache(tmp_path, "k" * 64), [f"{i:064x}" for i in range(4)]
     width = 3 if damage == "other width" else 2
     cache.add(keys, np.arange(4 * width, dtype=np.float32).reshape(4, width))
     cache.flush()
@@ -67,7 +67,7 @@ def test_a_damaged_block_is_not_used(tmp_path, damage, caplog):
         path.write_bytes(content)
     elif damage.startswith("cut"):
         path.write_bytes(content[:-9])
-    known, _ = Cache(tmp_path, "k" * 64).find(keys, 2)
+    known, _ = EmbeddingCache(tmp_path, "k" * 64).find(keys, 2)
     assert np.flatnonzero(known).tolist() == ([0, 1, 2] if damage == "flipped bit" else [])
     assert "is damaged" in caplog.text
 
@@ -86,8 +86,8 @@ def test_an_evaluation_from_the_cache_is_the_same_and_encodes_nothing(model, mcq
     second = evaluate(model, [mcq_set], cache_dir=tmp_path, progress=False)
     assert encoded == []
     assert second.results == first.results
-    for name, column in first.files["questions"].items():
-        np.testing.assert_array_equal(column, second.files["questions"][name])
+    for name, column in first.predictions["questions"].items():
+        np.testing.assert_array_equal(column, second.predictions["questions"][name])
     evaluate(model, [mcq_set, retrieval_set], cache_dir=tmp_path, progress=False, batch_size=8)
     assert encoded[0] == 8  # only the three pictures that the first set does not have, on eight devices
 
@@ -95,9 +95,8 @@ def test_an_evaluation_from_the_cache_is_the_same_and_encodes_nothing(model, mcq
 def test_a_changed_weight_pixel_or_preprocessing_never_hits(model, mcq_set, make_set, mcq_rows, png, tmp_path, encoded):
     def misses(of: LoadedModel, data=mcq_set) -> list[int]:
         encoded.clear()
-        context = of.config.text.context_length
-        plan = prepare([data], of.preprocess, of.tokenizer, context_length=context, blind_texts=False)
-        embed(of, plan, 256, cache_dir=tmp_path, progress=False)
+        plan = prepare_eval_data([data], of.preprocess, blind_texts=False)
+        embed(of, plan, plan.captions, 256, cache_dir=tmp_path, progress=False)
         return list(encoded)
 
     assert len(misses(model)) == 2
@@ -123,7 +122,7 @@ def test_keys_tell_what_was_changed(model):
     ):  # it decides nothing, for the towers say how their products are rounded
         assert model_key(model) == key
     assert model_key(dataclasses.replace(model, compute=Compute(dtype="bfloat16"))) != key
-    assert content_key(key, "text") != content_key(key, Media(model.preprocess).said)
+    assert content_key(key, "text") != content_key(key, DistinctMedia(model.preprocess).settings)
 
 
 SCRIPT = """
@@ -136,7 +135,7 @@ from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import preset
 from negjax.tokenizers.clip import Tokenizer
-cache.BLOCK = 4  # a block for each batch
+cache.BLOCK_SIZE = 4  # a block for each batch
 embed.encode_texts = lambda *_: time.sleep(300)  # dies here
 config = preset("tiny")
 model = LoadedModel(config, init_params(config, seed=0), Preprocess(size=config.vision.image_size), Tokenizer())

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from negjax.evaluation.embed.embed import embed
-from negjax.evaluation.embed.encode import encode_media, encode_texts, placed
-from negjax.evaluation.prepare import prepare
+from negjax.evaluation.embed.encode import encode_media, encode_texts, model_on_devices
+from negjax.evaluation.prepare import prepare_eval_data
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.mesh import make_mesh
 from negjax.runtime.sharding import state_shardings
@@ -22,8 +22,13 @@ from negjax.runtime.sharding import state_shardings
 
 @pytest.fixture(scope="module")
 def plan(model, mcq_set, retrieval_set):
-    context = model.config.text.context_length
-    return prepare([mcq_set, retrieval_set], model.preprocess, model.tokenizer, context_length=context)
+    return prepare_eval_data([mcq_set, retrieval_set], model.preprocess)
+
+
+@pytest.fixture(scope="module")
+def tokens(model, plan):
+    """The captions' token ids; captions that differ in letter case alone have the same."""
+    return model.tokenizer(plan.captions, 77)
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -40,9 +45,9 @@ def in_order(embedded: Iterator[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
 
 def test_a_ragged_last_batch_equals_no_padding(model, plan):
-    pixels = np.concatenate([plan.images.read(i)[0] for i in range(len(plan.images.sources))])
+    pixels = np.concatenate([plan.images.read(i)[0] for i in range(len(plan.images.origins))])
     whole = unit(model.encode_image(pixels))
-    on_mesh = placed(model)
+    on_mesh = model_on_devices(model)
     for size in (4, 12, 64):
         found = in_order(encode_media(on_mesh, plan.images, np.arange(len(pixels)), size))
         assert found.dtype == np.float32
@@ -50,22 +55,22 @@ def test_a_ragged_last_batch_equals_no_padding(model, plan):
 
 
 def test_only_what_is_asked_for_is_encoded(model, plan):
-    on_mesh = placed(model)
+    on_mesh = model_on_devices(model)
     wanted = np.array([7, 2, 3])
     (places, vectors), *rest = encode_media(on_mesh, plan.images, wanted, 64)
     assert (places.tolist(), rest) == ([7, 2, 3], [])
     np.testing.assert_allclose(vectors[0], unit(model.encode_image(plan.images.read(7)[0]))[0], atol=1e-6)
 
 
-def test_trimmed_and_sorted_captions_equal_full_ones(model, plan):
-    whole = unit(model.encode_text(plan.token_CT))
-    assert plan.token_CT.shape[1] == 77
-    on_mesh = placed(model)
-    found = in_order(encode_texts(on_mesh, plan.token_CT, np.arange(len(plan.captions)), 16))
+def test_trimmed_and_sorted_captions_equal_full_ones(model, plan, tokens):
+    whole = unit(model.encode_text(tokens))
+    assert tokens.shape[1] == 77
+    on_mesh = model_on_devices(model)
+    found = in_order(encode_texts(on_mesh, tokens, np.arange(len(tokens)), 16))
     np.testing.assert_allclose(found, whole, atol=1e-6)
 
 
-def test_captions_are_cut_to_a_few_lengths(model, plan):
+def test_captions_are_cut_to_a_few_lengths(model, plan, tokens):
     shapes = set()
 
     class Spy(LoadedModel):
@@ -73,29 +78,29 @@ def test_captions_are_cut_to_a_few_lengths(model, plan):
             shapes.add(text_BT.shape)
             return super().encode_text(text_BT)
 
-    on_mesh = placed(Spy(model.config, model.params, model.preprocess, model.tokenizer))
-    list(encode_texts(on_mesh, plan.token_CT, np.arange(len(plan.captions)), 16))
+    on_mesh = model_on_devices(Spy(model.config, model.params, model.preprocess, model.tokenizer))
+    list(encode_texts(on_mesh, tokens, np.arange(len(tokens)), 16))
     assert shapes <= {(16, length) for length in (8, 16, 24)}
 
 
 def test_tokens_that_look_like_padding_are_not_cut_off(model):
     tokens = model.tokenizer(["!!!!!!!!!! a dog !!!!!", "! ! ! ! ! ! ! ! ! cat", "!"], 77)
-    on_mesh = placed(model)
+    on_mesh = model_on_devices(model)
     found = in_order(encode_texts(on_mesh, tokens, np.arange(3), 3))
     np.testing.assert_allclose(found, unit(model.encode_text(tokens)), atol=1e-6)
 
 
-def test_parameters_that_are_cut_stay_where_they_are(model, plan):
+def test_parameters_that_are_cut_stay_where_they_are(model, plan, tokens):
     """As they lie in training."""
     mesh = make_mesh(fsdp=4, tensor=2)
     params = jax.device_put(model.params, state_shardings(mesh, model.params))
     cut = dataclasses.replace(model, params=params, mesh=mesh)
-    assert placed(cut) is cut
-    pixels = np.concatenate([plan.images.read(i)[0] for i in range(len(plan.images.sources))])
+    assert model_on_devices(cut) is cut
+    pixels = np.concatenate([plan.images.read(i)[0] for i in range(len(plan.images.origins))])
     found = in_order(encode_media(cut, plan.images, np.arange(len(pixels)), 16))
     np.testing.assert_allclose(found, unit(model.encode_image(pixels)), atol=1e-6)
-    found = in_order(encode_texts(cut, plan.token_CT, np.arange(len(plan.captions)), 16))
-    np.testing.assert_allclose(found, unit(model.encode_text(plan.token_CT)), atol=1e-6)
+    found = in_order(encode_texts(cut, tokens, np.arange(len(tokens)), 16))
+    np.testing.assert_allclose(found, unit(model.encode_text(tokens)), atol=1e-6)
 
 
 SCRIPT = """
@@ -104,8 +109,8 @@ import jax, numpy as np
 from jax.experimental import mesh_utils
 from negjax.datasets.stored.store import open_set
 from negjax.evaluation.embed.embed import embed
-from negjax.evaluation.embed.encode import placed
-from negjax.evaluation.prepare import prepare
+from negjax.evaluation.embed.encode import model_on_devices
+from negjax.evaluation.prepare import prepare_eval_data
 from negjax.media.images import Preprocess
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
@@ -124,16 +129,16 @@ if out.endswith("scattered"):  # the devices lie on the mesh as those of a TPU m
 config = preset("tiny")
 model = LoadedModel(config, init_params(config, int(seed)), Preprocess(size=config.vision.image_size), Tokenizer())
 sets = [open_set(*folder.rsplit("/", 1)) for folder in folders]
-plan = prepare(sets, model.preprocess, model.tokenizer, context_length=77)
-on_mesh = placed(model)
+plan = prepare_eval_data(sets, model.preprocess)
+on_mesh = model_on_devices(model)
 assert on_mesh.mesh.size == 4
-assert placed(on_mesh) is on_mesh
-media, captions = embed(model, plan, int(batch), cache_dir=out + ".cache")
+assert model_on_devices(on_mesh) is on_mesh
+media, captions = embed(model, plan, plan.captions, int(batch), cache_dir=out + ".cache")
 np.savez(f"{out}.{processes}.{process}.npz", media=media, captions=captions)
 def cut(leaf, sharding):
     return jax.make_array_from_callback(leaf.shape, sharding, lambda at: np.asarray(leaf)[at])
 params = jax.tree.map(cut, model.params, state_shardings(make_mesh(fsdp=4), model.params))
-again = placed(dataclasses.replace(model, params=params)).params
+again = model_on_devices(dataclasses.replace(model, params=params)).params
 assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(model.params)))
 """
 
@@ -155,7 +160,7 @@ def free_port() -> int:
 
 
 def test_four_devices_and_two_processes_equal_one_device(model, plan, mcq_set, retrieval_set, tmp_path):
-    one, port = embed(model, plan, 256, progress=False), free_port()
+    one, port = embed(model, plan, plan.captions, 256, progress=False), free_port()
     for out, processes in (("alone", 1), ("together", 2), ("scattered", 2)):
         running = [
             start(str(tmp_path / out), [mcq_set, retrieval_set], processes, process, port)

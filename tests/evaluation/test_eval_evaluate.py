@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from negjax.errors import NegjaxError
+from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.evaluate import evaluate
-from negjax.evaluation.prepare import prepare
+from negjax.evaluation.prepare import prepare_eval_data
 from negjax.media.images import decode, to_pixels
 
 
@@ -60,7 +61,7 @@ def test_form_of_the_results(result):
 
 
 def test_questions_equal_a_loop(model, result, mcq_rows):
-    columns, credit = result.files["questions"], []
+    columns, credit = result.predictions["questions"], []
     for n, row in enumerate(mcq_rows):
         image = embed_image(model, row["media"])
         scores = np.array([image @ embed_text(model, text) for text in row["options"]])
@@ -81,7 +82,7 @@ def test_questions_equal_a_loop(model, result, mcq_rows):
 
 def test_retrieval_equals_a_loop(model, result, retrieval_rows):
     images = [embed_image(model, row["media"]) for row in retrieval_rows]
-    columns, caption_id, recall = result.files["pictures"], 0, []
+    columns, caption_id, recall = result.predictions["pictures"], 0, []
     for n, row in enumerate(retrieval_rows):
         for text in row["captions"]:
             query = embed_text(model, text)
@@ -97,7 +98,7 @@ def test_retrieval_equals_a_loop(model, result, retrieval_rows):
     metrics = result.results["tasks"]["pictures"]["metrics"]
     assert metrics["image_retrieval_recall@1"] == pytest.approx(np.mean(recall))
     assert metrics["image_retrieval_recall@10"] == 1
-    back = result.files["pictures.image_to_text"]
+    back = result.predictions["pictures.image_to_text"]
     assert list(back) == ["image_id", "caption_id", "rank", "ties"]
     assert back["image_id"].tolist() == list(range(13))
     owner = np.repeat(range(13), [len(row["captions"]) for row in retrieval_rows])
@@ -109,7 +110,7 @@ def test_zero_shot_equals_a_loop(model, result, zeroshot_rows):
     for name in ("dog", "cat", "boat", "Dog"):
         mean = np.mean([embed_text(model, f"a picture of a {name}."), embed_text(model, name)], axis=0)
         classes.append(mean / np.linalg.norm(mean))
-    columns = result.files["names"]
+    columns = result.predictions["names"]
     for n, row in enumerate(zeroshot_rows):
         image = embed_image(model, row["media"])
         scores = [float(image @ name) for name in classes]
@@ -121,7 +122,7 @@ def test_zero_shot_equals_a_loop(model, result, zeroshot_rows):
 def test_braces_in_class_names_and_templates_are_themselves(model, make_set, zeroshot_rows):
     said = {"classnames": ["dog", "{dog}", "{0}", "{"], "templates": ["{a} {}", "{}"]}
     data = make_set("braces", "zeroshot", "label", zeroshot_rows, **said)
-    columns = evaluate(model, [data], bootstrap=0, progress=False).files["braces"]
+    columns = evaluate(model, [data], bootstrap=0, progress=False).predictions["braces"]
     prompts = [embed_text(model, "{a} {dog}"), embed_text(model, "{dog}")]
     mean = np.mean(prompts, axis=0) / np.linalg.norm(np.mean(prompts, axis=0))
     expected = embed_image(model, zeroshot_rows[1]["media"]) @ mean
@@ -129,22 +130,26 @@ def test_braces_in_class_names_and_templates_are_themselves(model, make_set, zer
 
 
 def test_equal_things_are_embedded_once(model, mcq_set, retrieval_set, mcq_rows, retrieval_rows):
-    context = model.config.text.context_length
-    plan = prepare([mcq_set, retrieval_set], model.preprocess, model.tokenizer, context_length=context)
-    assert len(plan.images.sources) == 12
+    plan = prepare_eval_data([mcq_set, retrieval_set], model.preprocess)
+    assert len(plan.images.origins) == 12
     texts = [text for row in mcq_rows for text in row["options"]]
     texts += [text for row in retrieval_rows for text in row["captions"]]
-    assert len(plan.captions) == len(plan.token_CT) == len({text.lower() for text in texts})
+    assert plan.captions == list(dict.fromkeys(texts))
+    media, captions = embed(model, plan, plan.captions, 256, progress=False)
+    assert len(media) == 12
+    by_case = {text.lower(): vector for text, vector in zip(plan.captions, captions)}
+    assert len(plan.tokens.token_UT) == len(by_case) < len(plan.captions) == len(captions)
+    for text, vector in zip(plan.captions, captions):
+        np.testing.assert_array_equal(vector, by_case[text.lower()])
 
 
 def test_a_plan_serves_several_models_and_decodes_once(model, mcq_set, monkeypatch):
-    context = model.config.text.context_length
-    plan = prepare([mcq_set], model.preprocess, model.tokenizer, context_length=context)
+    plan = prepare_eval_data([mcq_set], model.preprocess)
     first = evaluate(model, plan, batch_size=4, bootstrap=0, progress=False).results["tasks"]
     assert first["questions"]["ci95"] == {}
     whole = evaluate(model, [mcq_set], bootstrap=0, progress=False).results["tasks"]
     assert first == whole
-    monkeypatch.setattr(type(plan.images), "_read", None)  # reading again would fail
+    monkeypatch.setattr(type(plan.images), "_decode", None)  # reading again would fail
     other = dataclasses.replace(model, params=jax.tree.map(lambda x: x * 1.1, model.params))
     second = evaluate(other, plan, batch_size=4, bootstrap=0, progress=False).results["tasks"]
     assert second != first

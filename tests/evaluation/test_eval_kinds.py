@@ -10,13 +10,13 @@ from PIL import Image
 
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
+from negjax.evaluation.choices import confusion
 from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.embed.vectors import unit_rows
 from negjax.evaluation.evaluate import evaluate
-from negjax.evaluation.plan import Templates, Video
-from negjax.evaluation.prepare import prepare
-from negjax.evaluation.tasks.affirmation import principal_components, text_separation
-from negjax.evaluation.tasks.mcq import confusion
+from negjax.evaluation.media import VideoSampling
+from negjax.evaluation.prepare import prepare_eval_data
+from negjax.evaluation.tasks.affirmation import Sentences, principal_components, text_separation
 from negjax.evaluation.tasks.queries import query_credits, top_any, top_share
 from negjax.media.images import to_pixels
 
@@ -104,13 +104,13 @@ def test_negated_queries_equal_a_loop(model, make_set, query_rows):
         assert found["r_precision"] == pytest.approx(np.mean(at_r))
         assert found["violation@10"] == pytest.approx(0.5 * (4 / 8 + 3 / 8))  # there are only eight pictures
     assert task["blind"]["random_image"]["precision@1"] == pytest.approx(0.5 * (3 / 8 + 2 / 8))
-    columns = result.files["queries"]
+    columns = result.predictions["queries"]
     assert (columns["asked"].tolist(), columns["excluded"].tolist()) == ([3, 2], [4, 3])
 
 
 def test_a_query_that_no_picture_answers_is_an_error(model, make_set, query_rows):
     asked = [{"text": "a hat but no dog", "plain": "a hat", "includes": ["hat"], "excludes": ["dog"]}]
-    with pytest.raises(NegjaxError, match="no image is what 'a hat but no dog' asks for"):
+    with pytest.raises(NegjaxError, match="no image fits the query 'a hat but no dog'"):
         evaluate(model, [make_set("hats", "queries", "objects", query_rows, queries=asked)], progress=False)
 
 
@@ -152,14 +152,14 @@ def test_affirmation_sets(model, make_set, png):
     moved = np.mean([1 - a @ b for a, b in zip(yes, no)])
     apart = np.mean([1 - yes[i] @ yes[j] for i, j in permutations(range(3), 2)])
     assert separation["text_separation"] == pytest.approx(moved / apart, rel=1e-4)
-    columns = result.files["bias.bias"]
+    columns = result.predictions["bias.bias"]
     assert list(columns) == ["object", "template", "x", "y", "text"]
     assert columns["text"][-1] == "a kite, no a dog"
     assert columns["template"][:4] == ["affirmation"] * 3 + ["negation"]
 
 
 def test_text_separation_and_components_of_known_vectors():
-    templates = Templates(["a", "b"] * 2, ["affirmation"] * 2 + ["negation"] * 2, [""] * 4, np.arange(4))
+    templates = Sentences(["a", "b"] * 2, ["affirmation"] * 2 + ["negation"] * 2, [""] * 4, np.arange(4))
     assert text_separation(templates, np.eye(4)) == 1
     same = np.eye(4)[[0, 1, 0, 1]]
     assert text_separation(templates, same) == 0
@@ -199,9 +199,9 @@ def test_clips_beside_pictures(model, mcq_set, tmp_path, mode):
     said = {"task_kind": "binary_mcq", "negated": False, "media_type": "video"}
     write_set(tmp_path, "clips", lambda: iter(rows), ["question"], said)
     data = open_set(tmp_path, "clips")
-    video = Video(4, mode)
-    plan = prepare([data, mcq_set], model.preprocess, model.tokenizer, context_length=77, video=video)
-    media, _ = embed(model, plan, 16, progress=False)
+    video = VideoSampling(4, mode)
+    plan = prepare_eval_data([data, mcq_set], model.preprocess, video=video)
+    media, _ = embed(model, plan, plan.captions, 16, progress=False)
     assert len(media) == 9 + 2
     for vector, content, count in zip(media[9:], clips, (3, 4)):
         frames = to_clip_pixels(read_frames(content, 4, "test"), model.preprocess, mode)
@@ -219,7 +219,7 @@ def test_the_same_file_as_a_picture_and_as_a_clip(model, make_set):
     rows = [{"media": file.getvalue(), "options": ["dark", "bright"], "answer": 0}]
     pictures = make_set("pictures", "binary_mcq", "question", rows)
     clips = make_set("clips", "binary_mcq", "question", rows, media_type="video")
-    files = evaluate(model, [clips, pictures], bootstrap=0, progress=False).files
+    files = evaluate(model, [clips, pictures], bootstrap=0, progress=False).predictions
     assert files["pictures"]["score_0"][0] == pytest.approx(
         image_of(model, rows[0]["media"]) @ text_of(model, "dark"), abs=1e-6
     )

@@ -3,21 +3,23 @@
 import numpy as np
 import pytest
 
+from negjax.evaluation.choices import choice_credit, group_credits, option_scores, question_credits
 from negjax.evaluation.embed.vectors import distinct_rows, unit_rows
+from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import figures
-from negjax.evaluation.tasks.mcq import CELLS, choice_credit, group_credits, option_scores, question_credits
+from negjax.synthesis.questions import CELLS
 
 
 def test_scores_are_the_cosines_of_each_questions_own_image():
     rng = np.random.default_rng(0)
     images, captions = unit_rows(rng.normal(size=(7, 16))), unit_rows(rng.normal(size=(30, 16)))
     image, option = rng.integers(7, size=50), rng.integers(30, size=(50, 4))
-    scores = option_scores(images, image, captions, option, block=8)
+    scores = option_scores(images, image, CaptionVectors((captions,)), option, block=8)
     for n in range(50):
         for o in range(4):
             expected = float(np.dot(images[image[n]].astype(float), captions[option[n, o]].astype(float)))
             assert scores[n, o] == pytest.approx(expected, abs=1e-7)
-    np.testing.assert_array_equal(scores, option_scores(images, image, captions, option))
+    np.testing.assert_array_equal(scores, option_scores(images, image, CaptionVectors((captions,)), option))
 
 
 def test_ties_earn_one_in_m():
@@ -31,7 +33,7 @@ def test_equal_embeddings_tie_to_the_bit_wherever_they_stand():
     caption = unit_rows(rng.normal(size=(1, 77)))
     captions = np.repeat(caption, 400, axis=0)
     images = unit_rows(rng.normal(size=(100, 77)))
-    scores = option_scores(images, np.arange(100), captions, np.arange(400).reshape(100, 4))
+    scores = option_scores(images, np.arange(100), CaptionVectors((captions,)), np.arange(400).reshape(100, 4))
     assert choice_credit(scores, np.zeros(100, int)).tolist() == [0.25] * 100
 
 

@@ -10,7 +10,8 @@ import pytest
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.results import to_csv
-from negjax.evaluation.statistics.paired import Comparison, compare, credits_of
+from negjax.evaluation.statistics.paired import Comparison, compare
+from negjax.evaluation.tasks.kind import item_credits
 
 
 def test_p_is_the_share_of_all_sign_flips():
@@ -115,13 +116,18 @@ def test_many_flips_do_not_depend_on_how_they_are_cut(monkeypatch):
     rng = np.random.default_rng(6)
     a, b = rng.random((2, 400))
     whole = compare(a, b, np.arange(400), permutations=2000, resamples=9).p_value
-    monkeypatch.setattr("negjax.evaluation.statistics.paired.BLOCK", 400 * 64)
+    monkeypatch.setattr("negjax.evaluation.statistics.paired.MAX_SIGNS", 400 * 64)
     assert compare(a, b, np.arange(400), permutations=2000, resamples=9).p_value == whole
 
 
 def rows(**columns) -> list[dict[str, str]]:
     """Columns as they are read back from a prediction file."""
     return list(csv.DictReader(io.StringIO(to_csv(columns))))
+
+
+def credits_and_units(rows: list, kind: str, metric: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    items = item_credits(rows, kind, metric)
+    return items.credit_I, items.unit_I, items.labels
 
 
 def questions(scores, **changed) -> list[dict[str, str]]:
@@ -145,12 +151,12 @@ HALF[5] = [1, 0, 0, 0]
 
 
 def test_credits_of_questions():
-    credit, unit, _ = credits_of(questions(HALF), "truth_table", "accuracy")
+    credit, unit, _ = credits_and_units(questions(HALF), "truth_table", "accuracy")
     assert credit.tolist() == [0.5, 1, 1, 1, 1, 0, 1, 1]
     assert unit.tolist() == [10, 11, 11, 13, 10, 15, 16, 13]
-    credit, unit, _ = credits_of(questions(HALF), "truth_table", "b_only_accuracy")
+    credit, unit, _ = credits_and_units(questions(HALF), "truth_table", "b_only_accuracy")
     assert (credit.tolist(), unit.tolist()) == ([1, 0], [11, 15])
-    credit, unit, items = credits_of(questions(HALF), "truth_table", "group_accuracy")
+    credit, unit, items = credits_and_units(questions(HALF), "truth_table", "group_accuracy")
     assert (credit.tolist(), unit.tolist()) == ([0, 0.5], [2, 5])
     assert len(items) == 2
 
@@ -158,12 +164,12 @@ def test_credits_of_questions():
 def test_credits_of_ranks():
     """Ties share what they reach of the top k."""
     found = rows(caption_id=[0, 1, 2, 3], image_id=[7, 7, 8, 9], rank=[1, 5, 6, 4], ties=[0, 1, 0, 3])
-    credit, unit, _ = credits_of(found, "retrieval", "image_retrieval_recall@5")
+    credit, unit, _ = credits_and_units(found, "retrieval", "image_retrieval_recall@5")
     assert (credit.tolist(), unit.tolist()) == ([1, 0.5, 0, 0.5], [7, 7, 8, 9])
-    credit, unit, _ = credits_of(found, "pairs", "accuracy")
+    credit, unit, _ = credits_and_units(found, "pairs", "accuracy")
     assert (credit.tolist(), unit.tolist()) == ([1, 0, 0, 0], [7, 7, 8, 9])
     back = rows(image_id=[7, 8], caption_id=[1, 2], rank=[1, 1], ties=[1, 0])
-    credit, unit, _ = credits_of(back, "retrieval", "text_retrieval_recall@1")
+    credit, unit, _ = credits_and_units(back, "retrieval", "text_retrieval_recall@1")
     assert (credit.tolist(), unit.tolist()) == ([0.5, 1], [7, 8])
 
 
@@ -171,7 +177,7 @@ def test_the_best_caption_of_an_image_may_differ_between_models():
     one = rows(image_id=[7, 8], caption_id=[1, 2], rank=[1, 1], ties=[0, 0])
     other = rows(image_id=[7, 8], caption_id=[0, 3], rank=[1, 2], ties=[0, 0])
     assert compared(one, other, "retrieval", "text_retrieval_recall@1").difference == -0.5
-    items = [credits_of(each, "retrieval", "image_retrieval_recall@1")[2] for each in (one, other)]
+    items = [credits_and_units(each, "retrieval", "image_retrieval_recall@1")[2] for each in (one, other)]
     assert items[0] == ["caption 1 of image 7", "caption 2 of image 8"]
     assert items[0] != items[1]
 
@@ -186,17 +192,17 @@ def test_credits_of_names_and_queries():
         predicted_score=np.float32([0.1, 0.4, 1 / 3]),
         image=[0, 0, 2],
     )
-    credit, unit, _ = credits_of(named, "zeroshot", "accuracy")
+    credit, unit, _ = credits_and_units(named, "zeroshot", "accuracy")
     assert (credit.tolist(), unit.tolist()) == ([1, 0, 0.5], [0, 0, 2])
     asked = rows(query_id=[0, 1], asked=[3, 4], excluded=[1, 2], **{"violation@10": [0.1, 0.25]})
-    credit, unit, _ = credits_of(asked, "queries", "violation@10")
+    credit, unit, _ = credits_and_units(asked, "queries", "violation@10")
     assert (credit.tolist(), unit.tolist()) == ([0.1, 0.25], [0, 1])
 
 
 def compared(one: list, other: list, kind: str, metric: str) -> Comparison:
     """Two prediction files about the same items."""
-    credit_a, unit, items = credits_of(one, kind, metric)
-    credit_b, _, others = credits_of(other, kind, metric)
+    credit_a, unit, items = credits_and_units(one, kind, metric)
+    credit_b, _, others = credits_and_units(other, kind, metric)
     assert items == others
     return compare(credit_a, credit_b, unit)
 
@@ -220,7 +226,9 @@ def test_two_runs_on_the_same_questions():
 )
 def test_other_questions_are_other_items(changed, metric):
     kinds = {"kind": ["a_only", "b_only", "both", "neither"] * 2} | changed
-    one, other = (credits_of(rows, "truth_table", metric)[2] for rows in (questions(RIGHT), questions(RIGHT, **kinds)))
+    one, other = (
+        credits_and_units(rows, "truth_table", metric)[2] for rows in (questions(RIGHT), questions(RIGHT, **kinds))
+    )
     assert one != other
 
 
@@ -238,20 +246,20 @@ def test_other_questions_are_other_items(changed, metric):
 )
 def test_damaged_predictions(changed, metric, message):
     with pytest.raises(NegjaxError, match=message) as error:
-        credits_of(questions(RIGHT, **changed), "truth_table", metric)
+        credits_and_units(questions(RIGHT, **changed), "truth_table", metric)
     assert "\n" not in str(error.value)
 
 
 def test_missing_columns_and_metrics_without_items():
     old = [{name: value for name, value in row.items() if name != "image"} for row in questions(RIGHT)]
     with pytest.raises(NegjaxError, match="no column 'image': evaluate this model again"):
-        credits_of(old, "mcq", "accuracy")
+        credits_and_units(old, "mcq", "accuracy")
     with pytest.raises(NegjaxError, match="empty"):
-        credits_of([], "retrieval", "image_retrieval_recall@1")
+        credits_and_units([], "retrieval", "image_retrieval_recall@1")
     with pytest.raises(NegjaxError, match="choose a recall@k"):
-        credits_of(old, "retrieval", "image_retrieval_recall@all")
+        credits_and_units(old, "retrieval", "image_retrieval_recall@all")
     with pytest.raises(NegjaxError, match="choose accuracy"):
-        credits_of(old, "zeroshot", "mean_class_accuracy")
+        credits_and_units(old, "zeroshot", "mean_class_accuracy")
 
 
 def test_credits_read_back_are_those_of_the_results(model, mcq_set, truth_set, retrieval_set, zeroshot_set):
@@ -263,7 +271,7 @@ def test_credits_read_back_are_those_of_the_results(model, mcq_set, truth_set, r
             if metric == "mean_class_accuracy":
                 continue
             file = f"{name}.image_to_text" if metric.startswith("text_retrieval") else name
-            credit, unit, items = credits_of(rows(**result.files[file]), task["kind"], metric)
+            credit, unit, items = credits_and_units(rows(**result.predictions[file]), task["kind"], metric)
             assert credit.mean() == pytest.approx(expected)
             assert len(credit) == len(unit) == len(items) == len(set(items))
             seen += 1

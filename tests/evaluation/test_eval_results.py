@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from negjax.errors import NegjaxError
-from negjax.evaluation.evaluate import EvalResult, evaluate
+from negjax.evaluation.evaluate import TaskResults, evaluate
 from negjax.evaluation.report.table import table
 from negjax.evaluation.results import to_csv, write_results
 
@@ -52,9 +52,9 @@ def test_floats_are_written_so_that_float32_comes_back():
 def test_nothing_of_an_earlier_run_stays(result, tmp_path):
     write_results(result, tmp_path)
     (tmp_path / "predictions/mine.csv").write_text("kept")
-    second = EvalResult(
+    second = TaskResults(
         result.results | {"tasks": {"questions": result.results["tasks"]["questions"]}},
-        {"questions": result.files["questions"]},
+        {"questions": result.predictions["questions"]},
     )
     write_results(second, tmp_path)
     assert sorted(path.name for path in (tmp_path / "predictions").iterdir()) == ["mine.csv", "questions.csv"]
@@ -81,7 +81,7 @@ def test_the_table_names_every_figure(result):
 
 
 def test_brackets_in_the_table_are_themselves():
-    task = {"n": 3, "metrics": {"[/b]_accuracy": 0.5}, "ci95": {}, "blind": {}}
+    task = {"kind": "mcq", "n": 3, "metrics": {"[/b]_accuracy": 0.5}, "ci95": {}, "blind": {}}
     console = Console(width=80, record=True)
     console.print(table({"model": {"source": "runs/[1]/[/x]"}, "tasks": {"questions": task}}))
     shown = console.export_text()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from negjax.evaluation.embed.vectors import unit_rows
-from negjax.evaluation.tasks.retrieval import image_retrieval, text_retrieval
+from negjax.evaluation.ranking import image_retrieval, text_retrieval
+from negjax.evaluation.scorer import CaptionVectors
 
 
 def sample(seed: int = 0, images: int = 40, repeat: bool = True):
@@ -26,7 +27,7 @@ def expected_recall(right: float, others: list[float], k: int) -> float:
 @pytest.mark.parametrize("seed", range(3))
 def test_text_to_image_equals_a_loop(seed):
     image, caption, owner, gallery = sample(seed)
-    ranks = image_retrieval(image, caption, owner, gallery)
+    ranks = image_retrieval(image, CaptionVectors((caption,)), owner, gallery)
     assert ranks.query_Q.tolist() == list(range(len(owner)))
     np.testing.assert_array_equal(ranks.right_Q, owner)
     for c, own in enumerate(owner):
@@ -42,7 +43,7 @@ def test_text_to_image_equals_a_loop(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_image_to_text_equals_a_loop(seed):
     image, caption, owner, gallery = sample(seed)
-    ranks = text_retrieval(image, caption, owner, gallery)
+    ranks = text_retrieval(image, CaptionVectors((caption,)), owner, gallery)
     assert ranks.query_Q.tolist() == sorted(set(owner.tolist()))
     for q, i in enumerate(ranks.query_Q):
         scores = {c: float(image[i] @ caption[c]) for c in range(len(owner)) if gallery[owner[c]] == gallery[i]}
@@ -57,26 +58,28 @@ def test_image_to_text_equals_a_loop(seed):
 def test_other_captions_of_an_image_never_count_against_it():
     image = np.eye(2, dtype=np.float32)
     caption = unit_rows([[1, 0], [0.9, 0.1], [0.8, 0.2], [0.95, 0.05]])
-    ranks = text_retrieval(image, caption, np.array([0, 0, 0, 1]), np.zeros(2, int))
+    ranks = text_retrieval(image, CaptionVectors((caption,)), np.array([0, 0, 0, 1]), np.zeros(2, int))
     assert (ranks.better_Q[0], ranks.recall(1)[0]) == (0, 1)
     assert (ranks.better_Q[1], ranks.recall(1)[1], ranks.recall(5)[1]) == (2, 0, 1)
 
 
 def test_a_constant_model_is_at_chance():
     image, owner = np.ones((8, 3), np.float32) / np.sqrt(3).astype(np.float32), np.repeat(np.arange(8), 2)
-    to_image = image_retrieval(image, image[owner], owner, np.zeros(8, int))
-    to_text = text_retrieval(image, image[owner], owner, np.zeros(8, int))
+    to_image = image_retrieval(image, CaptionVectors((image[owner],)), owner, np.zeros(8, int))
+    to_text = text_retrieval(image, CaptionVectors((image[owner],)), owner, np.zeros(8, int))
     for k in (1, 5, 10):
         assert to_image.recall(k).mean() == min(k, 8) / 8
         assert to_text.recall(k).mean() == pytest.approx(min(k, 15) / 15)  # 14 captions of others, 1 its own
     galleries = np.arange(8) % 2
-    assert image_retrieval(image, image[owner], owner, galleries).recall(1).mean() == 1 / 4
+    assert image_retrieval(image, CaptionVectors((image[owner],)), owner, galleries).recall(1).mean() == 1 / 4
 
 
 def test_galleries_may_have_any_numbers():
     image, caption, owner, gallery = sample()
     for ranked in (image_retrieval, text_retrieval):
-        few, many = (ranked(image, caption, owner, numbers) for numbers in (gallery, (gallery - 1) << 40))
+        few, many = (
+            ranked(image, CaptionVectors((caption,)), owner, numbers) for numbers in (gallery, (gallery - 1) << 40)
+        )
         for name in ("better_Q", "ties_Q"):
             np.testing.assert_array_equal(getattr(many, name), getattr(few, name))
 
@@ -89,11 +92,11 @@ def test_equal_rows_tie_exactly_and_tiles_change_nothing(tile):
     caption = unit_rows(rng.normal(size=(203, 61)))
     caption[100:200] = caption[:100]
     owner, gallery = rng.integers(97, size=203), np.zeros(97, int)
-    whole, parts = (image_retrieval(image, caption, owner, gallery, *each) for each in ((), (tile,)))
+    whole, parts = (image_retrieval(image, CaptionVectors((caption,)), owner, gallery, *each) for each in ((), (tile,)))
     twice = (owner < 47) | (owner >= 50)
     assert whole.ties_Q.tolist() == parts.ties_Q.tolist() == twice.astype(int).tolist()
     assert whole.better_Q.tolist() == parts.better_Q.tolist()
-    whole, parts = (text_retrieval(image, caption, owner, gallery, *each) for each in ((), (tile,)))
+    whole, parts = (text_retrieval(image, CaptionVectors((caption,)), owner, gallery, *each) for each in ((), (tile,)))
     for name in ("query_Q", "right_Q", "better_Q", "ties_Q"):
         assert getattr(whole, name).tolist() == getattr(parts, name).tolist()
 
@@ -109,11 +112,11 @@ def test_ranks_of_real_embeddings_equal_a_loop_in_float64():
     right = score[np.arange(2000), owner]
     better = ((score > right[:, None] + 1e-6) & mine).sum(axis=1)
     least = ((score >= right[:, None] - 1e-6) & mine).sum(axis=1) - 1
-    found = image_retrieval(image, caption, owner, gallery)
+    found = image_retrieval(image, CaptionVectors((caption,)), owner, gallery)
     assert (better <= found.better_Q).all()
     assert (found.better_Q + found.ties_Q <= least).all()
     assert (found.better_Q == better).mean() > 0.99
-    back = text_retrieval(image, caption, owner, gallery)
+    back = text_retrieval(image, CaptionVectors((caption,)), owner, gallery)
     for query, right_caption, above, ties in zip(back.query_Q, back.right_Q, back.better_Q, back.ties_Q):
         own = owner == query
         rivals = score[(gallery[owner] == gallery[query]) & ~own, query]

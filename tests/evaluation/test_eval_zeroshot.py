@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from negjax.evaluation.choices import choice_credit
+from negjax.evaluation.embed.vectors import cosine_matrix
 from negjax.evaluation.statistics.bootstrap import figures
-from negjax.evaluation.tasks.mcq import choice_credit
-from negjax.evaluation.tasks.zeroshot import class_credits, class_embeddings, class_scores
+from negjax.evaluation.tasks.zeroshot import class_credits, class_embeddings
 
 
 def test_a_class_is_the_normalised_mean_of_its_normalised_prompts():
@@ -26,6 +27,6 @@ def test_equal_classes_tie():
     rng = np.random.default_rng(0)
     image = rng.normal(size=(50, 33)).astype(np.float32)
     classes = np.repeat(rng.normal(size=(5, 33)).astype(np.float32), 2, axis=0)
-    scores = class_scores(image, classes, block=7)
+    scores = cosine_matrix(image, classes, block=7)
     np.testing.assert_array_equal(scores[:, ::2], scores[:, 1::2])
     np.testing.assert_allclose(scores, image @ classes.T, atol=1e-5)

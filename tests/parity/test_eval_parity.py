@@ -18,7 +18,8 @@ from negjax.datasets.build.evaluation_set import build_from_csv  # noqa: E402
 from negjax.datasets.stored.store import open_set  # noqa: E402
 from negjax.evaluation.embed.embed import embed  # noqa: E402
 from negjax.evaluation.evaluate import evaluate  # noqa: E402
-from negjax.evaluation.prepare import prepare  # noqa: E402
+from negjax.evaluation.prepare import prepare_eval_data  # noqa: E402
+from negjax.tokenizers.clip import Tokenizer  # noqa: E402
 from negjax.weights.read import read_model  # noqa: E402
 
 ARCH = "ViT-B-32-quickgelu"
@@ -86,19 +87,19 @@ def ours(test_data, weights, tmp_path_factory):
         build_from_csv(kind, path, test_data / "coco_val2017", name, folder, skip_missing=True, progress=False)
     model = read_model(weights[0], arch=ARCH)
     sets = [open_set(folder, name) for name in FILES]
-    plan = prepare(sets, model.preprocess, model.tokenizer, context_length=77)
+    plan = prepare_eval_data(sets, model.preprocess)
     result = evaluate(model, plan, cache_dir=folder / "cache", progress=False)
-    return result, plan, embed(model, plan, 256, cache_dir=folder / "cache", progress=False)
+    return result, plan, embed(model, plan, plan.captions, 256, cache_dir=folder / "cache", progress=False)
 
 
 def test_every_embedding_is_theirs(theirs, tables, ours):
     images, captions = theirs
     _, plan, (media_DE, caption_CE) = ours
     rows = {(name, row["number"]): row for name, table in tables.items() for row in table}
-    image_DE = [images[rows[source.data.name, source.id]["file"]] for source in plan.images.sources]
+    image_DE = [images[rows[source.data.name, source.id]["file"]] for source in plan.images.origins]
     ids = open_clip.get_tokenizer(ARCH)(list(captions)).numpy().astype(np.int32)
     of_tokens = {row.tobytes(): vector for row, vector in zip(ids, captions.values())}
-    text_CE = [of_tokens[row.tobytes()] for row in plan.token_CT]
+    text_CE = [of_tokens[row.tobytes()] for row in Tokenizer()(plan.captions)]
     differences = np.abs(media_DE - image_DE).max(), np.abs(caption_CE - text_CE).max()
     print(f"{len(image_DE)} images, {len(text_CE)} captions, largest differences: {differences}")
     assert max(differences) < 1e-4
@@ -107,7 +108,7 @@ def test_every_embedding_is_theirs(theirs, tables, ours):
 def test_every_question_has_their_scores_and_pick(theirs, tables, ours):
     images, captions = theirs
     result, kinds, right = ours[0], [], []
-    columns = result.files["mcq"]
+    columns = result.predictions["mcq"]
     assert len(columns["id"]) == len(tables["mcq"]) > 300
     largest = 0.0
     for n, row in enumerate(tables["mcq"]):
@@ -133,7 +134,7 @@ def test_every_rank_is_theirs(theirs, tables, ours, name):
     image_NE = np.stack([images[row["file"]] for row in rows])
     owner = np.repeat(np.arange(len(rows)), [len(texts_of(row)) for row in rows])
     score_CN = np.stack([captions[text] for row in rows for text in texts_of(row)]) @ image_NE.T
-    metrics, files = ours[0].results["tasks"][name]["metrics"], ours[0].files
+    metrics, files = ours[0].results["tasks"][name]["metrics"], ours[0].predictions
     to_image, to_text = files[name], files[f"{name}.image_to_text"]
 
     right_C = score_CN[np.arange(len(owner)), owner]

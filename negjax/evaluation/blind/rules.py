@@ -1,7 +1,8 @@
-"""Fixed rules that answer questions from their options' texts alone: what a benchmark gives away without its images.
+"""Fixed rules that answer questions from their options' texts alone: what a benchmark reveals without its images.
 
-A rule maps a question's options to a probability for each [O] (O options, N questions). It sees neither image nor
-answer, and the order of the options does not matter to it. Where texts repeat or fit equally well, it shares.
+A rule maps a question's options to a probability for each [O]. It sees neither image nor answer, and does not depend
+on the order of the options. Options that repeat or fit equally well share the probability.
+Shapes: N questions, O options.
 """
 
 import re
@@ -16,7 +17,7 @@ CLAUSE = re.compile(
     r"[,;:.!?()]+|\b(?:but|yet|while|whereas|however|though|although)\b"
     rf"|\band (?=(?:do|does|is|are|it|shows?|features?|includes?|contains?|{CLAUSE_CUES})\b)|(?=\b(?:{FORWARD_CUES})\b)"
 )
-# What captions say around the things they name; it tells nothing about which thing is meant.
+# What captions say around the things they name; it does not depend on which thing is meant.
 FRAME = """
 a an the this that these those there here it its it's he she they them you you'll we one some any all both each
 and or of in on at to from by for with out as is are be been being was were has have having had do does did will
@@ -50,18 +51,18 @@ def absent_object(options: Sequence[str]) -> np.ndarray:
     affirming it. Two or more: the right one is "A and B", the one most of whose things the others deny; of equals,
     the one that names most. None: any option.
     """
-    read = [_read(text) for text in options]
+    parsed = [_parse(text) for text in options]
     affirmed = [i for i, text in enumerate(options) if not is_negated(text)]
     score_O = np.full(len(options), -np.inf)
     if len(affirmed) == 1:
-        absent = read[affirmed[0]][0]
-        for i, (has, denies) in enumerate(read):
+        absent = parsed[affirmed[0]][0]
+        for i, (has, denies) in enumerate(parsed):
             if i != affirmed[0]:
                 score_O[i] = len(denies & absent) - len(has & absent)
     elif affirmed:
-        denied = frozenset().union(*(denies for _, denies in read))
+        denied = frozenset().union(*(denies for _, denies in parsed))
         for i in affirmed:
-            has = read[i][0]
+            has = parsed[i][0]
             score_O[i] = len(has & denied) + len(has) / 1000
     return _share(score_O)
 
@@ -86,7 +87,7 @@ def _share(score_O: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=1 << 16)
-def _read(text: str) -> tuple[frozenset[str], frozenset[str]]:
+def _parse(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The stems of the words that a caption affirms, and of those that it denies, clause by clause."""
     parts: tuple[set[str], set[str]] = set(), set()
     for clause in CLAUSE.split(normalize(text)):

@@ -1,9 +1,9 @@
-"""A blind scorer that is fitted: how far the wording of each caption alone gives the right option away.
+"""A blind scorer that is fitted: how far the wording of each caption alone reveals the right option.
 
-Logistic regression on the words and pairs of adjacent words of a caption (scikit-learn's defaults otherwise): is it
-the right option of its question? A question's pick is the option with the highest score; ties earn 1/m.
+Logistic regression on the words and pairs of adjacent words of a caption (scikit-learn's defaults otherwise) predicts
+whether it is the right option of its question. A question's pick is the option with the highest score; ties earn 1/m.
 
-Shapes: N questions, O options, C distinct captions, G words and pairs of words.
+Shapes: N questions, O options, C distinct captions, V words and pairs of words.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from negjax.evaluation.tasks.mcq import choice_credit
+from negjax.evaluation.choices import choice_credit
 
-FEWEST_QUESTIONS = 20  # to fit a scorer on
+MIN_QUESTIONS = 20  # to fit a scorer on
 
 
 def cross_validated_credit(
@@ -21,32 +21,40 @@ def cross_validated_credit(
 ) -> np.ndarray | None:
     """Credit of each question [N] from a scorer fitted on questions about other images of the same set.
 
-    Images are dealt into `folds` parts in an order that `seed` decides; each part's questions are scored by a model
-    fitted on the rest. Questions with the same options are always in one part, that of the first of them, and a
-    question about any image of a part is left out of that part's fit. So no scorer has seen an image or an option
-    set that it is asked about, and one scorer answers all questions of a truth-table group. Since each option is
-    right in exactly one of these, they earn 1 together and any such set 25 %.
+    Images are dealt into `folds` parts; each part's questions are scored by a model fitted on the rest. Questions with
+    the same options are always in one part, that of the first of them, and a question about any image of a part is
+    left out of that part's fit. So no scorer has seen an image or an option set that it is scored on, and one scorer
+    answers all questions of a truth-table group: since each option is right in exactly one of these, they earn 1
+    together and any such set 25 %.
 
-    None where there is too little to fit on: fewer than 20 questions, one image, a part without any other
-    questions, or no words at all.
+    Args:
+        options_NO: the texts of each question's options.
+        answer_N: the right options.
+        image_N: the image of each question.
+        folds: number of parts.
+        seed: of the order in which images are dealt.
+
+    Returns:
+        float64 [N]; None where there is too little to fit on: fewer than 20 questions, one image, a part without any
+        other questions, or no words at all.
     """
-    option_NO, texts = _places(options_NO)
+    option_NO, texts = _index_texts(options_NO)
     images, image_N = np.unique(image_N, return_inverse=True)
-    if len(option_NO) < FEWEST_QUESTIONS or len(images) < 2 or not _worded(texts):
+    if len(option_NO) < MIN_QUESTIONS or len(images) < 2 or not _has_words(texts):
         return None
     folds = min(folds, len(images))
     first_N = np.unique(np.sort(option_NO, axis=1), axis=0, return_index=True, return_inverse=True)[1:]
     image_fold = np.random.default_rng(seed).permutation(len(images)) % folds
     fold_N = image_fold[image_N][first_N[0][first_N[1].ravel()]]
-    gram_CG = _vectorizer().fit_transform(texts)
+    count_CV = _vectorizer().fit_transform(texts)
     score_NO = np.empty(option_NO.shape)
     for fold in np.unique(fold_N):
-        asked_N = fold_N == fold
-        fitted_N = ~np.isin(image_N, image_N[asked_N])
-        if not fitted_N.any():
+        in_fold_N = fold_N == fold
+        fit_N = ~np.isin(image_N, image_N[in_fold_N])
+        if not fit_N.any():
             return None
-        score_C = _scores(gram_CG, option_NO[fitted_N], answer_N[fitted_N], gram_CG)
-        score_NO[asked_N] = score_C[option_NO[asked_N]]
+        score_C = _scores(count_CV, option_NO[fit_N], answer_N[fit_N], count_CV)
+        score_NO[in_fold_N] = score_C[option_NO[in_fold_N]]
     return choice_credit(score_NO, answer_N)
 
 
@@ -58,48 +66,57 @@ def transfer_credit(
 ) -> np.ndarray | None:
     """Credit of each question [N] from a scorer fitted on all questions of another set.
 
-    None where that set has fewer than 20 questions, or no words at all.
+    Args:
+        train_options_NO: the texts of the options to fit on.
+        train_answer_N: the right ones.
+        options_NO: the texts of the options to score.
+        answer_N: the right ones.
+
+    Returns:
+        float64 [N]; None where the other set has fewer than 20 questions, or no words at all.
     """
-    train_option_NO, train_texts = _places(train_options_NO)
-    if len(train_option_NO) < FEWEST_QUESTIONS or not _worded(train_texts):
+    train_option_NO, train_texts = _index_texts(train_options_NO)
+    if len(train_option_NO) < MIN_QUESTIONS or not _has_words(train_texts):
         return None
-    option_NO, texts = _places(options_NO)
+    option_NO, texts = _index_texts(options_NO)
     vectorizer = _vectorizer()
-    train_CG = vectorizer.fit_transform(train_texts)
-    score_C = _scores(train_CG, train_option_NO, train_answer_N, vectorizer.transform(texts))
+    train_CV = vectorizer.fit_transform(train_texts)
+    score_C = _scores(train_CV, train_option_NO, train_answer_N, vectorizer.transform(texts))
     return choice_credit(score_C[option_NO], answer_N)
 
 
-def _places(options_NO: Sequence[Sequence[str]]) -> tuple[np.ndarray, list[str]]:
-    """Each option's place among the distinct captions [N, O], and these: equal captions then tie exactly."""
-    places: dict[str, int] = {}
-    option_NO = [[places.setdefault(text, len(places)) for text in options] for options in options_NO]
-    return np.array(option_NO, np.int64), list(places)
+def _index_texts(options_NO: Sequence[Sequence[str]]) -> tuple[np.ndarray, list[str]]:
+    """Each option's index among the distinct captions [N, O], and these: equal captions then tie exactly."""
+    index: dict[str, int] = {}
+    option_NO = [[index.setdefault(text, len(index)) for text in options] for options in options_NO]
+    return np.array(option_NO, np.int64), list(index)
 
 
-def _worded(texts: list[str]) -> bool:
+def _has_words(texts: list[str]) -> bool:
+    """Whether any text has a letter or a digit."""
     return any(character.isalnum() for text in texts for character in text)
 
 
 def _vectorizer() -> Any:
+    """Counts words and pairs of adjacent words."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     return CountVectorizer(ngram_range=(1, 2), lowercase=True, token_pattern=r"\w+")
 
 
-def _scores(train_CG: Any, option_NO: np.ndarray, answer_N: np.ndarray, asked_CG: Any) -> np.ndarray:
-    """The score of each asked caption [C] by a model fitted on the questions option_NO (places in train_CG).
+def _scores(train_CV: Any, option_NO: np.ndarray, answer_N: np.ndarray, scored_CV: Any) -> np.ndarray:
+    """The score of each caption of scored_CV [C] by a model fitted on the questions option_NO (rows of train_CV).
 
-    train_CG, asked_CG: counts of words and pairs, sparse. A caption that stands in many questions is one right and
-    one wrong example, weighted by how often it was either.
+    train_CV, scored_CV: counts of words and pairs, sparse. A caption of many questions is one right and one wrong
+    example, weighted by how often it was either.
     """
     from sklearn.linear_model import LogisticRegression
 
-    right_C = np.bincount(option_NO[np.arange(len(answer_N)), answer_N], minlength=train_CG.shape[0])
-    wrong_C = np.bincount(option_NO.ravel(), minlength=train_CG.shape[0]) - right_C
+    right_C = np.bincount(option_NO[np.arange(len(answer_N)), answer_N], minlength=train_CV.shape[0])
+    wrong_C = np.bincount(option_NO.ravel(), minlength=train_CV.shape[0]) - right_C
     right, wrong = np.flatnonzero(right_C), np.flatnonzero(wrong_C)
     label = np.repeat([1, 0], [len(right), len(wrong)])
     weight = np.concatenate([right_C[right], wrong_C[wrong]])
     model = LogisticRegression(max_iter=1000)
-    model.fit(train_CG[np.concatenate([right, wrong])], label, sample_weight=weight)
-    return model.decision_function(asked_CG)
+    model.fit(train_CV[np.concatenate([right, wrong])], label, sample_weight=weight)
+    return model.decision_function(scored_CV)

@@ -1,1 +1,1 @@
-"""Media and captions to embeddings, each distinct one once, and the cache of them."""
+"""Media and texts to embeddings, each distinct one once, and the cache of embeddings."""

@@ -1,6 +1,8 @@
-"""All embeddings that a plan needs: from the cache, or from the model and into the cache.
+"""All embeddings of an evaluation: from the cache, or from the model and into the cache.
 
-Shapes: D distinct media (images first, then clips), C distinct captions, E embedding width.
+Captions become token ids here; texts of equal ids are embedded once, so that they tie exactly.
+Shapes: D distinct media (images first, then clips), X texts, U texts of distinct token ids, T tokens, E embedding
+width, N of any of these.
 """
 
 import hashlib
@@ -10,83 +12,135 @@ import numpy as np
 from etils import epath
 
 from negjax.errors import NegjaxError
-from negjax.evaluation.embed.cache import Cache, content_key, model_key
-from negjax.evaluation.embed.encode import Embedded, encode_media, encode_texts, placed
-from negjax.evaluation.plan import Media, Origin, Plan
+from negjax.evaluation.embed.cache import EmbeddingCache, content_key, model_key
+from negjax.evaluation.embed.encode import EncodedBatches, encode_media, encode_texts, model_on_devices
+from negjax.evaluation.embed.vectors import distinct_rows
+from negjax.evaluation.eval_data import EvalData, TokenRows
+from negjax.evaluation.media import DistinctMedia
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.distributed import broadcast_from_first, check_agreement, is_first_process
 from negjax.runtime.progress import track_progress
 
 
 def embed(
-    model: LoadedModel, plan: Plan, batch_size: int, *, cache_dir: epath.PathLike | None = None, progress: bool = True
+    model: LoadedModel,
+    data: EvalData,
+    texts: Sequence[str],
+    batch_size: int,
+    *,
+    cache_dir: epath.PathLike | None = None,
+    progress: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings of unit length of all of the plan's media [D, E] and captions [C, E], float32.
+    """Embeds all media of the data, and texts. Every process of several must call it, and gets all embeddings.
 
-    batch_size: frames, and captions, in a batch over all devices. cache_dir: where embeddings are kept and looked for.
-    Every process of several must call it, and gets all embeddings; the first alone reads and writes the cache. Raises
-    NegjaxError for an embedding that is not finite, for media that cannot be decoded, and for processes that have
-    different data, settings or, where there is a cache, models.
+    Args:
+        model: what to embed with.
+        data: whose images and clips to embed.
+        texts: distinct texts, usually the data's captions.
+        batch_size: frames, and captions, in a batch over all devices.
+        cache_dir: folder of embeddings that are read, and added to; the first process alone does it.
+        progress: show bars.
+
+    Returns:
+        Embeddings of unit length of the media [D, E] and of the texts [X, E], float32.
+
+    Raises:
+        NegjaxError: an embedding is not finite; media cannot be decoded; processes have different data, settings or,
+            where there is a cache, models.
     """
-    check_agreement(plan.fingerprint, "data")
-    check_agreement(
-        content_key("", [batch_size, plan.images.said, plan.clips.said]), "a batch size, frames or preprocessing"
-    )
+    token_UT, index_X = _distinct_tokens(model, data, texts)
+    check_agreement(_fingerprint(data, token_UT), "data")
+    settings = [batch_size, data.images.settings, data.clips.settings]
+    check_agreement(content_key("", settings), "a batch size, frames or preprocessing")
     key = model_key(model) if cache_dir is not None else ""
     check_agreement(key, "a model")
     if not is_first_process():
         cache_dir = None
-    model = placed(model)
+    model = model_on_devices(model)
     progress = progress and is_first_process()
-    parts, width = [], model.config.embed_dim
-    for media, what in ((plan.images, "image"), (plan.clips, "clip")):
-        if media.sources:
-            cache = Cache(cache_dir, content_key(key, media.said))
+    width = model.config.embed_dim
+    media_parts = []
+    for media, noun in ((data.images, "image"), (data.clips, "clip")):
+        if media.origins:
+            cache = EmbeddingCache(cache_dir, content_key(key, media.settings))
 
-            def encode(places: np.ndarray, media: Media = media) -> Embedded:
-                return encode_media(model, media, places, batch_size)
+            def encode(index_N: np.ndarray, media: DistinctMedia = media) -> EncodedBatches:
+                return encode_media(model, media, index_N, batch_size)
 
-            parts.append(_embed(media.keys, media.sources, encode, cache, width, what, progress))
-    token_keys = [hashlib.sha256(row.tobytes()).hexdigest() for row in plan.token_CT]
+            def name_media(index: int, media: DistinctMedia = media, noun: str = noun) -> str:
+                return f"the {noun} in {media.origins[index]}"
 
-    def encode_captions(places: np.ndarray) -> Embedded:
-        return encode_texts(model, plan.token_CT, places, batch_size)
+            media_parts.append(_embed(media.keys, encode, cache, width, noun, name_media, progress))
+    token_keys = [hashlib.sha256(row.tobytes()).hexdigest() for row in token_UT]
 
-    cache = Cache(cache_dir, content_key(key, "text"))
-    caption_CE = _embed(token_keys, plan.captions, encode_captions, cache, width, "caption", progress)
-    return np.concatenate(parts), caption_CE
+    def encode_captions(index_N: np.ndarray) -> EncodedBatches:
+        return encode_texts(model, token_UT, index_N, batch_size)
+
+    def name_text(index: int) -> str:
+        return _name_text(data, texts[int(np.argmax(index_X == index))])
+
+    cache = EmbeddingCache(cache_dir, content_key(key, "text"))
+    text_UE = _embed(token_keys, encode_captions, cache, width, "caption", name_text, progress)
+    text_XE = text_UE if len(text_UE) == len(texts) else text_UE[index_X]
+    return np.concatenate(media_parts), text_XE
+
+
+def _distinct_tokens(model: LoadedModel, data: EvalData, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows of token ids [U, T] of texts, and for each text its row among them [X]."""
+    length = model.config.text.context_length
+    kept = data.tokens
+    if kept is None or kept.tokenizer is not model.tokenizer or kept.token_UT.shape[1] != length or kept.texts != texts:
+        token_XT = model.tokenizer(texts, length) if texts else np.zeros((0, length), np.int32)
+        first_U, index_X = distinct_rows(token_XT)
+        kept = data.tokens = TokenRows(model.tokenizer, texts, token_XT[first_U], index_X)
+    return kept.token_UT, kept.index_X
+
+
+def _fingerprint(data: EvalData, token_UT: np.ndarray) -> str:
+    """sha256 of all that is embedded, in order: equal on all processes that evaluate together."""
+    names = "\n".join([*data.images.keys, *data.clips.keys, *(task.name for task in data.tasks)])
+    return hashlib.sha256(names.encode() + token_UT.tobytes()).hexdigest()
+
+
+def _name_text(data: EvalData, text: str) -> str:
+    """A text in a message: by its row where it is a caption of the data."""
+    if text in data.captions:
+        return f"the caption in {data.caption_origins[data.captions.index(text)]}"
+    return f"the text {text!r}"
 
 
 def _embed(
     keys: Sequence[str],
-    sources: list[Origin],
-    encode: Callable[[np.ndarray], Embedded],
-    cache: Cache,
+    encode: Callable[[np.ndarray], EncodedBatches],
+    cache: EmbeddingCache,
     width: int,
-    what: str,
+    noun: str,
+    name: Callable[[int], str],
     progress: bool,
 ) -> np.ndarray:
-    """Embeddings of all keys in order."""
-    found = broadcast_from_first(cache.find(keys, width))
-    # what comes from another process may not be written to: then it is copied
-    known_N, embedding_NE = (np.require(each, requirements="W") for each in found)  # type: ignore[attr-defined]
-    missing = np.flatnonzero(~known_N)
-    with track_progress(len(missing), f"{what}s", progress and len(missing) > 0) as done:
+    """Embeddings of all keys in order [N, E]; those that are not in the cache are encoded, and added to it."""
+    # What comes from another process is read-only: then it is copied.
+    cached_N, embedding_NE = (
+        np.require(array, requirements="W")
+        for array in broadcast_from_first(cache.find(keys, width))  # type: ignore[attr-defined]
+    )
+    missing = np.flatnonzero(~cached_N)
+    with track_progress(len(missing), f"{noun}s", progress and len(missing) > 0) as done:
         try:
-            for places, vectors in encode(missing) if len(missing) else ():
-                _check_finite(vectors, [sources[i] for i in places], what)
-                embedding_NE[places] = vectors
-                cache.add([keys[i] for i in places], vectors)
-                done(len(places))
+            for index_B, vector_BE in encode(missing) if len(missing) else ():
+                _check_finite(vector_BE, index_B, name)
+                embedding_NE[index_B] = vector_BE
+                cache.add([keys[i] for i in index_B], vector_BE)
+                done(len(index_B))
         finally:
             cache.flush()
     return embedding_NE
 
 
-def _check_finite(embedding_NE: np.ndarray, sources: list[Origin], what: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(embedding_NE).all(axis=1))
+def _check_finite(vector_BE: np.ndarray, index_B: np.ndarray, name: Callable[[int], str]) -> None:
+    bad = np.flatnonzero(~np.isfinite(vector_BE).all(axis=1))
     if len(bad):
         raise NegjaxError(
-            f"the model's embedding of the {what} in {sources[bad[0]]} is not finite ({len(bad)} of {len(sources)} in "
+            f"the model's embedding of {name(int(index_B[bad[0]]))} is not finite ({len(bad)} of {len(index_B)} in "
             "its batch): its weights are damaged, or its numbers overflow in this precision"
         )

@@ -1,4 +1,7 @@
-"""Each run against the first one, question by question."""
+"""Each run compared with the first one, item by item.
+
+Shapes: I items (questions, captions, images, groups or queries).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +10,23 @@ import numpy as np
 
 from negjax.errors import NegjaxError
 from negjax.evaluation.report.runs import Run, having, main_figures
-from negjax.evaluation.statistics.paired import Comparison, compare, credits_of
+from negjax.evaluation.statistics.paired import Comparison, compare
+from negjax.evaluation.tasks.kind import ItemCredits, item_credits
 
 SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A run beside the first on one figure. result: None where they were not asked the same.
+    """A run beside the first on one figure.
 
-    more, less: items on which the run earned more, or less, than the first.
+    Attributes:
+        run: the run's name.
+        task: the task.
+        metric: the figure.
+        result: the comparison; None where the two runs were not scored on the same items.
+        more: items on which the run earned more than the first.
+        less: items on which it earned less.
     """
 
     run: str
@@ -28,35 +38,36 @@ class Compared:
 
     @property
     def differs(self) -> bool:
-        """Whether the difference is one that chance makes in fewer than one of twenty cases."""
+        """Whether chance alone makes such a difference in fewer than one of twenty cases."""
         return self.result is not None and self.result.p_value < SIGNIFICANT
 
 
 def compare_runs(runs: Sequence[Run]) -> list[Compared]:
-    """Every later run against the first, on each main figure that both have, from their predictions.
+    """Compares every later run with the first, on each main figure that both have, from their predictions.
 
-    Raises NegjaxError for predictions that are missing or damaged.
+    Raises:
+        NegjaxError: predictions are missing or damaged.
     """
-    found = []
+    compared = []
     for task, metric in main_figures(runs):
-        both = [run for run in having(runs, task) if run.figure(task, metric) is not None]
-        if len(both) < 2 or both[0] is not runs[0]:
+        having_figure = [run for run in having(runs, task) if run.figure(task, metric) is not None]
+        if len(having_figure) < 2 or having_figure[0] is not runs[0]:
             continue
-        first_N, unit_N, items = _credits(runs[0], task, metric)
-        for run in both[1:]:
-            other_N, _, other_items = _credits(run, task, metric)
-            if items != other_items:
-                found.append(Compared(run.name, task, metric, None))
+        first = _items(runs[0], task, metric)
+        for run in having_figure[1:]:
+            other = _items(run, task, metric)
+            if first.labels != other.labels:
+                compared.append(Compared(run.name, task, metric, None))
                 continue
-            result = compare(first_N, other_N, unit_N)
-            more, less = int(np.sum(other_N > first_N)), int(np.sum(other_N < first_N))
-            found.append(Compared(run.name, task, metric, result, more, less))
-    return found
+            result = compare(first.credit_I, other.credit_I, first.unit_I)
+            more, less = int(np.sum(other.credit_I > first.credit_I)), int(np.sum(other.credit_I < first.credit_I))
+            compared.append(Compared(run.name, task, metric, result, more, less))
+    return compared
 
 
-def _credits(run: Run, task: str, metric: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Each item's credit [N], its unit [N], and what it is."""
+def _items(run: Run, task: str, metric: str) -> ItemCredits:
+    """The items of a figure of a run."""
     try:
-        return credits_of(run.predictions(task), run.tasks[task]["kind"], metric)
+        return item_credits(run.predictions(task), run.tasks[task]["kind"], metric)
     except NegjaxError as error:
         raise NegjaxError(f"run {run.name}, task {task}: {error}") from error

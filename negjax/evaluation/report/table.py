@@ -6,27 +6,30 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from negjax.evaluation.report.runs import BLIND
+from negjax.evaluation.report.runs import main_blind
 
 
 def table(results: dict[str, Any]) -> Table:
     """One line for each task and metric: per cent, 95 % interval, and two blind figures; 80 characters hold it.
 
-    "blind" is the same model's figure without the image or, for some kinds of task, without what takes its place;
+    "blind" is the same model's figure without the image or, for some kinds of task, without what stands for it;
     results.json has all blind figures.
+
+    Args:
+        results: the content of results.json.
     """
     info = results["model"]
     title = " ".join(str(info[key]) for key in ("arch", "source", "step") if info.get(key) is not None)
-    made = Table(title=escape(title), box=box.SIMPLE)
-    made.add_column("task and metric", no_wrap=True)
+    figures_table = Table(title=escape(title), box=box.SIMPLE)
+    figures_table.add_column("task and metric", no_wrap=True)
     for heading in ("n", "%", "95 %\ninterval", "blind", "text\nonly"):
-        made.add_column(heading, justify="right", no_wrap=True)
+        figures_table.add_column(heading, justify="right", no_wrap=True)
     for name, task in results["tasks"].items():
-        made.add_row(f"[bold]{name}", f"{task['n']:,}")
+        figures_table.add_row(f"[bold]{name}", f"{task['n']:,}")
         for metric, value in task["metrics"].items():
             low_high = task["ci95"].get(metric)
-            blind = next((task["blind"][kind].get(metric) for kind in BLIND if kind in task["blind"]), None)
-            made.add_row(
+            blind = task["blind"].get(main_blind(task), {}).get(metric)
+            figures_table.add_row(
                 f"  {escape(metric)}",
                 "",
                 _per_cent(value),
@@ -34,8 +37,8 @@ def table(results: dict[str, Any]) -> Table:
                 _per_cent(blind),
                 _per_cent(task["blind"].get("text_only", {}).get(metric)),
             )
-        made.add_section()
-    return made
+        figures_table.add_section()
+    return figures_table
 
 
 def _per_cent(value: float | None) -> str:

@@ -1,64 +1,149 @@
-"""Negated queries with labels: does "a dog, but no frisbee" bring pictures with dogs and without frisbees?
+"""Negated queries with labels, the kind "queries": does "a dog, but no frisbee" bring dogs, and no frisbees?
 
-NegBench counts one picture as right although many fit; here every picture that the labels allow counts.
-Shapes: Q queries, N images, E embedding width. Ties are credited by expectation.
+NegBench counts one image as right although many fit; here every image that the labels allow counts. Ties are credited
+by expectation.
+Shapes: Q queries, N images, D distinct media and C distinct captions of the evaluation, E embedding width.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import comb
 
 import numpy as np
 
-from negjax.evaluation.statistics.bootstrap import Credits
-from negjax.evaluation.tasks.zeroshot import class_scores
+from negjax.datasets.records import Record
+from negjax.datasets.stored.stored_set import StoredSet
+from negjax.errors import NegjaxError
+from negjax.evaluation.embed.vectors import cosine_matrix
+from negjax.evaluation.eval_data import Task
+from negjax.evaluation.scorer import CaptionVectors
+from negjax.evaluation.statistics.bootstrap import Credits, figures
+from negjax.evaluation.tasks.kind import (
+    AddCaption,
+    Columns,
+    ItemCredits,
+    PredictionRow,
+    TaskKind,
+    TaskScores,
+    int_column,
+)
 
 TOP = (1, 5, 10)
 
 
-def query_scores(image_NE: np.ndarray, query_QE: np.ndarray) -> np.ndarray:
-    """Cosine of each query with each image, float32 [Q, N]; equal ones tie exactly."""
-    return class_scores(query_QE, image_NE)
+@dataclass
+class NegatedQueries:
+    """The queries of a set, and the rows that fit them.
+
+    Attributes:
+        query_Q: each query, as an index of captions.
+        plain_Q: the same query without what it excludes.
+        relevant_QN: rows that hold all that the query includes and nothing that it excludes.
+        excluded_QN: rows that hold something that the query excludes.
+    """
+
+    query_Q: np.ndarray
+    plain_Q: np.ndarray
+    relevant_QN: np.ndarray
+    excluded_QN: np.ndarray
 
 
-def query_credits(score_QN: np.ndarray, asked_QN: np.ndarray, excluded_QN: np.ndarray) -> dict[str, Credits]:
-    """The metrics over queries, of the images with the k highest scores:
+def _read(data: StoredSet, rows: list[Record], add_caption: AddCaption) -> NegatedQueries:
+    queries = data.metadata["queries"]
+    index_Q2 = [[add_caption(query[form], 0) for form in ("text", "plain")] for query in queries]
+    names = sorted({name for query in queries for name in (*query["includes"], *query["excludes"])})
+    holds = {name: np.array([name in row["positive_objects"] for row in rows]) for name in names}
+    included_QN = np.stack([np.all([holds[name] for name in query["includes"]], axis=0) for query in queries])
+    excluded_QN = np.stack([np.any([holds[name] for name in query["excludes"]], axis=0) for query in queries])
+    relevant_QN = included_QN & ~excluded_QN
+    if len(unanswered := np.flatnonzero(~relevant_QN.any(axis=1))):
+        text = queries[unanswered[0]]["text"]
+        raise NegjaxError(f"set {data.name}: no image fits the query {text!r}; derive the set again")
+    query_Q, plain_Q = np.array(index_Q2, np.int64).T
+    return NegatedQueries(query_Q, plain_Q, relevant_QN, excluded_QN)
 
-    violation@k: the share that holds something that the query excludes; less is better.
-    precision@k: the share that holds all that is included and nothing that is excluded.
-    multi_positive_recall@k: whether any such image is among them.
-    r_precision: precision at as many images as there are such ones.
+
+def _score(
+    task: Task, media_DE: np.ndarray, captions: CaptionVectors, text_credits: Mapping[str, np.ndarray]
+) -> TaskScores:
+    content: NegatedQueries = task.content
+    image_NE = media_DE[task.media_N]
+
+    def credits_of(query_Q: np.ndarray) -> dict[str, Credits]:
+        score_QN = captions.scores(lambda vector_CE: cosine_matrix(vector_CE[query_Q], image_NE), query_Q[:, None])
+        return query_credits(score_QN, content.relevant_QN, content.excluded_QN)
+
+    credits = credits_of(content.query_Q)
+    random_image = query_credits(np.zeros(content.relevant_QN.shape), content.relevant_QN, content.excluded_QN)
+    columns: Columns = {
+        "query_id": np.arange(len(content.query_Q)),
+        "asked": content.relevant_QN.sum(axis=1),
+        "excluded": content.excluded_QN.sum(axis=1),
+        **{name: credit.credit_N for name, credit in credits.items()},
+    }
+    blind = {"random_image": figures(random_image), "plain_query": figures(credits_of(content.plain_Q))}
+    return TaskScores(len(content.query_Q), credits, {"": columns}, blind)
+
+
+def query_credits(score_QN: np.ndarray, relevant_QN: np.ndarray, excluded_QN: np.ndarray) -> dict[str, Credits]:
+    """Credits of the metrics over queries, all about the images with the k highest scores.
+
+    Returns:
+        violation@k: the share that holds something that the query excludes; lower is better.
+        precision@k: the share that holds all that is included and nothing that is excluded.
+        multi_positive_recall@k: whether any such image is among them.
+        r_precision: precision at as many images as there are such ones.
     """
     unit_Q = np.arange(len(score_QN))
-    found: dict[str, list[float]] = {}
-    for score_N, asked_N, excluded_N in zip(score_QN, asked_QN, excluded_QN):
+    values: dict[str, list[float]] = {}
+    for score_N, relevant_N, excluded_N in zip(score_QN, relevant_QN, excluded_QN):
         for k in TOP:
-            found.setdefault(f"violation@{k}", []).append(top_share(score_N, excluded_N, k))
+            values.setdefault(f"violation@{k}", []).append(top_share(score_N, excluded_N, k))
         for k in TOP:
-            found.setdefault(f"precision@{k}", []).append(top_share(score_N, asked_N, k))
+            values.setdefault(f"precision@{k}", []).append(top_share(score_N, relevant_N, k))
         for k in TOP:
-            found.setdefault(f"multi_positive_recall@{k}", []).append(top_any(score_N, asked_N, k))
-        found.setdefault("r_precision", []).append(top_share(score_N, asked_N, int(asked_N.sum())))
-    return {name: Credits(np.array(values), unit_Q) for name, values in found.items()}
+            values.setdefault(f"multi_positive_recall@{k}", []).append(top_any(score_N, relevant_N, k))
+        values.setdefault("r_precision", []).append(top_share(score_N, relevant_N, int(relevant_N.sum())))
+    return {name: Credits(np.array(value_Q), unit_Q) for name, value_Q in values.items()}
 
 
-def top_share(score_N: np.ndarray, is_so_N: np.ndarray, k: int) -> float:
-    """Expected share of those that are so among the k with the highest scores (all, if there are fewer than k)."""
+def top_share(score_N: np.ndarray, hit_N: np.ndarray, k: int) -> float:
+    """Expected share of hits among the k images with the highest scores (all, if there are fewer than k)."""
     k = min(k, len(score_N))
-    above_N, equal_N = _cut(score_N, k)
+    above_N, equal_N = _split_at(score_N, k)
     drawn = k - above_N.sum()
-    return float((is_so_N[above_N].sum() + drawn * is_so_N[equal_N].mean()) / k)
+    return float((hit_N[above_N].sum() + drawn * hit_N[equal_N].mean()) / k)
 
 
-def top_any(score_N: np.ndarray, is_so_N: np.ndarray, k: int) -> float:
-    """The chance that any that is so is among the k with the highest scores."""
+def top_any(score_N: np.ndarray, hit_N: np.ndarray, k: int) -> float:
+    """The probability that any hit is among the k images with the highest scores."""
     k = min(k, len(score_N))
-    above_N, equal_N = _cut(score_N, k)
-    if is_so_N[above_N].any():
+    above_N, equal_N = _split_at(score_N, k)
+    if hit_N[above_N].any():
         return 1.0
-    equal, so, drawn = int(equal_N.sum()), int(is_so_N[equal_N].sum()), int(k - above_N.sum())
-    return 1 - comb(equal - so, drawn) / comb(equal, drawn)
+    equal, hits, drawn = int(equal_N.sum()), int(hit_N[equal_N].sum()), int(k - above_N.sum())
+    return 1 - comb(equal - hits, drawn) / comb(equal, drawn)
 
 
-def _cut(score_N: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which score more than the k-th highest, and which the same."""
+def _split_at(score_N: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which images score more than the k-th highest, and which the same."""
     edge = np.partition(score_N, len(score_N) - k)[len(score_N) - k]
     return score_N > edge, score_N == edge
+
+
+def _items(rows: Sequence[PredictionRow], metric: str) -> ItemCredits:
+    """The items of any metric; each query is its own unit."""
+    labels = [f"query {row['query_id']} with {row['asked']} images asked, {row['excluded']} excluded" for row in rows]
+    return ItemCredits(np.array([float(row[metric]) for row in rows]), int_column(rows, "query_id"), labels)
+
+
+QUERIES = TaskKind(
+    read=_read,
+    score=_score,
+    item_credits=_items,
+    main_metrics=("violation@10", "precision@10"),
+    lower_is_better=frozenset(f"violation@{k}" for k in TOP),
+    main_blind=("random_image",),
+    note="Violation counts images among the first k that hold what the query excludes: less is better. The blind "
+    "figure of queries is that of images drawn at random.",
+)

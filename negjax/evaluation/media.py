@@ -1,0 +1,111 @@
+"""The distinct images, or clips, of an evaluation: where each is stored, and its pixels.
+
+Shapes: F frames of a clip, S image size.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from negjax.datasets.stored.stored_set import StoredSet
+from negjax.media.images import Preprocess, decode, to_pixels
+from negjax.media.video import VideoPreprocess, read_frames, to_clip_pixels
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The first row that holds an image, a clip or a caption.
+
+    Attributes:
+        data: the set.
+        row_index: the row in the set, counted from 0.
+        id: the row's id.
+    """
+
+    data: StoredSet
+    row_index: int
+    id: int
+
+    def __str__(self) -> str:
+        return f"set {self.data.name}, row {self.id}"
+
+
+@dataclass(frozen=True)
+class VideoSampling:
+    """How clips become pixels.
+
+    Attributes:
+        frames: frames taken from each clip.
+        preprocess: "negbench" resizes frames as NegBench does, "clip" as CLIP resizes images.
+    """
+
+    frames: int = 4
+    preprocess: VideoPreprocess = "negbench"
+
+
+@dataclass
+class DistinctMedia:
+    """Distinct images, or distinct clips, read one at a time. Safe to read in several threads.
+
+    Attributes:
+        preprocess: how pixels are resized and cropped.
+        video: how clips are sampled; None for images.
+        keep_bytes: pixels of up to so many bytes are kept in memory for the next evaluation.
+        origins: where each is stored.
+        keys: sha256 of the bytes of each.
+    """
+
+    preprocess: Preprocess
+    video: VideoSampling | None = None
+    keep_bytes: int = 0
+    origins: list[Origin] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    _kept: dict[int, tuple[np.ndarray, int]] = field(default_factory=dict, repr=False)
+
+    @property
+    def frames(self) -> int:
+        """Frames of each: 1 for images."""
+        return self.video.frames if self.video else 1
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings that decide the pixels of given bytes, JSON-able."""
+        return asdict(self.preprocess) | ({"video": asdict(self.video)} if self.video else {})
+
+    def blank(self) -> tuple[np.ndarray, int]:
+        """Black pixels of the shape and type that `read` returns, to pad a batch with."""
+        dtype = np.float32 if self.video and self.video.preprocess == "negbench" else np.uint8
+        size = self.preprocess.size
+        return np.zeros((self.frames, size, size, 3), dtype), 1
+
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """Reads and decodes one.
+
+        Args:
+            index: into `origins`.
+
+        Returns:
+            Pixels [F, S, S, 3], and how many of the frames a short clip has; its other frames are black.
+
+        Raises:
+            NegjaxError: the image or clip cannot be decoded.
+        """
+        if index in self._kept:
+            return self._kept[index]
+        entry = self._decode(index)
+        if entry[0].nbytes <= self.keep_bytes:
+            self.keep_bytes -= entry[0].nbytes
+            self._kept[index] = entry
+        return entry
+
+    def _decode(self, index: int) -> tuple[np.ndarray, int]:
+        """As `read`, from the set."""
+        origin = self.origins[index]
+        content, where = origin.data[origin.row_index]["media"], str(origin)
+        if self.video is None:
+            return to_pixels(decode(content, where), self.preprocess)[None], 1
+        pixels_FHWC, _ = self.blank()
+        frames_FHWC = to_clip_pixels(read_frames(content, self.frames, where), self.preprocess, self.video.preprocess)
+        pixels_FHWC[: len(frames_FHWC)] = frames_FHWC
+        return pixels_FHWC, len(frames_FHWC)

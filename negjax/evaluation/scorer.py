@@ -1,0 +1,91 @@
+"""The seam between captions and scores: by default the cosine, later also methods that read negation in a caption.
+
+A `Scorer` says which texts a model must embed, and makes of these embeddings one or several query vectors for each
+caption. Every task kind and every blind figure takes its scores from the resulting `CaptionVectors`, so a new scorer
+needs no change anywhere else.
+Shapes: C captions, K query vectors of each, E embedding width.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+EmbedTexts = Callable[[Sequence[str]], np.ndarray]  # n texts -> their embeddings, float32 [n, E], unit length
+Combine = Callable[[np.ndarray, np.ndarray], np.ndarray]  # cosines [..., K] and caption indices [...] -> scores [...]
+
+
+@dataclass(frozen=True)
+class CaptionVectors:
+    """The query vectors of C captions, and how cosines with them become scores.
+
+    Attributes:
+        vector_KCE: K arrays [C, E], float32. The first is the query vector that stands for the caption where one
+            vector must; others are of unit length, or means of unit vectors (their product with an image is then a
+            mean of cosines).
+        combine: makes scores of cosines with all K vectors; None where K is 1 and the cosine is the score.
+    """
+
+    vector_KCE: tuple[np.ndarray, ...]
+    combine: Combine | None = None
+
+    def scores(self, cosines: Callable[[np.ndarray], np.ndarray], caption_index: np.ndarray) -> np.ndarray:
+        """Scores from any function of query vectors to cosines; for one vector exactly what that function returns.
+
+        Args:
+            cosines: maps query vectors [C, E], one for each caption, to an array of cosines.
+            caption_index: the caption of each of these cosines; broadcast to their shape.
+
+        Returns:
+            Scores of the shape and type that `cosines` returns.
+        """
+        if self.combine is None:
+            return cosines(self.vector_KCE[0])
+        cosine_K = [cosines(vector_CE) for vector_CE in self.vector_KCE]
+        index = np.broadcast_to(caption_index, cosine_K[0].shape)
+        return self.combine(np.stack(cosine_K, axis=-1), index).astype(cosine_K[0].dtype)
+
+    def take(self, index_C: np.ndarray) -> "CaptionVectors":
+        """The vectors of these captions, in this order."""
+        combine = self.combine
+        return CaptionVectors(
+            tuple(vector_CE[index_C] for vector_CE in self.vector_KCE),
+            combine and (lambda cosines, caption_index: combine(cosines, index_C[caption_index])),
+        )
+
+
+class Scorer(Protocol):
+    """How captions are scored against images."""
+
+    def texts(self, captions: Sequence[str]) -> list[str]:
+        """The texts whose embeddings `vectors` asks for; a text may occur more than once."""
+
+    def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts) -> CaptionVectors:
+        """The query vectors of these captions; `embed_texts` knows the texts that `texts` named."""
+
+
+@dataclass(frozen=True)
+class CosineScorer:
+    """The cosine of caption and image."""
+
+    def texts(self, captions: Sequence[str]) -> list[str]:
+        """The captions themselves."""
+        return list(captions)
+
+    def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts) -> CaptionVectors:
+        """Each caption's embedding."""
+        return CaptionVectors((embed_texts(captions),))
+
+
+def caption_vectors(
+    scorer: Scorer, captions: Sequence[str], texts: Sequence[str], text_XE: np.ndarray
+) -> CaptionVectors:
+    """The query vectors of captions, from the embeddings [X, E] of the distinct texts that the scorer named."""
+    index = {text: i for i, text in enumerate(texts)}
+
+    def embed_texts(chosen: Sequence[str]) -> np.ndarray:
+        index_N = np.array([index[text] for text in chosen], np.int64)
+        return text_XE if np.array_equal(index_N, np.arange(len(text_XE))) else text_XE[index_N]
+
+    return scorer.vectors(captions, embed_texts)
