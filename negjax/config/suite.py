@@ -36,7 +36,7 @@ class Suite:
     Attributes:
         tasks: name of a set -> how it is made.
         frames: frames taken of each clip.
-        video_preprocess: how clips are cut, see `negjax.evaluation.plan.Video`.
+        video_preprocess: how clips are cut, see `negjax.evaluation.media.VideoSampling`.
     """
 
     tasks: dict[str, SetSource]

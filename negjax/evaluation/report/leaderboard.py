@@ -111,7 +111,7 @@ def _column(runs: Sequence[Run], task: str, metric: str) -> LeaderboardColumn:
     file = next(filter(None, map(published_file, tasks)), "")
     has_published = any((file, metric) in row.figures for row in published_rows())
     note = next(filter(None, map(subset_note, tasks)), "") if has_published else ""
-    return LeaderboardColumn(task, metric, lower_is_better(metric), file, note)
+    return LeaderboardColumn(task, metric, lower_is_better(runs, task, metric), file, note)
 
 
 def _cell(run: Run, first: Run, column: LeaderboardColumn, comparison: Compared | None) -> LeaderboardCell | None:

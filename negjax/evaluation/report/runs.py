@@ -9,7 +9,6 @@ from typing import Any
 
 from etils import epath
 
-from negjax.datasets.task_kinds import EVALUATED_KINDS
 from negjax.errors import NegjaxError
 from negjax.evaluation.tasks.kind import PredictionRow, task_kind
 
@@ -145,9 +144,14 @@ def main_blind(task: dict[str, Any]) -> str:
     return next((kind for kind in task_kind(task["kind"]).main_blind if kind in task["blind"]), "")
 
 
-def lower_is_better(metric: str) -> bool:
-    """Whether a metric counts what went wrong."""
-    return any(metric in task_kind(kind).lower_is_better for kind in EVALUATED_KINDS)
+def lower_is_better(runs: Sequence[Run], task: str, metric: str) -> bool:
+    """Whether a smaller figure of a task is the better one."""
+    return metric in task_kind(kinds_of_tasks(runs)[task]).lower_is_better
+
+
+def figure_notes(runs: Sequence[Run]) -> list[str]:
+    """How to read the figures of the kinds of task that need words for it."""
+    return list(dict.fromkeys(note for kind in kinds_of_tasks(runs).values() if (note := task_kind(kind).note)))
 
 
 def by_kind(runs: Sequence[Run], task: str) -> list[str]:

@@ -144,6 +144,6 @@ QUERIES = TaskKind(
     main_metrics=("violation@10", "precision@10"),
     lower_is_better=frozenset(f"violation@{k}" for k in TOP),
     main_blind=("random_image",),
-    note="Violation counts images among the first k that hold what the query excludes: less is better. The blind "
-    "figure of queries is that of images drawn at random.",
+    note="Violation is the share of the first k images that contain what the query excludes: lower is better. The "
+    "blind figure of queries is that of images drawn at random.",
 )

@@ -9,8 +9,9 @@ from typing import Any
 
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
-from negjax.evaluation.report.runs import PredictionRow, Run, having
+from negjax.evaluation.report.runs import Run, having
 from negjax.evaluation.report.thumbnails import make_thumbnails
+from negjax.evaluation.tasks.kind import PredictionRow
 from negjax.runtime.progress import track_progress
 
 OUTCOME_CODES = {"wrong": 0, "right": 1, "tied": 2}

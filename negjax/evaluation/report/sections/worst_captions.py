@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
-from negjax.evaluation.report.runs import PredictionRow, Run, having
+from negjax.evaluation.report.runs import Run, having
 from negjax.evaluation.report.thumbnails import make_thumbnails
+from negjax.evaluation.tasks.kind import PredictionRow
 from negjax.runtime.progress import no_progress
 
 MAX_CAPTIONS = 12  # of a task
