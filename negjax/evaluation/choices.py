@@ -11,10 +11,10 @@ import numpy as np
 
 from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits
-from negjax.synthesis.questions import CELLS, MCQ_KINDS
+from negjax.synthesis.questions import MCQ_KINDS, TRUTH_TABLE_CELLS
 
 MAX_PRODUCTS = 1 << 22  # products held in memory at once
-KIND_ORDER = (*MCQ_KINDS, *CELLS)  # in which figures by kind are listed; other kinds follow
+KIND_ORDER = (*MCQ_KINDS, *TRUTH_TABLE_CELLS)  # in which figures by kind are listed; other kinds follow
 
 
 @dataclass
@@ -97,13 +97,13 @@ def group_credits(credit_N: np.ndarray, kinds: Sequence[str], group_N: np.ndarra
     Raises:
         ValueError: a group does not have each of the four cells once.
     """
-    cell_N = np.array([CELLS.index(kind) if kind in CELLS else -1 for kind in kinds])
+    cell_N = np.array([TRUTH_TABLE_CELLS.index(kind) if kind in TRUTH_TABLE_CELLS else -1 for kind in kinds])
     order = np.lexsort((cell_N, group_N))
     groups, starts, counts = np.unique(group_N[order], return_index=True, return_counts=True)
     cell_N = cell_N[order]
     for group, start, count in zip(groups, starts, counts):
         if cell_N[start : start + count].tolist() != [0, 1, 2, 3]:
-            raise ValueError(f"group {group} does not have one question for each of {', '.join(CELLS)}")
+            raise ValueError(f"group {group} does not have one question for each of {', '.join(TRUTH_TABLE_CELLS)}")
     return Credits(credit_N[order].reshape(-1, 4).prod(axis=1), groups)
 
 

@@ -6,7 +6,7 @@ import pytest
 from negjax.evaluation.blind.images import mean_image_credit, other_image_credit
 from negjax.evaluation.choices import choice_credit, group_credits
 from negjax.evaluation.scorer import CaptionVectors
-from negjax.synthesis.questions import CELLS
+from negjax.synthesis.questions import TRUTH_TABLE_CELLS
 
 
 def sample(seed: int):
@@ -49,7 +49,7 @@ def test_the_truth_table_cannot_be_answered_blind():
     captions = rng.normal(size=(40, 8)).astype(np.float32)
     option, answer = np.repeat(np.arange(40).reshape(10, 4), 4, axis=0), np.tile(np.arange(4), 10)
     found = mean_image_credit(images, CaptionVectors((captions,)), option, answer)
-    groups = group_credits(found, list(CELLS) * 10, np.repeat(np.arange(10), 4))
+    groups = group_credits(found, list(TRUTH_TABLE_CELLS) * 10, np.repeat(np.arange(10), 4))
     assert (found.mean(), groups.mean()) == (0.25, 0)
 
 

@@ -7,7 +7,7 @@ from negjax.evaluation.choices import choice_credit, group_credits, option_score
 from negjax.evaluation.embed.vectors import distinct_rows, unit_rows
 from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import figures
-from negjax.synthesis.questions import CELLS
+from negjax.synthesis.questions import TRUTH_TABLE_CELLS
 
 
 def test_scores_are_the_cosines_of_each_questions_own_image():
@@ -61,7 +61,7 @@ def test_accuracy_by_kind():
 
 def test_a_groups_credit_is_the_product_of_its_four():
     rng = np.random.default_rng(2)
-    group, kind = np.repeat([7, 3, 9], 4), list(CELLS) * 3
+    group, kind = np.repeat([7, 3, 9], 4), list(TRUTH_TABLE_CELLS) * 3
     credit = rng.choice([0.25, 0.5, 1], size=12)
     order = rng.permutation(12)
     expected = np.mean([np.prod(credit[group == g]) for g in (7, 3, 9)])
@@ -70,7 +70,9 @@ def test_a_groups_credit_is_the_product_of_its_four():
     assert found.unit_N.tolist() == [3, 7, 9]
 
 
-@pytest.mark.parametrize("kinds", [CELLS[:3], ("a_only", "a_only", "both", "neither"), (*CELLS, "both")])
+@pytest.mark.parametrize(
+    "kinds", [TRUTH_TABLE_CELLS[:3], ("a_only", "a_only", "both", "neither"), (*TRUTH_TABLE_CELLS, "both")]
+)
 def test_a_group_without_its_four_cells_is_an_error(kinds):
     n = len(kinds)
     with pytest.raises(ValueError, match="group 5"):

@@ -47,9 +47,9 @@ class Subtraction:
 
 @dataclass(frozen=True)
 class Rescore:
-    """Two query vectors and a function of both cosines: the whole caption's score less what is denied, if anything."""
+    """Two query vectors and a function of both cosines: that of the whole caption less that of what is denied."""
 
-    weight: float = 0.5
+    weight: float = 2.0
 
     def texts(self, captions: Sequence[str]) -> list[str]:
         return [text for caption in captions for text in (caption, *(split(caption) or ()))]
@@ -60,7 +60,7 @@ class Rescore:
         weight_C = np.array([self.weight if part else 0.0 for part in parts])
 
         def combine(cosines: np.ndarray, caption_index: np.ndarray) -> np.ndarray:
-            return cosines[..., 0] - weight_C[caption_index] * np.maximum(cosines[..., 1], 0)
+            return cosines[..., 0] - weight_C[caption_index] * cosines[..., 1]
 
         return CaptionVectors((embed_texts(captions), denied_CE), combine)
 
