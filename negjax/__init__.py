@@ -22,16 +22,23 @@ __version__ = version("negjax")
 def load(
     path: str | os.PathLike[str], step: str | int = "latest", *, arch: str = "", activation: str = ""
 ) -> "tuple[LoadedModel, Callable[[Image | str | os.PathLike[str] | bytes], np.ndarray], Callable[..., np.ndarray]]":
-    """A model and the functions that prepare its input.
+    """Loads a model with the functions that prepare its input.
 
-    path: a training workdir, a checkpoint, PyTorch weights (a file or a folder), or a name to download
-    ("hf-hub:ORG/NAME", "open_clip:ARCH/TAG"). step: "latest", "best" or a number. arch, activation: see
-    `negjax.weights.read.read_model`.
-    Returns the model, on the first device; `preprocess`, from a PIL image, a path or encoded bytes to uint8 pixels
-    [S, S, 3]; and `tokenize`, from one or several texts to int32 ids [N, context length]. Raises
-    negjax.errors.NegjaxError.
+    Args:
+        path: a training workdir, a checkpoint, PyTorch weights (a file or a folder), or a name to download
+            ("hf-hub:ORG/NAME", "open_clip:ARCH/TAG").
+        step: of a workdir: "latest", "best" or a number.
+        arch: architecture of weights that do not say it, see `negjax.weights.read.read_model`.
+        activation: overrides that of the weights, see `negjax.weights.read.read_model`.
+
+    Returns:
+        The model, on the first device; `preprocess`, from a PIL image, a path or encoded bytes to uint8 pixels [S, S,
+        3]; and `tokenize`, from one or several texts to int32 ids [N, context length].
+
+    Raises:
+        negjax.errors.NegjaxError: the model cannot be loaded.
     """
-    import jax  # imported here, so that `import negjax` does not take seconds
+    import jax  # here, so that `import negjax` does not take seconds
     from etils import epath
 
     from negjax.errors import NegjaxError
@@ -44,14 +51,14 @@ def load(
     def preprocess(image: "Image | str | os.PathLike[str] | bytes") -> "np.ndarray":
         if isinstance(image, str | os.PathLike):
             try:
-                picture = decode(epath.Path(image).read_bytes(), str(image))
+                decoded = decode(epath.Path(image).read_bytes(), str(image))
             except OSError as error:
                 raise NegjaxError(f"cannot read {image}: {error.strerror}") from error
         elif isinstance(image, bytes):
-            picture = decode(image, "the image")
+            decoded = decode(image, "the image")
         else:
-            picture = image.convert("RGB")
-        return to_pixels(picture, model.preprocess)
+            decoded = image.convert("RGB")
+        return to_pixels(decoded, model.preprocess)
 
     def tokenize(texts: str | Sequence[str]) -> "np.ndarray":
         return model.tokenizer([texts] if isinstance(texts, str) else texts)
