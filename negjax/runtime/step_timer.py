@@ -24,7 +24,7 @@ class StepTimer:
     """Measures the steps of a loop, on the host, between one line of its log and the next.
 
     Devices run asynchronously, so a pass of the loop takes as long as a step only where the loop waits in each pass for
-    the step before it (`negjax.training.run_log.Record.advance` does). Whatever else happens in a pass, such as saving,
+    the step before it (`negjax.training.run_log.RunLog.advance` does). Whatever else happens in a pass, such as saving,
     counts; evaluations and the first step, which is compiled, do not.
     """
 
