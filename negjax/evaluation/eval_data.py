@@ -26,7 +26,7 @@ class Task:
         id_N: the rows' ids.
         group_N: the rows' groups.
         media_N: the image or clip of each row: an index into the distinct images, followed by the distinct clips.
-        content: what the kind's `read` made of the rows.
+        content: the rows as the kind's `read` returns them.
         provenance: where the data come from, for results.json.
     """
 
@@ -45,7 +45,7 @@ class TokenRows:
     """Texts as a model reads them.
 
     Attributes:
-        tokenizer: what made the ids.
+        tokenizer: the tokenizer of the ids.
         texts: the texts.
         token_UT: the distinct rows of token ids, int32.
         index_X: the row of each text.

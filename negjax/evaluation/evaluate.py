@@ -52,7 +52,7 @@ def evaluate(
 
     Args:
         model: what to evaluate.
-        sets: the sets, or what `prepare_eval_data` made of them.
+        sets: the sets, or the result of `prepare_eval_data` for them.
         scorer: how captions are scored against images.
         batch_size: images or frames, and captions, embedded at a time over all devices.
         video: how clips are sampled, of sets that are not prepared.

@@ -31,7 +31,7 @@ AddCaption = Callable[[str, int], int]  # (text, index of the row that has it) -
 
 @dataclass
 class TaskScores:
-    """The figures of a task, and what they are made of.
+    """The figures of a task, and the credits and predictions behind them.
 
     Attributes:
         n: number of questions, captions, images or queries.
@@ -55,7 +55,7 @@ class ItemCredits:
     Attributes:
         credit_I: the credit of each.
         unit_I: the unit (image, group or query) that it belongs to; units are resampled as a whole.
-        labels: what each item is; those of two runs are equal where the runs can be compared.
+        labels: identify the items; runs can be compared where these are equal.
     """
 
     credit_I: np.ndarray

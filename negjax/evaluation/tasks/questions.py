@@ -142,7 +142,7 @@ def question_items(rows: Sequence[PredictionRow], metric: str) -> ItemCredits:
 
 
 def is_question(row: PredictionRow) -> bool:
-    """Whether a row of a prediction file is a whole question: numbers, a kind, and the score of the pick."""
+    """Whether a row of a prediction file is a complete question: numbers, a kind, and the score of the pick."""
     numbers = all(row.get(column, "").isdecimal() for column in ("id", "answer", "predicted"))
     return numbers and "kind" in row and bool(row.get(f"score_{row['predicted']}"))
 
