@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from negjax.errors import NegjaxError
-from negjax.evaluation.report.runs import Run, having, main_figures
+from negjax.evaluation.report.runs import Run, main_figures, runs_with_task
 from negjax.evaluation.statistics.paired import Comparison, compare
 from negjax.evaluation.tasks.kind import ItemCredits, item_credits
 
@@ -50,7 +50,7 @@ def compare_runs(runs: Sequence[Run]) -> list[Compared]:
     """
     compared = []
     for task, metric in main_figures(runs):
-        having_figure = [run for run in having(runs, task) if run.figure(task, metric) is not None]
+        having_figure = [run for run in runs_with_task(runs, task) if run.figure(task, metric) is not None]
         if len(having_figure) < 2 or having_figure[0] is not runs[0]:
             continue
         first = _items(runs[0], task, metric)

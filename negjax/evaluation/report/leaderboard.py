@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from negjax.evaluation.report.comparisons import Compared
 from negjax.evaluation.report.published import PublishedRow, published_file, published_rows, subset_note
-from negjax.evaluation.report.runs import Run, having, lower_is_better, main_figures
+from negjax.evaluation.report.runs import Run, lower_is_better, main_figures, runs_with_task
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def build_leaderboard(runs: Sequence[Run], comparisons: Sequence[Compared]) -> L
 
 
 def _column(runs: Sequence[Run], task: str, metric: str) -> LeaderboardColumn:
-    tasks = [run.tasks[task] for run in having(runs, task)]
+    tasks = [run.tasks[task] for run in runs_with_task(runs, task)]
     file = next(filter(None, map(published_file, tasks)), "")
     has_published = any((file, metric) in row.figures for row in published_rows())
     note = next(filter(None, map(subset_note, tasks)), "") if has_published else ""

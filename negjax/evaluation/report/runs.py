@@ -154,7 +154,7 @@ def figure_notes(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(note for kind in kinds_of_tasks(runs).values() if (note := task_kind(kind).note)))
 
 
-def by_kind(runs: Sequence[Run], task: str) -> list[str]:
+def accuracy_metrics(runs: Sequence[Run], task: str) -> list[str]:
     """The metrics of a question task: over all, then by kind of answer."""
     metrics = dict.fromkeys(metric for run in runs for metric in run.tasks.get(task, {}).get("metrics", {}))
     return [metric for metric in metrics if metric.endswith("accuracy") and metric != "group_accuracy"]
@@ -163,9 +163,9 @@ def by_kind(runs: Sequence[Run], task: str) -> list[str]:
 def question_tasks(runs: Sequence[Run]) -> list[str]:
     """The tasks that show an image and ask which of some texts is right."""
     kinds = kinds_of_tasks(runs)
-    return [name for name in kinds if task_kind(kinds[name]).has_questions(having(runs, name)[0].tasks[name])]
+    return [name for name in kinds if task_kind(kinds[name]).has_questions(runs_with_task(runs, name)[0].tasks[name])]
 
 
-def having(runs: Sequence[Run], task: str) -> list[Run]:
+def runs_with_task(runs: Sequence[Run], task: str) -> list[Run]:
     """The runs that have this task."""
     return [run for run in runs if task in run.tasks]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from negjax.evaluation.report.bar_chart import bar_chart
 from negjax.evaluation.report.chart import Chart
-from negjax.evaluation.report.runs import Run, by_kind, having, main_figures, question_tasks
+from negjax.evaluation.report.runs import Run, accuracy_metrics, main_figures, question_tasks, runs_with_task
 
 BLIND_LEVELS = {  # blind kinds that need no model: one level for all runs
     "text_only": "text only, fitted on this set",
@@ -31,8 +31,8 @@ def accuracy_charts(runs: Sequence[Run]) -> list[Chart]:
 
 def _question_chart(runs: Sequence[Run], task: str) -> Chart:
     """A group of bars for all questions, and one for each kind."""
-    metrics = by_kind(runs, task)
-    first = having(runs, task)[0]
+    metrics = accuracy_metrics(runs, task)
+    first = runs_with_task(runs, task)[0]
     option_count = sum(column.startswith("score_") for column in first.predictions(task)[0])
     svg = bar_chart(
         [metric.removesuffix("_accuracy").replace("accuracy", "all") for metric in metrics],

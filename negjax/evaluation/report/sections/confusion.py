@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from negjax.evaluation.report.runs import Run, having
+from negjax.evaluation.report.runs import Run, runs_with_task
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def confusion_tables(runs: Sequence[Run]) -> list[ConfusionTable]:
     return [
         _confusion_table(task, run.name, run.tasks[task]["confusion"])
         for task in tasks
-        for run in having(runs, task)
+        for run in runs_with_task(runs, task)
         if run.tasks[task].get("confusion")
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
-from negjax.evaluation.report.runs import Run, having
+from negjax.evaluation.report.runs import Run, runs_with_task
 from negjax.evaluation.report.thumbnails import make_thumbnails
 from negjax.evaluation.tasks.kind import PredictionRow
 from negjax.runtime.progress import track_progress
@@ -59,7 +59,7 @@ def question_browser(runs: Sequence[Run], datasets: Sequence[StoredSet]) -> Ques
     for dataset in datasets:
         known_images = set(image_index)
         with track_progress(len(dataset), f"reading {dataset.name}") as advance:
-            task, first_rows = _read_task(having(runs, dataset.name), dataset, text_index, image_index, advance)
+            task, first_rows = _read_task(runs_with_task(runs, dataset.name), dataset, text_index, image_index, advance)
         tasks.append(task)
         thumbnail_rows.append({key: row for key, row in first_rows.items() if key not in known_images})
     thumbnails: dict[str, str] = {}

@@ -10,7 +10,7 @@ from negjax.evaluation.report.published import (
     published_rows,
     subset_note,
 )
-from negjax.evaluation.report.runs import Run, having, kinds_of_tasks
+from negjax.evaluation.report.runs import Run, kinds_of_tasks, runs_with_task
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def collect_details(runs: Sequence[Run]) -> list[TaskDetails]:
 
 
 def _task_details(runs: Sequence[Run], task: str, kind: str) -> TaskDetails:
-    results = [run.tasks[task] for run in having(runs, task)]
+    results = [run.tasks[task] for run in runs_with_task(runs, task)]
     metrics = dict.fromkeys(metric for result in results for metric in result["metrics"])
     published = _published_on(next(filter(None, map(published_file, results)), ""))
     return TaskDetails(

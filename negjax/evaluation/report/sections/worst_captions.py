@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
-from negjax.evaluation.report.runs import Run, having
+from negjax.evaluation.report.runs import Run, runs_with_task
 from negjax.evaluation.report.thumbnails import make_thumbnails
 from negjax.evaluation.tasks.kind import PredictionRow
 from negjax.runtime.progress import no_progress
@@ -51,7 +51,7 @@ def worst_captions(runs: Sequence[Run], dataset: StoredSet) -> WorstCaptions:
     Raises:
         NegjaxError: The predictions are not for this set, or an image cannot be read.
     """
-    runs = having(runs, dataset.name)
+    runs = runs_with_task(runs, dataset.name)
     rank_by_caption = [{row["caption_id"]: row["rank"] for row in run.predictions(dataset.name)} for run in runs]
     rows = runs[-1].predictions(dataset.name)
     row_index = {image_id: index for index, image_id in enumerate(dict.fromkeys(row["image_id"] for row in rows))}
