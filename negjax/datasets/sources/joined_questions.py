@@ -29,7 +29,7 @@ from negjax.errors import NegjaxError
 from negjax.runtime.files import open_atomic
 
 INDEX_ENTRY = np.dtype([("key", np.int64), ("row", np.int64), ("byte", np.int64), ("line", np.int64)])
-QUESTIONS_LAYOUT = "questions"
+JOINED_LAYOUT = "questions"
 
 
 def with_questions(source: RowSource, path: epath.PathLike) -> RowSource:
@@ -42,7 +42,7 @@ def with_questions(source: RowSource, path: epath.PathLike) -> RowSource:
     """
     if "question" in source.fields:
         raise NegjaxError(f"--questions: --kind {source.kind} has questions already")
-    check_columns(CsvFile(path), QUESTIONS_LAYOUT)
+    check_columns(CsvFile(path), JOINED_LAYOUT)
     return replace(
         source,
         file=f"{source.file} + {PurePosixPath(str(path)).name}",
@@ -70,7 +70,7 @@ def join_questions(source: RowSource, index: epath.Path, skip_malformed: bool) -
         nonlocal count, malformed, first
         for start, cells in file.rows():
             try:
-                read_row(file, start, cells, QUESTIONS_LAYOUT)
+                read_row(file, start, cells, JOINED_LAYOUT)
             except ValueError as error:
                 malformed, first = malformed + 1, first or str(error)
             count += 1
@@ -162,7 +162,7 @@ class _QuestionIndex:
                 rows = f"rows {longest.start.row} and {other.start.row}"
                 return _NoQuestion(AMBIGUOUS_QUESTION, f"{csv} {rows} are of images of several folders")
         try:
-            return read_row(self._file, best[0].start, best[0].cells, QUESTIONS_LAYOUT)
+            return read_row(self._file, best[0].start, best[0].cells, JOINED_LAYOUT)
         except ValueError as error:
             return _NoQuestion(INVALID, str(error))
 

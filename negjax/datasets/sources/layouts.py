@@ -100,9 +100,9 @@ def _question(cells: Cells) -> Record:
     return {"options": options, "answer": answer, "kind": "" if kind.lower() == "nan" else kind}
 
 
-CAPTIONS = TableLayout("captions", ("captions",), ("captions",), _read_captions, "retrieval")
-NEGCAP = TableLayout(
+CAPTIONS_LAYOUT = TableLayout("captions", ("captions",), ("captions",), _read_captions, "retrieval")
+NEGCAP_LAYOUT = TableLayout(
     "negcap", ("caption", "negative_captions"), ("captions", "negated_captions"), _read_negated_captions, "train"
 )
-QUESTIONS = TableLayout("questions", ("correct_answer", "caption_0", "caption_1"), ("question",), _read_question)
-PAIRS = TableLayout("pairs", ("caption", "negative_caption"), ("question",), _read_pair, "pairs")
+QUESTIONS_LAYOUT = TableLayout("questions", ("correct_answer", "caption_0", "caption_1"), ("question",), _read_question)
+PAIRS_LAYOUT = TableLayout("pairs", ("caption", "negative_caption"), ("question",), _read_pair, "pairs")

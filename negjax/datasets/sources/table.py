@@ -2,16 +2,16 @@
 
 from negjax.datasets.sources.crepe import CREPE
 from negjax.datasets.sources.json_benchmark import JsonBenchmark
-from negjax.datasets.sources.layouts import CAPTIONS, NEGCAP, PAIRS, QUESTIONS, TableLayout
+from negjax.datasets.sources.layouts import CAPTIONS_LAYOUT, NEGCAP_LAYOUT, PAIRS_LAYOUT, QUESTIONS_LAYOUT, TableLayout
 from negjax.datasets.sources.negrefcocog import NEGREFCOCOG
 from negjax.datasets.sources.sugarcrepe import SUGARCREPE
 from negjax.datasets.sources.valse import VALSE
 
 TABLE_LAYOUTS: dict[str, TableLayout] = {
-    "captions": CAPTIONS,
-    "negcap": NEGCAP,
-    "questions": QUESTIONS,
-    "pairs": PAIRS,
+    "captions": CAPTIONS_LAYOUT,
+    "negcap": NEGCAP_LAYOUT,
+    "questions": QUESTIONS_LAYOUT,
+    "pairs": PAIRS_LAYOUT,
     "crepe": CREPE,
 }
 TABLE_KINDS = tuple(dict.fromkeys(layout.kind for layout in TABLE_LAYOUTS.values()))

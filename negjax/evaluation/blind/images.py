@@ -9,7 +9,7 @@ from negjax.evaluation.choices import choice_credit, option_scores
 from negjax.evaluation.embed.vectors import distinct_rows, unit_rows
 from negjax.evaluation.scorer import CaptionVectors
 
-MAX_SCORES = 1 << 22  # scores held in memory at once
+MAX_BLIND_SCORES = 1 << 22  # scores held in memory at once
 
 
 def mean_image_credit(
@@ -47,7 +47,7 @@ def other_image_credit(
     """
     image_ED = image_DE.T.astype(np.float64)
     questions, options = option_NO.shape
-    block = block or max(1, MAX_SCORES // (options * len(image_DE)))
+    block = block or max(1, MAX_BLIND_SCORES // (options * len(image_DE)))
     credit_N = np.empty(questions)
     for start in range(0, questions, block):
         part = slice(start, start + block)
