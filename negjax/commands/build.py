@@ -65,7 +65,7 @@ def add(commands: Any) -> None:
         parser.add_argument(f"--{source.name}", type=path, metavar=source.metavar, help=source.help)
     media_root = "images or clips: where the paths in the file, or the longest ends of them that exist, are found"
     parser.add_argument("--media-root", type=path, metavar="DIR", help=media_root)
-    parser.add_argument("--split", metavar="NAME", help="of the TFDS data set")
+    parser.add_argument("--split", metavar="NAME", help="of the TFDS data set, or of a benchmark that has several")
     names = "names of the classes: imagenet, or a file with one a line; default: the folders' or labels' own"
     parser.add_argument("--classnames", type=path, metavar="NAMES", help=names)
     prompts = "openai (80 prompts), simple (7), none, or a file with one a line, {} for the name; default: openai"

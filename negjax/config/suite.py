@@ -14,6 +14,7 @@ class SetSource:
         kind: --kind of that command.
         file: name of the CSV or JSON file; for kind "folder" a folder below the media root ("." for the root itself).
         source: name of the set to derive from.
+        split: the split of a JSON benchmark that has several.
         classnames: for kind "folder", the classes of the zero-shot task.
         templates: for kind "folder", the prompts of the zero-shot task.
     """
@@ -21,6 +22,7 @@ class SetSource:
     kind: str
     file: str = ""
     source: str = ""
+    split: str = ""
     classnames: str = ""
     templates: str = "openai"
 

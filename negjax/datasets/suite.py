@@ -59,8 +59,8 @@ def _open_source(entry: SetSource, files: epath.PathLike, media_root: epath.Path
     if entry.kind == "folder":
         return folder_source(epath.Path(media_root) / entry.file, entry.classnames or None, entry.templates)
     path = _find_file(epath.Path(files), entry.file)
-    if PurePath(entry.file).suffix == ".json":
-        return json_source(path, media_root)
+    if PurePath(entry.file).suffix in (".json", ".jsonl"):
+        return json_source(path, media_root, entry.split)
     return csv_source(entry.kind, path, media_root)
 
 

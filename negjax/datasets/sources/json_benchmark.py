@@ -1,7 +1,8 @@
 """Benchmarks that are published as one JSON file: what such a benchmark's own file, like `sugarcrepe`, consists of.
 
-A file holds a list of items, or an object whose values are items. A benchmark is recognised by the keys of its items.
-A new one is a file with a `JsonBenchmark` and a line in `table`.
+A file holds a list of items, an object whose values are items, an object with a list of items under one of its keys, or
+one item a line (.jsonl). A benchmark is recognised by the keys of its items. A new one is a file with a `JsonBenchmark`
+and a line in `table`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,12 +42,14 @@ class JsonBenchmark:
         keys: Keys that each item has; no other benchmark's items have all of them.
         choose_reader: Decides from all items of a file how they are read.
         kind: The `--kind` it is given as.
+        split_key: Key whose values name the splits of a file, of which `--split` chooses one; "" for one split.
     """
 
     title: str
     keys: frozenset[str]
     choose_reader: Callable[[Sequence[Item]], ItemReader]
     kind: str = "pairs"
+    split_key: str = ""
 
 
 def read_text(item: Item, key: str) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from typing import Any
 
 from etils import epath
 
@@ -15,23 +16,25 @@ from negjax.datasets.sources.table import JSON_BENCHMARKS
 from negjax.errors import NegjaxError
 
 
-def json_source(path: epath.PathLike, media_root: epath.PathLike) -> RowSource:
+def json_source(path: epath.PathLike, media_root: epath.PathLike, split: str = "") -> RowSource:
     """The JSON file of a benchmark, recognised by the keys of its items.
 
     Args:
         path: The file, as published.
         media_root: Folder in which the images are found; see `MediaRoot`.
+        split: Which of the file's splits; "" for a benchmark that has one only.
 
     Raises:
-        NegjaxError: The file cannot be read, is of no known benchmark, or there is no such folder.
+        NegjaxError: The file cannot be read, is of no known benchmark, has no such split, or there is no such folder.
     """
     root, items = MediaRoot(media_root), _read_items(path)
     benchmark = _recognise(items, path)
+    items = _choose_split(items, benchmark, split, path)
     reader = benchmark.choose_reader(items)
     return RowSource(
         kind=benchmark.kind,
-        name=str(path),
-        file=PurePath(path).name,
+        name=f"{path} split {split}" if split else str(path),
+        file=f"{PurePath(path).name}:{split}" if split else PurePath(path).name,
         sha256=file_sha256(path),
         media_root=str(media_root),
         fields=reader.fields,
@@ -70,12 +73,14 @@ class JsonShard:
 
 def _read_items(path: epath.PathLike) -> list[Item]:
     try:
-        content = json.loads(epath.Path(path).read_bytes().decode("utf-8-sig"))
+        text = epath.Path(path).read_bytes().decode("utf-8-sig")
+        is_lines = PurePath(path).suffix == ".jsonl"
+        content = [json.loads(line) for line in text.splitlines() if line.strip()] if is_lines else json.loads(text)
     except OSError as error:
         raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise NegjaxError(f"{path} is not a JSON file ({error})") from error
-    items = list(content.values()) if isinstance(content, dict) else content
+    items = _items_of_object(content) if isinstance(content, dict) else content
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         titles = ", ".join(benchmark.title for benchmark in JSON_BENCHMARKS)
         raise NegjaxError(
@@ -84,6 +89,25 @@ def _read_items(path: epath.PathLike) -> list[Item]:
     if not items:
         raise NegjaxError(f"{path} has no items")
     return items
+
+
+def _items_of_object(content: dict[str, Any]) -> list[Any]:
+    """The values of an object; or the one list of objects among them, where the others describe the benchmark."""
+    lists = [value for value in content.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    return lists[0] if len(lists) == 1 else list(content.values())
+
+
+def _choose_split(items: list[Item], benchmark: JsonBenchmark, split: str, path: epath.PathLike) -> list[Item]:
+    """The items of a split. Raises NegjaxError unless the benchmark has it, or has no splits and none is given."""
+    if not benchmark.split_key:
+        if split:
+            raise NegjaxError(f"--split {split}: {benchmark.title} has one split only, leave --split out")
+        return items
+    splits = dict.fromkeys(str(item.get(benchmark.split_key)) for item in items)
+    if split not in splits:
+        problem = f"unknown --split {split!r}" if split else f"{benchmark.title} needs --split"
+        raise NegjaxError(f"{path}: {problem}; choose one of {', '.join(splits)}")
+    return [item for item in items if item.get(benchmark.split_key) == split]
 
 
 def _recognise(items: Sequence[Item], path: epath.PathLike) -> JsonBenchmark:

@@ -55,7 +55,7 @@ class SourceFlag:
 
 
 def _open_json(request: SourceRequest) -> RowSource:
-    source = json_source(request.path, request.media_root)
+    source = json_source(request.path, request.media_root, request.split)
     if source.kind != request.kind:
         raise NegjaxError(f"{request.path} is of --kind {source.kind}, not of --kind {request.kind}")
     return source
@@ -84,6 +84,7 @@ SOURCE_FLAGS = (
         kinds=tuple(dict.fromkeys(benchmark.kind for benchmark in JSON_BENCHMARKS)),
         open=_open_json,
         needs=("media_root",),
+        allows=("split",),
     ),
     SourceFlag(
         name="folder",
