@@ -31,6 +31,7 @@ TASK_KINDS = {
     "pairs": TaskKindEntry(("question", "captions"), "pairs"),
     "retrieval": TaskKindEntry(("captions",), "retrieval"),
     "zeroshot": TaskKindEntry(("label",), "zeroshot"),
+    "equivalence": TaskKindEntry(("captions",), "equivalence"),
     "queries": TaskKindEntry(("objects",), "queries"),
     "train": TaskKindEntry(tuple(COLUMNS), ""),
 }
