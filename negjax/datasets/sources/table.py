@@ -1,6 +1,7 @@
 """The table of formats that data sets are built from; a new benchmark is one file and one line here."""
 
 from negjax.datasets.sources.crepe import CREPE
+from negjax.datasets.sources.factor import FACTOR
 from negjax.datasets.sources.json_benchmark import JsonBenchmark
 from negjax.datasets.sources.layouts import CAPTIONS_LAYOUT, NEGCAP_LAYOUT, PAIRS_LAYOUT, QUESTIONS_LAYOUT, TableLayout
 from negjax.datasets.sources.negrefcocog import NEGREFCOCOG
@@ -19,4 +20,5 @@ JSON_BENCHMARKS: tuple[JsonBenchmark, ...] = (
     SUGARCREPE,
     VALSE,
     NEGREFCOCOG,
+    FACTOR,
 )
