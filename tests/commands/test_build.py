@@ -31,7 +31,10 @@ def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, s
         (["--kind", "folder", "--folder", "x", "--tfds", "y"], "takes --folder or --tfds, not --folder and --tfds"),
         (["--kind", "pairs", "--json", "x"], "--json needs --media-root too"),
         (["--kind", "folder", "--tfds", "x"], "--tfds needs --split too"),
-        (["--kind", "folder", "--folder", "x", "--split", "a"], "--split goes with --json or --tfds, not with --folder"),
+        (
+            ["--kind", "folder", "--folder", "x", "--split", "a"],
+            "--split goes with --json or --tfds, not with --folder",
+        ),
         (["--kind", "folder", "--folder", "x", "--media-root", "a"], "--media-root goes with --csv or --json"),
         (["--kind", "pairs", "--csv", "x", "--templates", "none"], "--templates goes with --folder or --tfds"),
     ],
