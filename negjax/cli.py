@@ -115,7 +115,7 @@ def _make_parser() -> Parser:
     parser = Parser(
         prog="negjax",
         description="CLIP models that understand negation: data, training and evaluation in JAX.",
-        epilog="example:\n  negjax quickstart --workdir runs/quickstart\n\n`negjax COMMAND --help` tells more.",
+        epilog="example:\n  negjax quickstart --workdir runs/quickstart\n\n`negjax COMMAND --help` lists its flags.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -37,22 +37,22 @@ RECOLORING = 6  # numbers that say how the colours of an image change
 
 @dataclass(frozen=True)
 class Compiled:
-    """What a step takes, per chip; bytes, seconds and operations.
+    """Memory, operations and time of a training step, per chip.
 
     Attributes:
         topology: the chips, such as "v5e:4x4".
-        chips: their number.
+        chips: number of chips.
         mesh: axis -> devices along it.
         batch: source name -> batch size over all chips.
         compile_seconds: how long the compiler took.
         memory: bytes by kind, and their "peak".
-        memory_of_chip: bytes that a chip has.
+        memory_of_chip: memory of a chip in bytes.
         flops: model operations, three times the forward pass of towers that learn.
-        collectives: what is sent; None if the compiler can't print its program, as for v5p with parameters cut over
-            "fsdp".
-        at_best: seconds that computing and sending (if known) take at the chip's full speed.
+        collectives: bytes sent, by kind; None if the compiler cannot print its program, as for v5p with parameters
+            sharded over "fsdp".
+        at_best: seconds of computing and of sending (where known) at the chip's full speed.
         step_seconds: the larger of them, as if both overlapped completely.
-        mfu: the share of the chip's speed that this leaves to the model.
+        mfu: model FLOP/s over the chip's peak, at `step_seconds`.
     """
 
     topology: str
@@ -74,20 +74,20 @@ class Compiled:
         return self.memory["peak"] <= self.memory_of_chip
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able."""
+        """The attributes and `fits`, JSON-able."""
         return asdict(self) | {"fits": self.fits}
 
 
 def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -> Compiled:
     """Compiles the step of the experiment for a topology.
 
-    Set the variables of `negjax.commands.compile.COMPILER` before JAX starts.
+    The environment must hold the variables of `negjax.commands.compile.COMPILER` before JAX starts.
 
     Args:
         experiment: the settings.
         topology: chips, such as "v5e:4x4".
-        tokens: length of the longest caption of a batch; 0 for the whole context. Questions have OPTIONS options, which
-            no other row shares.
+        tokens: length of the longest caption of a batch; 0 for the context length. Questions have OPTIONS options,
+            which no other row shares.
 
     Raises:
         NegjaxError: the topology does not exist, the TPU's compiler is not installed, or the batch does not fit.
@@ -108,8 +108,8 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
     seconds = time.perf_counter() - begin
     flops = step_flops(config, batches, experiment.sources, program.learns) / mesh.size
     sent = _collectives(compiled)
-    again = (experiment.model.remat == "full") + (experiment.loss.micro_batches > 1)
-    computed = step_flops(config, batches, experiment.sources, program.learns, again)
+    recomputed = (experiment.model.remat == "full") + (experiment.loss.micro_batches > 1)
+    computed = step_flops(config, batches, experiment.sources, program.learns, recomputed)
     at_best = {"compute": computed / mesh.size / chip.flops_per_second}
     if sent is not None:
         at_best["collectives"] = sum(collective.bytes for collective in sent) / chip.link_bytes_per_second
@@ -138,14 +138,14 @@ def _devices(topology: str) -> list[jax.Device]:
     except Exception as error:  # libtpu is missing, or does not know the topology: it raises errors of many types
         reason = " ".join(str(error).split())[:160]
         raise NegjaxError(
-            f"--topology {topology}: the TPU's compiler does not give it ({reason}); it needs pip install libtpu, and "
-            "names such as v5e:4x4, v5e:16x16, v6e:8x8 or v5p:4x4x4"
+            f"--topology {topology}: the TPU compiler does not support it ({reason}); run pip install libtpu, and "
+            "choose a name such as v5e:4x4, v5e:16x16, v6e:8x8 or v5p:4x4x4"
         ) from error
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Discards what libtpu prints about the missing TPU; it raises what matters."""
+    """Discards the messages of libtpu about the missing TPU; real failures are raised as errors."""
     stderr = os.dup(2)
     with Path(os.devnull).open("w") as null:
         os.dup2(null.fileno(), 2)
@@ -157,7 +157,7 @@ def _silent() -> Iterator[None]:
 
 
 def _abstract_model(experiment: Experiment) -> LoadedModel:
-    """The experiment's model with shapes in the place of its parameters."""
+    """The experiment's model with shapes instead of parameters."""
     spec = experiment.model
     if not spec.arch:
         raise NegjaxError("config.model.arch is empty: give the architecture of the weights, --config.model.arch=NAME")
@@ -175,7 +175,7 @@ def _abstract_model(experiment: Experiment) -> LoadedModel:
 
 
 def _text_length(config: CLIPConfig, tokens: int) -> int:
-    """Tokens of the texts of a batch. tokens: as asked for, 0 for the whole context."""
+    """Length of the texts of a batch. tokens: the requested length, 0 for the context length."""
     context = config.text.context_length
     if not 0 <= tokens <= context:
         raise NegjaxError(f"--tokens {tokens}: captions of {config.name} have 1 to {context}")
@@ -187,13 +187,20 @@ def _compile(program: Program, batches: dict[str, Any]) -> Any:
         return program.step.lower(program.state, batches, program.teacher).compile()
     except jax.errors.JaxRuntimeError as error:
         reason = " ".join(str(error).split())[:240]
-        raise NegjaxError(f"the TPU's compiler refuses this step: {reason}") from error
+        raise NegjaxError(f"the TPU compiler rejects this step: {reason}") from error
 
 
 def batch_shapes(source: Source, config: CLIPConfig, mesh: Mesh, tokens: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """The shapes of a batch of the source, as `negjax.input.pipeline` makes them, whose texts all have `tokens` tokens.
+    """The shapes of a batch of the source, as `negjax.input.pipeline` makes it, with a separate question for each row.
 
-    Each row has a question of its own.
+    Args:
+        source: batch size and objectives.
+        config: the architecture.
+        mesh: the devices.
+        tokens: length of all texts.
+
+    Returns:
+        Input name -> shape and type of the global batch, sharded over the mesh.
     """
     rows = source.batch_size
     sizes = {  # by the letters of `negjax.objectives.inputs`
@@ -238,6 +245,6 @@ def _memory(compiled: Any) -> dict[str, int]:
 
 
 def memory_line(compiled: Compiled) -> str:
-    """How much of a chip's memory a step takes, for people."""
+    """The share of a chip's memory that a step takes, as text for the terminal."""
     peak, chip = compiled.memory["peak"] / 2**30, compiled.memory_of_chip / 2**30
     return f"{peak:.2f} of {chip:.0f} GiB{'' if compiled.fits else ': does not fit'}"

@@ -28,7 +28,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "config") -> T:
 
     Args:
         cls: the dataclass.
-        values: field -> value; a mapping for a field that is a dataclass.
+        values: field -> value, which is a mapping for a field that is a dataclass.
         where: name of the group in error messages.
 
     Raises:
@@ -80,7 +80,7 @@ def _check_value(kind: Any, value: Any, where: str) -> Any:
 
 
 def load_config(cls: type[T], file: str, overrides: Sequence[str] = ()) -> T:
-    """The `Experiment` or `Suite` that a config file describes.
+    """Reads the `Experiment` or `Suite` that a config file describes.
 
     Args:
         cls: Experiment or Suite.

@@ -38,7 +38,7 @@ def compiled(tmp_path: Path, *words: object, config: Path = CONFIGS / "scenes_pr
     done = run("--config", config, "--topology", "v5e:2x2", "--json", file, *words)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "memory of each" in done.stdout
+    assert "memory per chip" in done.stdout
     return json.loads(file.read_text())
 
 

@@ -1,1 +1,1 @@
-"""The commands of `negjax`: one file a command, which parses flags and calls the room that does the work."""
+"""The commands of `negjax`: one file per command, which parses flags and calls the room that does the work."""

@@ -22,7 +22,7 @@ KIND_HELP = {
 SOURCE_OPTIONS = ("media_root", "train", "split", "classnames", "templates")  # go with some source flags only
 TRAINING_OPTIONS = ("questions", "short_side", "processes", "shard_rows")
 EPILOG = """\
-kinds, and what they are read from:
+kinds, and the files they are read from:
 {kinds}
 
 Sets for training (--train; always so for negcap and --webdataset) may have any
@@ -63,18 +63,18 @@ def add(commands: Any) -> None:
     parser.add_argument("--kind", required=True, choices=tuple(KIND_HELP), help="what the files hold, see below")
     for source in SOURCE_FLAGS:
         parser.add_argument(f"--{source.name}", type=path, metavar=source.metavar, help=source.help)
-    media_root = "images or clips: where the paths in the file, or the longest ends of them that exist, are found"
+    media_root = "folder of the images or clips; a path in the file is looked up by its longest suffix that exists here"
     parser.add_argument("--media-root", type=path, metavar="DIR", help=media_root)
-    parser.add_argument("--split", metavar="NAME", help="of the TFDS data set, or of a benchmark that has several")
-    names = "names of the classes: imagenet, or a file with one a line; default: the folders' or labels' own"
+    parser.add_argument("--split", metavar="NAME", help="split of the TFDS data set, or of a benchmark with several")
+    names = "names of the classes: imagenet, or a file with one per line; default: those of the folders or labels"
     parser.add_argument("--classnames", type=path, metavar="NAMES", help=names)
-    prompts = "openai (80 prompts), simple (7), none, or a file with one a line, {} for the name; default: openai"
+    prompts = "openai (80 prompts), simple (7), none, or a file with one per line, {} for the name; default: openai"
     parser.add_argument("--templates", type=path, metavar="PROMPTS", help=prompts)
     parser.add_argument("--name", required=True, help="name of the set")
-    parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="where sets are kept")
+    parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="folder of the sets")
     negated = "whether the texts negate; default: by their words"
     parser.add_argument("--negated", choices=("yes", "no"), help=negated)
-    skip = "leave out rows with missing or broken media; for training, malformed rows too"
+    skip = "skip rows with missing or broken media; for training, malformed rows too"
     parser.add_argument("--skip-missing", action="store_true", help=skip)
     parser.add_argument("--overwrite", action="store_true", help="replace a set of this name")
     _add_training_flags(parser)
@@ -83,17 +83,17 @@ def add(commands: Any) -> None:
 def _add_training_flags(parser: Parser) -> None:
     group = parser.add_argument_group("for training")
     group.add_argument("--train", action="store_true", help="make a set for training only, of any size")
-    questions = "a CSV file of kind questions: one for each image, in the same record; images without one are left out"
+    questions = "a CSV file of kind questions: one for each image, in the same record; images without one are skipped"
     group.add_argument("--questions", type=path, metavar="FILE", help=questions)
     short_side = "shrink images to this short side (224 for most models), as JPEG; default: store them as they are"
     group.add_argument("--short-side", type=int, metavar="PIXELS", help=short_side)
-    group.add_argument("--processes", type=int, metavar="N", help="that build shards at once; default: one a core")
-    shard_rows = "rows of a shard; default: 10,000, or more where that would make more than 256 shards"
+    group.add_argument("--processes", type=int, metavar="N", help="processes that build shards; default: one per core")
+    shard_rows = "rows per shard; default: 10,000, or more where that would make more than 256 shards"
     group.add_argument("--shard-rows", type=int, metavar="N", help=shard_rows)
 
 
 def _describe_kinds() -> str:
-    """The help on each kind, with the benchmarks whose JSON files are of that kind."""
+    """The help text on each kind, with the benchmarks that publish JSON files of that kind."""
     from negjax.datasets.sources.table import JSON_BENCHMARKS
 
     lines = []
@@ -148,7 +148,7 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _choose_source(args: argparse.Namespace) -> "SourceFlag":
-    """The source flag that is given; raises NegjaxError unless there is one, and it suits the other flags."""
+    """The source flag that is given; raises NegjaxError unless there is exactly one that suits the other flags."""
     from negjax.datasets.sources.source_flags import SOURCE_FLAGS
 
     suited = [source for source in SOURCE_FLAGS if args.kind in source.kinds]

@@ -1,4 +1,4 @@
-"""`negjax compile`."""
+"""`negjax compile`: memory and time of a training step on a TPU pod, without one."""
 
 import argparse
 import json
@@ -17,9 +17,9 @@ examples:
       --config.model.dtype=bfloat16 --config.mesh.fsdp=64 --config.sources.captions.batch_size=8192 --json bigg.json
 
 Neither data, weights nor a TPU are needed, only the TPU's compiler: pip install libtpu.
-The times are what the chips could do at best, not a measurement."""
+The times are lower bounds from the data sheets of the chips, not measurements."""
 
-COMPILER = {  # the compiler alone: no TPU, no requests to its metadata server, no lock, few messages
+COMPILER = {  # environment of the compiler alone: no TPU, no requests to its metadata server, no lock, few messages
     "JAX_PLATFORMS": "cpu",
     "TPU_SKIP_MDS_QUERY": "1",
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
@@ -29,7 +29,7 @@ COMPILER = {  # the compiler alone: no TPU, no requests to its metadata server, 
 
 
 def add(commands: Any) -> None:
-    """Adds the command to the parser."""
+    """Adds `compile` to the commands of the parser."""
     parser = command(
         commands,
         "compile",
@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config(), as for train")
     parser.add_argument("--topology", required=True, metavar="CHIP:SHAPE", help="v5e:4x4, v6e:8x8, v5p:4x4x4, ...")
-    tokens = "of the longest caption of a batch; default: the whole context"
+    tokens = "length of the longest caption of a batch; default: the context length"
     parser.add_argument("--tokens", type=int, default=0, metavar="N", help=tokens)
     parser.add_argument("--json", type=path, metavar="FILE", help="also write the result to this file, for programs")
     parser.set_defaults(overridable=True)
@@ -70,14 +70,14 @@ def _table(compiled: "Compiled") -> Any:
     mesh = " x ".join(f"{name} {size}" for name, size in compiled.mesh.items())
     table.add_row("chips", f"{compiled.chips} of {compiled.topology.partition(':')[0]}, {mesh}")
     table.add_row("batch", ", ".join(f"{name} {size:,}" for name, size in compiled.batch.items()))
-    table.add_row("memory of each", memory_line(compiled))
+    table.add_row("memory per chip", memory_line(compiled))
     for name, size in compiled.memory.items():
         table.add_row(f"  {name}", f"{size / 2**20:,.0f} MiB")
-    table.add_row("model FLOPs of each", f"{compiled.flops / 1e12:,.3f} T")
+    table.add_row("model FLOPs per chip", f"{compiled.flops / 1e12:,.3f} T")
     if compiled.collectives is None:
-        table.add_row("  collectives", "not known from this compiler, and not part of the time")
-    for sent in compiled.collectives or ():
-        table.add_row(f"  {sent.kind}", f"{sent.count} x, {sent.bytes / 2**20:,.1f} MiB")
+        table.add_row("  collectives", "unknown, not reported by this compiler; not part of the time")
+    for collective in compiled.collectives or ():
+        table.add_row(f"  {collective.kind}", f"{collective.count} x, {collective.bytes / 2**20:,.1f} MiB")
     for name, seconds in compiled.at_best.items():
         table.add_row(f"{name} at best", f"{1e3 * seconds:,.2f} ms")
     table.add_row("step at best", f"{1e3 * compiled.step_seconds:,.2f} ms, MFU {compiled.mfu:.0%}")

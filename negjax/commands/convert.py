@@ -1,4 +1,4 @@
-"""`negjax convert`."""
+"""`negjax convert`: weights from PyTorch and back."""
 
 import argparse
 from typing import Any
@@ -7,7 +7,7 @@ from negjax.commands.parsing import add_model_flags, command, path
 
 CONVERT = """\
 examples:
-  negjax convert ViT-B-32.pt weights/b32                                (OpenAI's archive, which states what it is)
+  negjax convert ViT-B-32.pt weights/b32                                (OpenAI's archive states its architecture)
   negjax convert negclip.pth weights/negclip --arch ViT-B-32-quickgelu  (a bare state dict does not)
   negjax convert clip-vit-base-patch32/ weights/b32                     (a Hugging Face folder)
   negjax convert runs/negfull negfull.safetensors --to open_clip
@@ -16,7 +16,7 @@ examples:
 
 SRC: OpenAI's, open_clip's or Hugging Face's CLIP or SigLIP (.pt .pth .bin .safetensors, sharded too, or a folder), a
 workdir or checkpoint of negjax, or a name to download: hf-hub:ORG/NAME, open_clip:ARCH/TAG.
---activation computes with another activation than the weights were made with; results then say so."""
+--activation overrides the activation of the weights; results then record both."""
 
 
 def add(commands: Any) -> None:

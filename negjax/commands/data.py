@@ -10,7 +10,7 @@ EPILOG = """\
 example:
   negjax data list --data-dir data
 
-`negjax data COMMAND --help` tells more."""
+`negjax data COMMAND --help` lists the flags of a command."""
 LIST_EPILOG = """\
 example:
   negjax data list --data-dir data"""
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
     for module in (build, derive, suite):
         module.add(data_commands)
     parser = command(data_commands, "list", _list, "show the sets of a folder", LIST_EPILOG)
-    parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="where sets are kept")
+    parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="folder of the sets")
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -50,23 +50,23 @@ def add(of_data: Any) -> None:
         f"default: {DEFAULT_LEAST}, or what the labels allow if fewer"
     )
     parser.add_argument("--least", type=int, metavar="N", help=least)
-    objects = "names of all objects, one a line, others are ignored; default: all that are labelled"
+    objects = "names of all objects, one per line, others are ignored; default: all that are labelled"
     parser.add_argument("--objects", type=path, metavar="FILE", help=objects)
     parser.add_argument("--overwrite", action="store_true", help="replace a set of this name")
 
 
 def _groups_help() -> str:
-    """Say what --groups counts for each kind, and what its default is."""
+    """Describe for each kind the parts that --groups counts, and its default."""
 
     def describe(name: str, kind: DerivedKind) -> str:
         return f"{name}: {kind.parts}, by default {kind.default_groups}"
 
     kinds = "; ".join(describe(name, kind) for name, kind in DERIVED_KINDS.items())
-    return f"how many to make, an error if the labels do not allow so many ({kinds})"
+    return f"how many to make, an error if the labels do not allow that number ({kinds})"
 
 
 def _derive(args: argparse.Namespace) -> int:
-    """Derive the set and print what was made."""
+    """Derive the set and print its size and notes."""
     from negjax.datasets.derive.build import derive_set
     from negjax.datasets.derive.request import DeriveRequest
 

@@ -1,4 +1,4 @@
-"""`negjax doctor`."""
+"""`negjax doctor`: checks the installation and the machine."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ example:
 
 
 def add(commands: Any) -> None:
-    """Adds the command to the parser."""
+    """Adds `doctor` to the commands of the parser."""
     parser = command(
         commands, "doctor", _doctor, "what is installed, what is missing, and how to fix it", DOCTOR_EXAMPLE
     )

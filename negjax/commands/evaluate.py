@@ -16,27 +16,27 @@ examples:
       --out results/negclip
 
 Each picture, clip and caption is encoded once over all tasks, and its embedding is kept in --cache-dir: run the same
-command again to go on after a stop, or with more tasks to compute only what is new.
+command again to resume after a stop, or with more tasks to compute only the new ones.
 On several hosts start it on each, with --coordinator, --num-processes and --process-id; paths must be shared."""
 
 
 def add(commands: Any) -> None:
-    """Adds what this file holds to the commands of the parser."""
-    each = command(commands, "eval", _eval, "score a model on tasks", EVAL)
-    each.add_argument("--model", type=path, required=True, help="a training workdir, a checkpoint or PyTorch weights")
-    add_model_flags(each)
-    what = each.add_mutually_exclusive_group(required=True)
-    what.add_argument("--tasks", metavar="NAME[,NAME]", help="sets to evaluate")
-    what.add_argument("--config", metavar="FILE[:ARG]", help="a suite of tasks: configs/eval_*.py, or one of yours")
-    each.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="where sets are kept")
-    each.add_argument("--out", type=path, required=True, metavar="DIR", help="gets results.json and predictions/")
-    each.add_argument("--batch-size", type=int, default=256, metavar="N", help="default: 256")
-    each.add_argument("--frames", type=int, metavar="N", help="of each clip, at the midpoints of N parts; default: 4")
+    """Adds `eval` to the commands of the parser."""
+    parser = command(commands, "eval", _eval, "score a model on tasks", EVAL)
+    parser.add_argument("--model", type=path, required=True, help="a training workdir, a checkpoint or PyTorch weights")
+    add_model_flags(parser)
+    tasks = parser.add_mutually_exclusive_group(required=True)
+    tasks.add_argument("--tasks", metavar="NAME[,NAME]", help="sets to evaluate")
+    tasks.add_argument("--config", metavar="FILE[:ARG]", help="a suite of tasks: configs/eval_*.py, or one of yours")
+    parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="folder of the sets")
+    parser.add_argument("--out", type=path, required=True, metavar="DIR", help="for results.json and predictions/")
+    parser.add_argument("--batch-size", type=int, default=256, metavar="N", help="default: 256")
+    parser.add_argument("--frames", type=int, metavar="N", help="per clip, at the midpoints of N parts; default: 4")
     video = "frames squashed and not rounded, as the published figures (negbench), or as images are (clip)"
-    each.add_argument("--video-preprocess", choices=("negbench", "clip"), help=f"{video}; default: negbench")
-    each.add_argument("--cache-dir", type=path, metavar="DIR", help="where embeddings are kept; default: OUT/cache")
-    add_process_flags(each)
-    each.set_defaults(heavy=True)
+    parser.add_argument("--video-preprocess", choices=("negbench", "clip"), help=f"{video}; default: negbench")
+    parser.add_argument("--cache-dir", type=path, metavar="DIR", help="folder of stored embeddings; default: OUT/cache")
+    add_process_flags(parser)
+    parser.set_defaults(heavy=True)
 
 
 def _eval(args: argparse.Namespace) -> int:

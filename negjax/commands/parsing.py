@@ -1,4 +1,4 @@
-"""What several commands share: the parser, common flags, and tables on stdout."""
+"""Helpers that several commands share: the parser, common flags, and tables on stdout."""
 
 import argparse
 from collections.abc import Callable
@@ -21,8 +21,8 @@ def command(commands: Any, name: str, run: CommandHandler | None, summary: str, 
     """Adds a command to the parser.
 
     Args:
-        commands: what `add_subparsers` returned.
-        name: of the command.
+        commands: the result of `add_subparsers`.
+        name: name of the command.
         run: gets the parsed arguments and returns the exit status; None for a command that has commands of its own.
         summary: one line for the list of commands.
         example: shown at the end of `--help`.
@@ -57,7 +57,7 @@ def add_model_flags(parser: Parser) -> None:
 
 
 def add_process_flags(parser: Parser) -> None:
-    """Adds the flags for work of several processes, each started with the same command but for its index."""
+    """Adds the flags for runs of several processes, which are started with the same command except for the index."""
     coordinator = "of process 0; TPU pods, SLURM, Open MPI and Kubernetes provide it"
     parser.add_argument("--coordinator", metavar="HOST:PORT", help=coordinator)
     processes = "number of processes; 1 runs a single process on any cluster"

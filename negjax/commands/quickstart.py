@@ -1,4 +1,4 @@
-"""`negjax quickstart`."""
+"""`negjax quickstart`: data, training, evaluation and report on drawn scenes."""
 
 import argparse
 from pathlib import Path
@@ -16,10 +16,10 @@ WORKDIR/report.html and WORKDIR/results.json. Run it again to resume where it st
 
 
 def add(commands: Any) -> None:
-    """Adds the command to the parser."""
+    """Adds `quickstart` to the commands of the parser."""
     parser = command(commands, "quickstart", _quickstart, "the whole story, on drawn scenes", QUICKSTART)
     parser.add_argument(
-        "--workdir", type=lambda given: Path(path(given)), default=Path("runs/quickstart"), help="default: %(default)s"
+        "--workdir", type=lambda text: Path(path(text)), default=Path("runs/quickstart"), help="default: %(default)s"
     )
     parser.add_argument("--seed", type=int, default=0, help="decides drawings, weights and order; default: 0")
     parser.add_argument("--short", action="store_true", help="a trial run of a minute; its figures mean nothing")

@@ -1,4 +1,4 @@
-"""`negjax report`."""
+"""`negjax report`: finished evaluations as one page."""
 
 import argparse
 from typing import Any
@@ -9,8 +9,8 @@ REPORT_EPILOG = """\
 example:
   negjax report results/pretrain results/negfull --out report.html --data-dir runs/quickstart/data
 
-The page is one file that needs no network. Beside it go report.csv with every figure, and report.md and report.tex
-with the leaderboard."""
+The page is one file that needs no network. It is written together with report.csv (every figure), and
+report.md and report.tex (the leaderboard)."""
 
 
 def add(commands: Any) -> None:

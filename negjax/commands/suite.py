@@ -10,7 +10,7 @@ example:
   negjax data suite --config configs/eval_coco.py --files ~/negbench --media-root ~/coco --data-dir data
   negjax eval --config configs/eval_coco.py --model runs/negfull --data-dir data --out results/negfull
 
-The docstrings of configs/eval_*.py say where the files and the images are obtained.
+The docstrings of configs/eval_*.py say where to get the files and the images.
 Run it again to resume: sets that exist stay as they are."""
 
 
@@ -23,10 +23,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--files", type=path, default=".", metavar="DIR", help="the CSV and JSON files, at any depth; default: here"
     )
-    media_root = "images or clips: where the paths in the files, or the longest ends of them that exist, are found"
+    media_root = "folder of the images or clips; a path in a file is looked up by its longest suffix that exists here"
     parser.add_argument("--media-root", type=path, required=True, metavar="DIR", help=media_root)
-    parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="where sets are kept")
-    parser.add_argument("--skip-missing", action="store_true", help="leave out rows with missing or broken media")
+    parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="folder of the sets")
+    parser.add_argument("--skip-missing", action="store_true", help="skip rows with missing or broken media")
 
 
 def _suite(args: argparse.Namespace) -> int:

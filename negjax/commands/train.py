@@ -1,4 +1,4 @@
-"""`negjax train`."""
+"""`negjax train`: trains a model as a config file says."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ examples:
   negjax train --config configs/scenes_pretrain.py --settings
 
 The sets of the examples are those that `negjax quickstart --workdir runs/quickstart` draws; your own come from
-`negjax data build`. The second example starts from what the first has trained.
+`negjax data build`. The second example starts from the weights that the first one trained.
 --config.KEY=VALUE changes any setting of the config; --settings shows them all with their meaning.
 Run the same command again to resume after a stop: SIGTERM saves and exits with status 143.
 Several processes find each other on TPU pods, SLURM, Kubernetes and Open MPI; elsewhere start each with --coordinator,
@@ -26,11 +26,11 @@ Several processes find each other on TPU pods, SLURM, Kubernetes and Open MPI; e
 
 
 def add(commands: Any) -> None:
-    """Adds the command to the parser."""
+    """Adds `train` to the commands of the parser."""
     parser = command(commands, "train", _train, "train a model as a config file says", TRAIN)
     parser.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config()")
     parser.add_argument(
-        "--workdir", type=lambda given: epath.Path(path(given)), metavar="DIR", help="folder of this run alone"
+        "--workdir", type=lambda text: epath.Path(path(text)), metavar="DIR", help="folder of this run alone"
     )
     parser.add_argument(
         "--settings", action="store_true", help="show type, value and meaning of every setting, and exit"

@@ -1,4 +1,4 @@
-"""Experiments and suites of tasks as frozen dataclasses; `negjax.config_file` reads them from a file."""
+"""Experiments and suites of tasks as frozen dataclasses, which `negjax.config_file` reads from a file."""
 
 from negjax.config.experiment import Evaluation, Experiment, Logging, LossSpec, MeshSpec, ModelSpec
 from negjax.config.optim import OPTIMIZERS, Optim

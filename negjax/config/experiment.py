@@ -1,4 +1,4 @@
-"""An experiment: all that decides a training run, and how it is computed, watched and stored."""
+"""An experiment: all settings of a training run, and how it is computed, logged and stored."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from negjax.objectives.table import objective
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model, from where, and how it is computed.
+    """The model to start from, and how it is computed.
 
     Attributes:
-        arch: name of a preset (`negjax.models.presets`); with `init_from` only for weights that do not name theirs.
-        init_from: what to start from: a training workdir, a checkpoint or PyTorch weights; empty for fresh weights.
+        arch: name of a preset (`negjax.models.presets`); with `init_from` only for weights that do not state theirs.
+        init_from: weights to start from: a training workdir, a checkpoint or PyTorch weights; empty for fresh weights.
         activation: with `init_from`, the activation to compute with instead of the one of the weights.
         dtype: type of the matrix products.
-        remat: what the backward pass computes again to save memory, see `negjax.models.compute.Compute`.
+        remat: what the backward pass recomputes to save memory, see `negjax.models.compute.Compute`.
         scan: whether the layers run in a loop that is compiled once, see `negjax.models.compute.Compute`.
     """
 
@@ -55,11 +55,11 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class MeshSpec:
-    """How the devices are arranged, see `negjax.runtime.sharding`; the axis "data" has the devices that are left.
+    """How the devices are arranged, see `negjax.runtime.sharding`; the axis "data" has the remaining devices.
 
     Attributes:
-        fsdp: devices over which both parameters and batches are cut.
-        tensor: devices over which the parameters alone are cut.
+        fsdp: devices over which both parameters and batches are sharded.
+        tensor: devices over which only parameters are sharded.
     """
 
     fsdp: int = 1
@@ -68,11 +68,11 @@ class MeshSpec:
 
 @dataclass(frozen=True)
 class LossSpec:
-    """How the losses of a large batch are computed, without changing what they are.
+    """How the losses of a large batch are computed, without changing their values.
 
     Attributes:
         sharded: whether each device takes its own rows of the contrastive and sigmoid losses, see `negjax.objectives`.
-        chunk: rows of a device that are taken at a time, 0 for all.
+        chunk: rows of a device that are computed at a time, 0 for all.
         micro_batches: parts of the batch that the towers encode one after the other, so that a batch larger than memory
             has the gradient of the whole batch; see `negjax.training.gradcache`.
     """
@@ -101,7 +101,7 @@ class Logging:
 
 @dataclass(frozen=True)
 class Experiment:
-    """All that decides a training run.
+    """All settings of a training run.
 
     Attributes:
         model: the model to start from.
@@ -113,11 +113,11 @@ class Experiment:
         mesh: how the devices are arranged.
         evaluation: tasks evaluated during training.
         logging: where metrics are written.
-        seed: decides fresh weights, the order of the examples and all random draws.
+        seed: seed of fresh weights, of the order of the examples and of all random draws.
         log_every: steps from one line of WORKDIR/metrics.jsonl to the next.
         checkpoint_every: steps from one checkpoint to the next.
         keep: number of latest checkpoints to keep.
-        most_broken: number of rows of a source whose image cannot be decoded that each process replaces by other rows
+        most_broken: how many rows of a source with images that cannot be decoded each process replaces by other rows
             before the run stops.
     """
 
@@ -159,7 +159,7 @@ class Experiment:
         if not (self.model.arch or self.model.init_from):
             raise NegjaxError("config.model needs an arch, or weights to start from (init_from)")
         if self.model.activation and not self.model.init_from:
-            raise NegjaxError("config.model.activation is for init_from: of fresh weights the arch decides")
+            raise NegjaxError("config.model.activation is only for init_from: remove it, fresh weights follow the arch")
 
     @cached_property
     def objectives(self) -> tuple[str, ...]:
@@ -168,12 +168,12 @@ class Experiment:
 
     @property
     def teacher_objectives(self) -> tuple[str, ...]:
-        """Those of them that compare with a teacher, the model that the run started from."""
+        """The names of the objectives that compare with a teacher, the model that the run started from."""
         return tuple(name for name in self.objectives if objective(name).teacher_inputs)
 
     @property
     def needs_logit_bias(self) -> bool:
-        """Whether one of them needs the model's logit bias."""
+        """Whether an objective needs the model's logit bias."""
         return any(objective(name).needs_logit_bias for name in self.objectives)
 
     def to_dict(self) -> dict[str, Any]:

@@ -22,9 +22,10 @@ class Optim:
     """How the parameters are updated; by default AdamW with a linear warm-up and a cosine to zero.
 
     Attributes:
-        learning_rate: its peak, after the warm-up.
+        learning_rate: the peak learning rate, after the warm-up.
         name: the optimizer, see `negjax.training.optimizer`.
-        schedule: what follows the linear warm-up from 0: "cosine" or "linear" to 0 at the last step, or "constant".
+        schedule: learning rate after the linear warm-up from 0: "cosine" or "linear" to 0 at the last step, or
+            "constant".
         warmup_steps: steps of the warm-up.
         weight_decay: decoupled and multiplied by the learning rate; not applied to biases, norms, the class token and
             the logit scale (fewer than two axes).
@@ -33,10 +34,10 @@ class Optim:
         b2: decay of the second moment (the optimizer's own meaning for others than AdamW); None for the usual value.
         eps: the number added to the denominator; None for the usual value.
         momentum: of "muon" and "sgd"; None for the usual value.
-        clip_norm: largest global norm of the gradient, 0 for none.
-        freeze: patterns of parameter paths ("visual/.*") that do not learn.
-        lr_factors: pairs of such a pattern and a factor of the learning rate there; the first pattern that matches
-            counts, and without one the factor is 1.
+        clip_norm: largest global norm of the gradient, 0 for no limit.
+        freeze: patterns of parameter paths ("visual/.*") that are not trained.
+        lr_factors: pairs of a pattern of parameter paths and a factor of their learning rate; the first pattern that
+            matches counts, and the factor of other paths is 1.
         layer_decay: factor of the learning rate for each layer from the top of its tower down, the embeddings being the
             last; 1 for none.
         ema: decay of the running average of the parameters that `negjax eval --ema` reads, 0 for none.

@@ -1,4 +1,4 @@
-"""A source of training examples: a data set, the objectives computed on it, and how its images are changed."""
+"""A source of training examples: a data set, the objectives computed on it, and how its images are augmented."""
 
 import math
 from dataclasses import dataclass, field, make_dataclass
@@ -11,7 +11,7 @@ from negjax.objectives.table import OBJECTIVES, objective, objectives_with, weig
 
 @dataclass(frozen=True)
 class SourceSet:
-    """The data set of a source, and how much of it is seen.
+    """The data set of a source, and its batch size.
 
     Attributes:
         dataset: name of the set in `data_dir`.
@@ -34,9 +34,9 @@ _WeightedSet: Any = make_dataclass("_WeightedSet", _WEIGHTS, bases=(SourceSet,),
 class Source(_WeightedSet):
     """One stream of examples and the weights of the objectives that are computed on it.
 
-    The loss is the sum over sources and objectives of weight x mean over the source's batch. So data sets are mixed by
-    `batch_size` (how much is seen of each) and by the weights (how much it counts); a source has no weight of its own,
-    which would only multiply these. Each objective of `negjax.objectives.table` has a weight of its name.
+    The loss is the sum over sources and objectives of weight x mean over the source's batch. Data sets are mixed by
+    `batch_size` (how many examples are seen) and by the weights (how much they count); a source has no other weight,
+    because it would only multiply these. Each objective of `negjax.objectives.table` has a weight with its name.
 
     Attributes:
         negated_fraction: how often the caption is one of `negated_captions` instead of `captions`, 0 to 1.
@@ -53,7 +53,7 @@ class Source(_WeightedSet):
         color_jitter: how far brightness, contrast, saturation and hue may change, as in torchvision and open_clip; see
             `negjax.media.augment` (not where captions mention colours).
         color_jitter_prob: how often they change, 0 to 1.
-        gray_scale_prob: how often an image turns grey, 0 to 1.
+        gray_scale_prob: how often an image is converted to grey, 0 to 1.
     """
 
     negated_fraction: float = 0.0
@@ -67,7 +67,7 @@ class Source(_WeightedSet):
 
     @cached_property
     def weights(self) -> dict[str, float]:
-        """Name of an objective -> its weight, for those that have one; in the order in which losses are added up."""
+        """Name of each objective with a weight -> the weight, in the order in which losses are added up."""
         return {name: weight for name in OBJECTIVES if (weight := getattr(self, name))}
 
     @cached_property
@@ -79,7 +79,7 @@ class Source(_WeightedSet):
 
     @cached_property
     def teacher_inputs(self) -> tuple[str, ...]:
-        """The inputs that the teacher has to encode, too; empty where no objective has a teacher."""
+        """The inputs that the teacher encodes as well; empty where no objective has a teacher."""
         needed = {name for key in self.weights for name in objective(key).teacher_inputs}
         return tuple(name for name in self.inputs if name in needed)
 
@@ -89,7 +89,7 @@ class Source(_WeightedSet):
         return bool((any(self.color_jitter) and self.color_jitter_prob) or self.gray_scale_prob)
 
     def problem(self) -> str | None:
-        """What is wrong with the settings, to be read after the source's name; None when they are valid."""
+        """An error in the settings, as text to append to the source's name; None when they are valid."""
         return self._problem_of_objectives() or self._problem_of_images()
 
     def _problem_of_objectives(self) -> str | None:

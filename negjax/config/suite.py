@@ -11,7 +11,7 @@ class SetSource:
     """How a set of a suite is made: from a file as by `negjax data build`, or from another set by `negjax data derive`.
 
     Attributes:
-        kind: --kind of that command.
+        kind: value of --kind for that command.
         file: name of the CSV or JSON file; for kind "folder" a folder below the media root ("." for the root itself).
         source: name of the set to derive from.
         split: the split of a JSON benchmark that has several.
@@ -38,7 +38,7 @@ class Suite:
     Attributes:
         tasks: name of a set -> how it is made.
         frames: frames taken of each clip.
-        video_preprocess: how clips are cut, see `negjax.evaluation.media.VideoSampling`.
+        video_preprocess: how frames are resized, see `negjax.evaluation.media.VideoSampling`.
     """
 
     tasks: dict[str, SetSource]

@@ -1,8 +1,8 @@
-"""What a record holds: its columns, and what makes a row of a set valid.
+"""The columns of a record, and the checks that a row of a set must pass.
 
 Every record has `id` (the 0-based row of the source), `group`, `media` (an encoded image, or a clip byte for byte)
-and `media_sha256`; each of the set's fields adds its columns. `option_kinds` says what each option of a question is
-("positive", "hybrid", ...), or nothing.
+and `media_sha256`; each of the set's fields adds its columns. `option_kinds` holds the kind of each option of a
+question ("positive", "hybrid", ...); it may be empty.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ COLUMNS = {
 TEXT_LISTS = ("captions", "positive_objects", "negative_objects", "negated_captions", "options", "option_kinds")
 TEXT_COLUMNS = ("media_sha256", "kind")
 OPTIONAL_LISTS = ("positive_objects", "negative_objects", "option_kinds")  # lists that may be empty
-ENCODED = ("captions", "negated_captions", "options")  # what a model reads: columns with a stored length
+ENCODED = ("captions", "negated_captions", "options")  # columns that a text tower reads; their lengths are stored
 
 
 def columns(fields: Sequence[str]) -> list[str]:
@@ -31,17 +31,17 @@ def columns(fields: Sequence[str]) -> list[str]:
 def complete_record(
     example: Mapping[str, Any], index: int, fields: Sequence[str], metadata: Mapping[str, Any]
 ) -> Record:
-    """Fills in the columns that an example leaves out, and checks them all.
+    """Fills in the columns that an example lacks, and checks all of them.
 
     Args:
         example: Columns of a record.
-        index: The default of `id`. Those of the others are 0 for `group`, "" for `kind`, and empty lists for objects
-            and option kinds.
+        index: The default of `id`. Other defaults are 0 for `group`, "" for `kind`, and empty lists for objects and
+            option kinds.
         fields: The set's fields, keys of COLUMNS.
-        metadata: The set's; its `classnames` bound the labels, and a row of `pairs` may have no captions.
+        metadata: The metadata of the set; its `classnames` bound the labels, and a row of `pairs` may have no captions.
 
     Raises:
-        ValueError: It says what is wrong.
+        ValueError: A column is unknown, missing or malformed; the message names it.
     """
     record: Record = {"id": index, "group": 0, "kind": "", **{name: [] for name in OPTIONAL_LISTS}}
     record.update(example)
@@ -74,7 +74,7 @@ def complete_record(
 
 
 def check_texts(texts: Any, name: str) -> None:
-    """Raises ValueError unless this is a list of strings that can be written as UTF-8; `name` names it there."""
+    """Raises ValueError, which names the column `name`, unless this is a list of strings that UTF-8 can encode."""
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{name} is not a list of texts")
     try:

@@ -1,6 +1,6 @@
-"""Builds evaluation sets from other people's files: `negjax data build`.
+"""Builds evaluation sets from published files: `negjax data build`.
 
-A source is read twice, once to survey and check all of it, once to write it.
+A source is read twice: to survey and check all of it, and to write it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,17 +42,17 @@ def build_evaluation_set(
 ) -> BuiltSet:
     """Builds the set DATA_DIR/NAME from a source.
 
-    All rows are read and all media decoded before anything is written. Media are stored byte for byte, or cut out as
-    PNG where a row is about a box.
+    All rows are read and all media decoded before anything is written. Media are stored byte for byte, or cropped to
+    PNG where a row refers to a box.
 
     Args:
         source: What to build the set from.
         name: Name of the set.
         data_dir: The folder of sets.
-        skip_missing: Leave out rows whose media are missing or broken, and name them in the metadata.
+        skip_missing: Skip rows with missing or broken media, and name them in the metadata.
         overwrite: Replace a set of this name.
-        negated: Whether the texts negate; None to decide by whether most captions, or one option of most questions,
-            hold a negation word.
+        negated: Whether the texts negate; None for True if most captions, or an option of most questions, have a
+            negation word.
         progress: Whether to show progress.
 
     Raises:
@@ -102,9 +102,9 @@ def _check_media(
     skip_missing: bool,
     progress: bool,
 ) -> dict[str, MediaFile]:
-    """The media that exist and can be decoded, by path; counts the rows without in `skipped`.
+    """The media that exist and can be decoded, by path; counts the rows of all others in `skipped`.
 
-    explanations: of `skipped`; that of broken media gets the fault of the first.
+    explanations: those of the reasons in `skipped`; the one of BROKEN is extended by the fault of the first file.
     """
     or_skip = "or skip such rows with --skip-missing"
     for row in survey.invalid:
@@ -132,7 +132,7 @@ def _check_media(
 
 
 def _read_records(source: RowSource, media: Mapping[str, MediaFile], layout: Sequence[str]) -> Iterator[Record]:
-    """The records of the set. media: by path. layout: the kinds of options by position, if they are known."""
+    """The records of the set. media: by path. layout: the kinds of options by position; empty if unknown."""
     for row in source.read(refuse_row):
         if not row.valid or row.path not in media:
             continue

@@ -27,12 +27,12 @@ def find_broken(
 
     Args:
         media: Images and clips by path.
-        boxes: For each path the boxes that rows are about, each with the index of its row.
-        source: What errors call the source.
+        boxes: Path -> the boxes that rows refer to, each with the index of its row.
+        source: Name of the source in errors.
         progress: Whether to show progress.
 
     Returns:
-        For each path that cannot be decoded why not.
+        Path of each image or clip that cannot be decoded -> the reason.
 
     Raises:
         NegjaxError: A box is outside its image.
@@ -47,12 +47,20 @@ def find_broken(
                     faults[path] = fault
                 done(1)
     finally:
-        threads.shutdown(cancel_futures=True)  # or Ctrl-C would wait for all of them
+        threads.shutdown(cancel_futures=True)  # otherwise Ctrl-C would wait for all of them
     return faults
 
 
 def media_fault(media: MediaFile, path: str) -> str:
-    """Why an image or clip cannot be decoded, "" if it can. path: its path, by which clips are known."""
+    """Decodes an image or clip.
+
+    Args:
+        media: The image or clip.
+        path: Its path; the suffix tells clips from images.
+
+    Returns:
+        Why it cannot be decoded, "" if it can.
+    """
     return _check(path, media, (), "")
 
 

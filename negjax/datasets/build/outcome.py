@@ -1,4 +1,4 @@
-"""What `negjax data build` tells of a set that it has built."""
+"""The result of `negjax data build`, with its notes for the user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ class BuiltSet:
     """A new set.
 
     Attributes:
-        folder: Where it is, DATA_DIR/NAME.
+        folder: The folder of the set, DATA_DIR/NAME.
         rows: Number of rows of the source.
         written: Number of records of the set.
-        skipped: For each reason (see `rows`) how many rows are left out.
+        skipped: Reason (see `negjax.datasets.sources.rows`) -> number of skipped rows.
         notes: Remarks for the user.
     """
 
@@ -30,14 +30,14 @@ class BuiltSet:
 def decide_negated(
     source: RowSource, choice: bool | None, texts: int, negated_texts: int, what: str
 ) -> tuple[bool, list[str]]:
-    """Whether a set counts as negated.
+    """Decides whether a set counts as negated.
 
     Args:
-        source: Its own `negated` decides, unless it is None.
-        choice: The user's choice, which decides before all; None for none.
+        source: The source; its `negated` decides, unless it is None.
+        choice: The user's choice, which takes precedence; None for none.
         texts: Number of texts.
-        negated_texts: How many of them hold a negation word: most of them must, if nothing else decides.
-        what: What is counted as a text, in the plural.
+        negated_texts: Number of texts with a negation word; a majority makes the set negated, if nothing else decides.
+        what: Name of the counted texts in the plural, for the remark.
 
     Returns:
         The decision, and a remark for the user where the texts decided.

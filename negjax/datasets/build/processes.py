@@ -17,7 +17,7 @@ def build_shards(jobs: Sequence[ShardJob], processes: int, done: Callable[[int],
 
     Args:
         jobs: The shards.
-        processes: How many processes build shards at once; 1 for this one.
+        processes: Number of processes that build shards; 1 builds all of them in this process.
         done: Called after each shard with its number of rows.
 
     Raises:
@@ -41,7 +41,7 @@ def build_shards(jobs: Sequence[ShardJob], processes: int, done: Callable[[int],
 
 
 def _exit_with_parent() -> None:
-    """Ends this process when the one that started it dies: a pool's processes would wait for it forever."""
+    """Ends this process when its parent dies; the processes of a pool would otherwise wait for it forever."""
     parent = parent_process()
     assert parent is not None
 

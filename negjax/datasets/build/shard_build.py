@@ -1,4 +1,4 @@
-"""Builds one shard of a training set, in any process, and keeps what it holds beside it for a build that resumes."""
+"""Builds one shard of a training set, in any process, and records its content for a build that resumes."""
 
 import json
 import os
@@ -36,14 +36,14 @@ SKIP_REASONS = (MISSING, BROKEN, INVALID, NO_QUESTION, AMBIGUOUS_QUESTION)
 
 @dataclass
 class ShardSummary:
-    """What a shard, or several, hold.
+    """Counts of the rows and texts of one shard, or of several.
 
     Attributes:
-        skipped: The rows that are left out.
+        skipped: The skipped rows.
         texts: Number of records.
-        negated_texts: How many of them hold a negation word.
+        negated_texts: Number of records with a negation word.
         empty_texts: Number of empty texts.
-        option_counts: The first row with each number of options.
+        option_counts: Number of options -> the first row with that number.
     """
 
     skipped: SkippedRows = field(default_factory=lambda: SkippedRows.none(SKIP_REASONS, "why"))
@@ -99,12 +99,12 @@ class ShardJob:
 
     @property
     def result_path(self) -> epath.Path:
-        """The file that tells what the shard holds; it exists only once the shard is complete."""
+        """The file that records the shard's content; it exists only once the shard is complete."""
         return epath.Path(self.workspace) / f"shard-{self.index:05d}.json"
 
 
 def build_shard(job: ShardJob) -> int:
-    """Builds a shard, unless an earlier build has; returns its number of rows of the source."""
+    """Builds a shard, unless an earlier build has done so; returns the number of rows of the source that it covers."""
     if _is_current(job):
         return job.source.rows
     job.result_path.unlink(missing_ok=True)
@@ -124,7 +124,7 @@ def build_shard(job: ShardJob) -> int:
 
 
 def read_result(job: ShardJob) -> tuple[WrittenShard, ShardSummary]:
-    """Reads what a shard holds; raises NegjaxError if its records are not complete."""
+    """Reads the recorded content of a shard; raises NegjaxError if its records are not complete."""
     result = json.loads(job.result_path.read_text())
     shard = WrittenShard(**result["shard"])
     if not job.path.exists() or job.path.stat().length != shard.bytes:
@@ -135,7 +135,7 @@ def read_result(job: ShardJob) -> tuple[WrittenShard, ShardSummary]:
 
 
 def _is_current(job: ShardJob) -> bool:
-    """Whether the shard is complete, and the images it left out are missing or broken just as they were then."""
+    """Whether the shard is complete, and the images that it skipped are still missing or broken in the same way."""
     if not (job.result_path.exists() and job.path.exists()):
         return False
     if job.find_media is None:
@@ -149,7 +149,7 @@ def _fault(media: MediaFile | None, path: str) -> str:
 
 
 def _read_records(job: ShardJob, summary: ShardSummary, lost: dict[str, str]) -> Iterator[Record]:
-    """The records of a shard; puts what is wrong with each image that is missing or broken into `lost`, by path."""
+    """The records of a shard; enters the fault of each missing or broken image in `lost`, by path."""
     for row in job.source.read(summary.skipped.add):
         media = locate_media(row, job.find_media)
         if media is None:

@@ -1,4 +1,4 @@
-"""Rows that are left out of a set: counted by reason, named in the set's metadata, in errors and in notes."""
+"""Rows that are skipped when a set is built: counted by reason, named in the set's metadata, errors and notes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ NAMED_ROWS = 20
 
 @dataclass
 class SkippedRows:
-    """The rows that are left out.
+    """The skipped rows.
 
     Attributes:
-        by_reason: For each reason how many rows, and the first NAMED_ROWS of them, as the set's metadata have it:
+        by_reason: Reason -> the number of rows and the first NAMED_ROWS of them, as in the set's metadata:
             {"missing": {"count": 1, "first": [{"row": 7, "file": "a.jpg"}]}}.
         detail: The second key of a named row: "file" for its path, or "why" for an explanation.
     """
@@ -43,10 +43,11 @@ class SkippedRows:
             entry["first"] = (entry["first"] + later["first"])[:NAMED_ROWS]
 
     def counts(self) -> dict[str, int]:
+        """Reason -> number of skipped rows."""
         return {reason: entry["count"] for reason, entry in self.by_reason.items()}
 
     def notes(self, source: RowSource, explanations: Mapping[str, str]) -> list[str]:
-        """A remark for the user on each reason for which rows are left out."""
+        """A remark for the user on each reason for which rows were skipped."""
         notes = []
         for reason, entry in self.by_reason.items():
             if entry["count"]:
@@ -56,7 +57,14 @@ class SkippedRows:
         return notes
 
     def refusal(self, reason: str, source: RowSource, explanation: str, remedy: str) -> NegjaxError:
-        """The error that no row may be left out for a reason for which some are."""
+        """The error for rows that must not be skipped.
+
+        Args:
+            reason: A reason for which rows were skipped.
+            source: The source of the rows.
+            explanation: What is wrong with the rows.
+            remedy: What the user can do.
+        """
         entry = self.by_reason[reason]
         first = entry["first"][0]
         return NegjaxError(
@@ -66,7 +74,7 @@ class SkippedRows:
 
 
 def explain_reasons(source: RowSource, media_type: str = "image") -> dict[str, str]:
-    """For each reason why rows are left out what is wrong with them."""
+    """Reason for skipping rows -> what is wrong with such rows, for messages."""
     return {
         MISSING: f"their {media_type}s do not exist below {source.media_root}",
         BROKEN: f"their {media_type}s cannot be decoded",

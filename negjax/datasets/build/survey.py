@@ -1,4 +1,4 @@
-"""Surveys a source before anything is written: which images and clips it names, and what its texts are like."""
+"""Surveys a source before anything is written: the images and clips it names, and statistics of its texts."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -23,18 +23,18 @@ from negjax.language.negation import is_negated
 
 @dataclass
 class Survey:
-    """What a source holds.
+    """The content of a source, as far as a build must know it in advance.
 
     Attributes:
-        rows: For each path of an image or clip the indices of the rows that name it.
-        media: For each path the image or clip, if it exists.
-        boxes: For each path the boxes that rows are about, each with the index of its row.
+        rows: Path of an image or clip -> the indices of the rows that name it.
+        media: Path -> the image or clip, for those that exist.
+        boxes: Path -> the boxes that rows refer to, each with the index of its row.
         invalid: Rows that the benchmark does not count; they are in none of the other attributes.
-        question_forms: How many questions there are of each form.
-        option_counts: The first row with each number of options.
-        negated_options: In how many questions the option at each position holds a negation word.
+        question_forms: Number of questions of each form.
+        option_counts: Number of options -> the first row with that number.
+        negated_options: For each option position, the number of questions with a negation word there.
         texts: Number of captions and questions.
-        negated_texts: How many of them hold a negation word.
+        negated_texts: Number of captions and questions with a negation word.
         empty_texts: The path of the row of each empty text.
     """
 
@@ -70,7 +70,7 @@ class Survey:
 
 
 def survey_source(source: RowSource) -> Survey:
-    """Reads a whole source.
+    """Reads a source completely.
 
     Raises:
         NegjaxError: A row is malformed, questions have several numbers of options, or there are no rows.

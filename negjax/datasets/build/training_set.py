@@ -1,8 +1,8 @@
 """Builds training sets of any size, in shards and several processes; each shard is kept once it is complete.
 
-A build that was stopped, for whatever reason, resumes with the same command. Until it is done its files are in
-DATA_DIR/NAME.building: plan.json says what is built, and shard-*.json what each complete shard holds. A shard that left
-out images of a media root is built again if one of them exists or has changed since.
+A build that was stopped resumes with the same command. Until it is complete its files are in DATA_DIR/NAME.building:
+plan.json describes the build, and shard-*.json the content of each complete shard. A shard that skipped images of a
+media root is built again if one of them has appeared or changed since.
 """
 
 import json
@@ -52,16 +52,16 @@ def build_training_set(
 
     Every image is decoded, to check that it can be. Malformed rows and rows whose image is missing or broken end the
     build once all shards are built; it can then be resumed with images put in place, with `skip_missing`, or both.
-    Rows without a question of their own are left out in any case, where questions are joined.
+    Where questions are joined, rows without a question are always skipped.
 
     Args:
         source: What to build the set from.
         name: Name of the set.
         data_dir: The folder of sets.
-        short_side: Images with a longer short side are shrunk to it, in pixels, and stored as JPEG, as the metadata
-            tell; 0 stores all byte for byte.
-        processes: How many processes build shards at once.
-        skip_missing: Leave out such rows, and name the first of them in the metadata.
+        short_side: Images with a longer short side are shrunk to it, in pixels, and stored as JPEG, which the
+            metadata record; 0 stores all byte for byte.
+        processes: Number of processes that build shards.
+        skip_missing: Skip such rows, and name the first of them in the metadata.
         overwrite: Replace a set of this name.
         negated: Whether the texts negate; None to decide by whether most rows hold a negation word.
         progress: Whether to show progress.
@@ -101,7 +101,7 @@ def build_training_set(
 
 
 def _describe_set(source: RowSource, short_side: int) -> dict[str, Any]:
-    """The set's metadata, as far as they are known before its rows are read."""
+    """The set's metadata that do not depend on its rows."""
     return {
         "task_kind": "train",
         "media_type": "image",
@@ -114,7 +114,7 @@ def _describe_set(source: RowSource, short_side: int) -> dict[str, Any]:
 
 
 def _plan(source: RowSource, metadata: dict[str, Any]) -> str:
-    """What is built: a build that is resumed must have the same plan."""
+    """Describes the build as JSON; a build that resumes must have the same plan."""
     plan = {
         "format": BUILD_FORMAT,
         "source": metadata["source"],
@@ -141,7 +141,7 @@ def _claim_workspace(workspace: epath.Path, name: str, plan: str) -> Iterator[No
 
 
 def _read_results(jobs: Sequence[ShardJob]) -> tuple[list[WrittenShard], ShardSummary]:
-    """What all shards hold."""
+    """The recorded content of all shards, and their total."""
     shards, total = [], ShardSummary()
     for job in jobs:
         shard, summary = read_result(job)
@@ -151,7 +151,7 @@ def _read_results(jobs: Sequence[ShardJob]) -> tuple[list[WrittenShard], ShardSu
 
 
 def _check_skipped(source: RowSource, summary: ShardSummary, written: int, skip_missing: bool) -> None:
-    """Raises NegjaxError if rows must not be left out, or none are written."""
+    """Raises NegjaxError if rows were skipped that must not be, or no row was written."""
     explanations = explain_reasons(source)
     for reason, count in summary.skipped.counts().items():
         if not count or (written and (skip_missing or reason in ALWAYS_SKIPPED)):

@@ -13,10 +13,10 @@ from negjax.synthesis.questions import TRUTH_TABLE_CELLS
 def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Generator) -> DerivedRows:
     """Make truth tables with options in training patterns, and negated captions of the same images.
 
-    By default there are so many groups that each image is in one of them on average.
+    The default number of groups puts each image into one of them on average.
 
     Args:
-        request: how many groups, and in how many of them an image may be.
+        request: the number of groups, and how many of them an image may be in.
         images: the images of the source.
         rng: draws pairs of objects, images, options and captions.
 
@@ -36,7 +36,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
 
 
 def _caption_columns(images: LabelledImages, image: int, writer: CaptionWriter) -> Record:
-    """Build the captions and negated captions of an image, the latter from its own captions where it has any."""
+    """Build the captions and negated captions of an image, the latter from its captions where it has any."""
     absent = images.labels.draw_likely_absent(image, NEGCAP_NEGATIONS, writer.rng)
     if not absent:
         raise NegjaxError("an image holds every object, so that no caption can say what is absent: add objects")

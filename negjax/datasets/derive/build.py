@@ -1,4 +1,4 @@
-"""From the object labels of a captions set to a set of questions or queries: `negjax data derive`."""
+"""Derives sets of questions or queries from the object labels of a captions set: `negjax data derive`."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -60,12 +60,12 @@ def derive_set(
         source: the name of the set to derive from.
         name: the name of the new set.
         data_dir: the folder of the sets.
-        objects: a file with the names of the objects to keep, one a line; by default all that are labelled.
+        objects: a file with the names of the objects to keep, one per line; by default all that are labelled.
         overwrite: replace a set of this name.
         progress: whether to show progress bars.
 
     Raises:
-        NegjaxError: for wrong arguments, and for a source whose labels do not allow what is requested.
+        NegjaxError: the arguments are invalid, or the labels of the source do not allow the request.
     """
     check_request(request)
     check_free(data_dir, name, overwrite=overwrite)
@@ -110,7 +110,7 @@ def derive_rows(request: DeriveRequest, images: LabelledImages) -> DerivedRows:
         images: the images of the source.
 
     Raises:
-        NegjaxError: for a request that makes no sense, or that the labels do not allow; it says what they allow.
+        NegjaxError: the request is invalid, or the labels do not allow it; the message says what they allow.
     """
     check_request(request)
     kind = DERIVED_KINDS[request.kind]
@@ -149,7 +149,7 @@ def _add_media(derived: DerivedRows, source: StoredSet, first_rows: Sequence[int
 
 
 def _describe(source: StoredSet, derived: DerivedRows) -> tuple[str, ...]:
-    """Write notes about what was made, and what it can be used for."""
+    """Write notes about the content of the set, and its limits."""
     notes = []
     if "queries" in derived.metadata:
         notes.append(f"{derived.parts:,} queries, each answered by {derived.metadata['least']} images or more")

@@ -29,8 +29,8 @@ class DerivedKind:
         summary: what the set is, for the help of the command.
         parts: what `--groups` counts: "groups" of four questions, "questions", "queries" or "pairs of images".
         default_groups: how many parts are made without `--groups`, for the help.
-        requires: what the labels of the source must allow.
-        reuse: in how many groups or questions an image may be without `--reuse`; None where there is no such limit.
+        requires: what the labels of the source must contain, for errors.
+        reuse: the default of `--reuse`, how many groups or questions an image may be in; None where there is no limit.
         max_groups: the largest number of parts without `--groups`; None where the source decides.
         has_least: whether `--least` applies.
     """

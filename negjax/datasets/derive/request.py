@@ -1,4 +1,4 @@
-"""What a derived set shall be: its kind, seed and limits, as the flags of `negjax data derive` give them."""
+"""The request for a derived set: kind, seed and limits, from the flags of `negjax data derive`."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from negjax.errors import NegjaxError
 
 @dataclass(frozen=True)
 class DeriveRequest:
-    """What to derive. Attributes that are None take the defaults of the kind.
+    """The kind of a derived set, its seed and its limits; None stands for the default of the kind.
 
     Attributes:
         kind: a key of DERIVED_KINDS.
-        seed: decides everything that is drawn.
+        seed: seed of all random draws.
         groups: how many groups, questions, queries or pairs of images to make.
-        reuse: in how many groups or questions an image may be, for kinds that have such a limit.
-        least: how many images must answer a query, and how many only its exclusion must rule out.
+        reuse: the largest number of groups or questions that an image may be in, for kinds with such a limit.
+        least: the smallest number of images that answer a query, and of images that only its exclusion rules out.
     """
 
     kind: str
@@ -26,7 +26,7 @@ class DeriveRequest:
 
     @property
     def max_uses(self) -> int:
-        """In how many groups or questions an image may be."""
+        """The largest number of groups or questions that an image may be in."""
         return self.reuse or DERIVED_KINDS[self.kind].reuse or 1
 
 

@@ -1,4 +1,4 @@
-"""What a kind of derived set is made from and what it makes: rows that refer to images of the source by number."""
+"""Input and output of the derived kinds: labelled images in, rows that refer to these images by number out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class LabelledImages:
 
     Attributes:
         labels: the object labels of the images.
-        captions: for each image its captions.
+        captions: the captions of each image.
     """
 
     labels: ObjectLabels
@@ -33,11 +33,11 @@ class DerivedRows:
     """A derived set before its images are copied.
 
     Attributes:
-        rows: for each row the number of an image of the source, and the record without the image.
+        rows: for each row the number of its image in the source, and the record without the image.
         fields: the fields of the set, keys of `negjax.datasets.records.COLUMNS`.
         metadata: the metadata that the kind adds to the set.
-        parts: how many groups, questions, queries or pairs of images there are.
-        skipped: how many images no question fits.
+        parts: number of groups, questions, queries or pairs of images.
+        skipped: number of images that no question fits.
     """
 
     rows: Sequence[tuple[int, Record]]
@@ -62,10 +62,10 @@ def truth_table_rows(
     """Build the rows of truth tables, four for each group.
 
     Args:
-        request: how many groups, and in how many of them an image may be.
+        request: the number of groups, and how many of them an image may be in.
         images: the images of the source.
         writer: writes the options, and draws.
-        max_groups: the largest number of groups where the request does not say it.
+        max_groups: the largest number of groups, for a request without one.
     """
     pairs = draw_co_occurring_pairs(images.labels, writer.rng)
     count = request.groups or max_groups

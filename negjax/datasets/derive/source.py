@@ -34,7 +34,7 @@ def check_source(source: StoredSet, request: DeriveRequest) -> None:
 
 
 def read_object_names(path: epath.PathLike) -> list[str]:
-    """Read a file of object names, one a line; blank lines and repetitions are skipped.
+    """Read a file of object names, one per line; blank lines and repetitions are skipped.
 
     Args:
         path: the file.
@@ -57,11 +57,11 @@ def read_images(source: StoredSet, names: Sequence[str] | None, progress: bool) 
 
     Args:
         source: the set.
-        names: the objects to keep; by default all that occur.
+        names: the objects to keep; None for all that occur.
         progress: whether to show a progress bar.
 
     Returns:
-        For each image the first row with it, and the labels of all its rows and the captions of the first.
+        The first row of each image; and the images, with the labels of all their rows and the captions of the first.
     """
     rows: dict[str, int] = {}
     objects: dict[str, set[str]] = {}

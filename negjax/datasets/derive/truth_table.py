@@ -13,7 +13,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
     """Make truth tables with options in held-out patterns.
 
     Args:
-        request: how many groups, and in how many of them an image may be.
+        request: the number of groups, and how many of them an image may be in.
         images: the images of the source.
         rng: draws pairs of objects, images and options.
     """

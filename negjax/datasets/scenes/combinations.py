@@ -72,11 +72,11 @@ class CombinationSplit:
         Args:
             present: the objects in the image.
             rng: draws the absent ones.
-            training: whether to avoid held-out pairs among all objects that are then named together.
+            training: whether to avoid held-out pairs among the present and the drawn objects.
             count: the number of objects.
 
         Raises:
-            ValueError: when there are not so many.
+            ValueError: fewer than `count` objects are absent.
         """
         chosen: list[str] = []
         for name in (OBJECT_NAMES[i] for i in rng.permutation(len(OBJECT_NAMES))):
@@ -84,4 +84,4 @@ class CombinationSplit:
                 chosen.append(name)
                 if len(chosen) == count:
                     return chosen
-        raise ValueError(f"no {count} objects are absent beside {present}")
+        raise ValueError(f"fewer than {count} objects are absent from an image of {present}")

@@ -14,7 +14,7 @@ from negjax.datasets.scenes.objects import SCENE_OBJECTS
 from negjax.datasets.scenes.placement import SceneLayout
 from negjax.datasets.scenes.shapes import RGB
 
-SUPERSAMPLING = 2  # drawn this much larger, then averaged
+SUPERSAMPLING = 2  # factor by which a scene is drawn larger before it is averaged
 HUE_JITTER = 0.02  # of the colour circle, both ways
 BRIGHTNESS_JITTER = 0.15  # of full brightness, both ways
 

@@ -20,7 +20,7 @@ POSITION_TRIES = 8  # for each object of a layout
 def place_objects(names: Sequence[str], rng: np.random.Generator) -> SceneLayout:
     """Draw a layout in which each object is inside the image and at least 60 % visible.
 
-    Most layouts ask for more than that, so that strong overlaps are rare. After LAYOUT_TRIES failures the objects go
+    Most layouts require more than that, so that strong overlaps are rare. After LAYOUT_TRIES failures the objects go
     to the quarters of the image.
 
     Args:

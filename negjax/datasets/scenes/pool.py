@@ -36,9 +36,9 @@ def draw_scenes(
 
     Args:
         combinations: the names of the objects of each scene.
-        seed: together with the index of a scene in the list, it decides the image.
-        resize_to: side in pixels to which images are reduced, by the resize of CLIP's preprocessing; 0 for as drawn.
-        workers: the number of processes; by default one for each core, and only this one for a short list.
+        seed: seeds the image of a scene, together with its index in the list.
+        resize_to: side in pixels to which images are reduced, as CLIP's preprocessing resizes; 0 to keep them as drawn.
+        workers: the number of processes; by default one per core, and only this process for a short list.
 
     Yields:
         The scenes in the order of the list.

@@ -41,7 +41,7 @@ class Size:
         finetuning: images for fine-tuning, in the other training sets.
         galleries: galleries of the retrieval tasks.
         gallery: images of a gallery.
-        asked: images that the test questions are about.
+        asked: images of the test questions.
         questions: questions of `scenes_mcq`.
         groups: groups of four questions of `scenes_truth_table`.
         reuse: the largest number of truth tables that an image may be in.
@@ -70,7 +70,7 @@ def build_scenes(data_dir: Path, seed: int, size: Size = Size(), *, overwrite: b
 
     Args:
         data_dir: the folder of the sets.
-        seed: decides everything that is drawn; the same seed and size give the same bytes.
+        seed: seed of all random draws; the same seed and size give the same bytes.
         size: how many images and questions to draw.
         overwrite: replace sets that exist already.
 
@@ -118,7 +118,7 @@ class _SceneSetsBuilder:
         self._write_training_set("scenes_balanced", rows, fields, group_size=len(TRUTH_TABLE_CELLS))
 
     def build_tasks(self) -> None:
-        """Write the five tasks; they draw from one generator, one after the other."""
+        """Write the five tasks, which draw from one generator in this order."""
         rng = self._make_rng("testing")
         writer = CaptionWriter(rng, held_out=True)
         self._build_retrieval_tasks(rng, writer)
@@ -144,7 +144,7 @@ class _SceneSetsBuilder:
     def _build_question_tasks(self, rng: np.random.Generator, writer: CaptionWriter) -> None:
         """Write two tasks about the same images.
 
-        They are not those of the galleries, which hold few images of two objects, because each shows another set.
+        The images of the galleries are not used: they all show different sets of objects, so few have two objects.
         """
         size = self.size
         combinations = [self.split.draw_testing(rng) for _ in range(size.asked)]
@@ -166,7 +166,7 @@ class _SceneSetsBuilder:
         self._write("scenes_zeroshot", rows, ["label"], task_kind="zeroshot", negated=False, **prompts)
 
     def _make_rng(self, purpose: str) -> np.random.Generator:
-        """Make a generator for one purpose, independent of the others."""
+        """Make the random generator of one purpose, independent of the others."""
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
 
     def _write_training_set(

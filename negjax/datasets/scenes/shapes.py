@@ -1,7 +1,7 @@
 """Vector shapes that objects are drawn from: a colour and the corners of a polygon.
 
 Coordinates are those of one object: x to the right and y down, in a unit that `scene_object` scales such that the
-object fits the unit circle. Ellipses and lines become polygons at once, so that turning and scaling an object is
+object fits the unit circle. Ellipses and lines are converted to polygons, so that turning and scaling an object is
 exact. Colours are "#rrggbb".
 """
 
@@ -87,7 +87,7 @@ def stroke(colour: str, width: float | Sequence[float], points: ArrayLike) -> Sh
 
     Args:
         colour: its colour.
-        width: its width, or widths at evenly spaced places from the first point to the last.
+        width: its width, or widths at evenly spaced points from the first to the last.
         points: the points [P, 2] on its middle.
     """
     line_P2 = np.asarray(points, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Boxes as benchmarks give them: the part of an image that a row is about."""
+"""Boxes in the form of the benchmarks: the part of an image that a row refers to."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ LARGEST_COORDINATE = 1e9  # beyond any image
 
 
 class BoxXYWH(NamedTuple):
-    """A part of an image in pixels: its upper left corner, counted from that of the image, and its size."""
+    """A part of an image in pixels: its upper left corner, from the upper left corner of the image, and its size."""
 
     x: float
     y: float

@@ -37,7 +37,7 @@ def number(cell: str) -> float:
 
 
 def texts(cells: Cells, column: str) -> list[str]:
-    """The texts in a cell; raises ValueError that names the column if there are none."""
+    """The list of texts in a cell; raises ValueError, which names the column, if it is empty or malformed."""
     listed = _text_list(cells, column)
     if not listed:
         raise ValueError(f"column {column} is an empty list")

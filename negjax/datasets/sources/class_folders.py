@@ -1,6 +1,6 @@
 """A folder of class folders as a source of labelled images, for zero-shot classification.
 
-Each subfolder is a class, and its images lie in it at any depth. Classes are ordered by name (by number, where all
+Each subfolder is a class, and its images are in it at any depth. Classes are ordered by name (by number, where all
 names are numbers), images by path. Hidden files and what file managers leave behind are ignored; any other file is
 taken for an image.
 """
@@ -19,7 +19,7 @@ IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
 def folder_source(folder: epath.PathLike, classnames: str | None, templates: str) -> RowSource:
-    """The images of a folder of class folders; a record's `label` is the index of its class.
+    """Opens a folder of class folders; a record's `label` is the index of its class.
 
     Args:
         folder: The folder.
@@ -27,7 +27,7 @@ def folder_source(folder: epath.PathLike, classnames: str | None, templates: str
         templates: See `prompts.read_templates`.
 
     Raises:
-        NegjaxError: There is no such folder, it has no class folders, or names or templates do not fit.
+        NegjaxError: The folder does not exist or has no class folders, or names or templates do not fit.
     """
     root = epath.Path(folder)
     if not root.is_dir():

@@ -1,4 +1,4 @@
-"""Cuts the boxes that a benchmark asks about out of their images, to be stored as images of their own."""
+"""Crops the boxes that a benchmark refers to, to be stored as separate images."""
 
 import io
 
@@ -31,7 +31,7 @@ def corners(box: BoxXYWH, width: int, height: int) -> BoxLTRB:
 
 
 def cut(image: Image.Image, box: BoxXYWH) -> bytes:
-    """Cuts the part of an image inside a box out of it, as a PNG file; raises ValueError if there is none."""
+    """Crops an image to a box, as a PNG file; raises ValueError if the box is outside the image."""
     buffer = io.BytesIO()
-    image.crop(corners(box, *image.size)).save(buffer, "PNG", compress_level=1)  # a photograph hardly compresses
+    image.crop(corners(box, *image.size)).save(buffer, "PNG", compress_level=1)  # photographs hardly compress
     return buffer.getvalue()

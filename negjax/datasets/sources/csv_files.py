@@ -1,4 +1,4 @@
-"""CSV files that can be read from any row on: each row's cells, and where in the file it begins."""
+"""CSV files that can be read starting at any row: the cells of each row, and its position in the file."""
 
 import csv
 import hashlib
@@ -14,7 +14,7 @@ from negjax.errors import NegjaxError
 
 @dataclass(frozen=True)
 class RowStart:
-    """Where a row begins.
+    """The position of a row in a file.
 
     Attributes:
         row: 0-based index of the row.
@@ -44,7 +44,7 @@ class CsvFile:
         Empty lines are skipped. A row may have more or fewer cells than the header.
 
         Yields:
-            Where the row begins, and its cells.
+            The position of the row, and its cells.
         """
         begin = start or self._header[1]
         with self._open() as file:
@@ -52,7 +52,7 @@ class CsvFile:
             yield from self._read(_Lines(file, begin.byte), begin)
 
     def starts(self, every: int) -> tuple[list[RowStart], int]:
-        """Where the rows 0, `every`, 2 * `every`, ... begin, and the number of rows."""
+        """The positions of the rows 0, `every`, 2 * `every`, ..., and the number of rows."""
         starts, count = [], 0
         for start, _ in self.rows():
             if count % every == 0:
@@ -61,19 +61,19 @@ class CsvFile:
         return starts, count
 
     def row_at(self, start: RowStart) -> list[str]:
-        """The cells of the row that begins there."""
+        """The cells of the row at this position."""
         return next(self.rows(start))[1]
 
     @cached_property
     def _header(self) -> tuple[list[str], RowStart]:
-        """The header's cells, and where the first row begins."""
+        """The cells of the header, and the position of the first row."""
         with self._open() as file:
             lines = _Lines(file, 0)
             try:
                 reader = csv.reader(lines, strict=True)
                 columns = next(reader, [])
             except csv.Error as error:
-                raise NegjaxError(f"{self.path}: its first line is not one of a CSV file ({error})") from error
+                raise NegjaxError(f"{self.path}: its first line is not a CSV header ({error}): fix it") from error
             except UnicodeDecodeError as error:
                 raise self._not_utf8(error.reason) from error
             if any("\0" in name for name in columns):
@@ -108,7 +108,7 @@ class CsvFile:
 
 
 class _Lines:
-    """The lines of a file, one at a time, for `csv.reader`; `byte` is where the next line begins."""
+    """The lines of a file, one at a time, for `csv.reader`; `byte` is the offset of the next line."""
 
     def __init__(self, file: IO[bytes], byte: int):
         self._file, self.byte = file, byte

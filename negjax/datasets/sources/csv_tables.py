@@ -1,6 +1,6 @@
 """A CSV file of captions or questions as a source of rows; the layouts that it may have are in `table`.
 
-Nothing here holds more of a file in memory than where its shards begin.
+Of a file only the positions of its shards are held in memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,16 +21,16 @@ MOST_SHARDS = 256  # a reader of the set keeps the file of each shard open
 
 
 def csv_source(kind: str, path: epath.PathLike, media_root: epath.PathLike, shard_rows: int = 0) -> RowSource:
-    """A CSV file of captions or questions.
+    """Opens a CSV file of captions or questions.
 
     Args:
         kind: The `kind` of a layout in `table`.
         path: The file.
         media_root: Folder in which the images or clips are found; see `MediaRoot`.
-        shard_rows: Rows of a shard; 0 for SHARD_ROWS, or more where that would make more than MOST_SHARDS.
+        shard_rows: Rows per shard; 0 for SHARD_ROWS, or more where that would make more than MOST_SHARDS.
 
     Raises:
-        NegjaxError: There is no such kind, file or folder, or the file lacks a column or has no rows.
+        NegjaxError: The kind is unknown, the file or folder does not exist, or the file lacks a column or has no rows.
     """
     name = _choose_layout(kind, path)
     layout, file = TABLE_LAYOUTS[name], CsvFile(path)
@@ -83,12 +83,12 @@ def read_rows(
     Args:
         path: The file.
         layout: A key of TABLE_LAYOUTS.
-        start: Where to begin; by default at the first row.
-        count: How many rows to read; by default all.
+        start: The position of the first row to read; by default that of the first row of the file.
+        count: Number of rows to read; by default all.
         skip: Called for each malformed row, by default to raise NegjaxError.
 
     Raises:
-        NegjaxError: It names the file, the row (by its id and its line) and the column.
+        NegjaxError: The file cannot be read, or a row is malformed; the message names the row, its line and the column.
     """
     file = CsvFile(path)
     check_columns(file, layout)
@@ -102,7 +102,7 @@ def read_rows(
 
 
 def read_row(file: CsvFile, start: RowStart, cells: Sequence[str], layout: str) -> Row:
-    """Makes the row of these cells; raises ValueError that names the file, the row and the column."""
+    """Makes a row from its cells; raises ValueError, which names the file, the row and the column."""
     try:
         if len(cells) != len(file.columns):
             raise ValueError(f"{len(cells)} cells where the header has {len(file.columns)} columns")

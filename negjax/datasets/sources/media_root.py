@@ -29,7 +29,7 @@ class MediaRoot:
         self._has_tar = functools.cache(lambda parts: _tar_path(self.root, parts).is_file())
 
     def __reduce__(self) -> Any:
-        """Pickled without its caches, so that another process can find files in it."""
+        """Pickles the path without the caches, so that another process can find files in the folder."""
         return type(self), (str(self.root),)
 
     def find(self, path: str) -> MediaFile | None:

@@ -1,6 +1,6 @@
-"""What the options of NegBench's questions are: "positive" (N), "negative" (not A) or "hybrid" (N but not B).
+"""The kinds of the options of NegBench's questions: "positive" (N), "negative" (not A) or "hybrid" (N but not B).
 
-Its files say so of the right option only; the order of the options says so of the others.
+The files state the kind of the right option only; the kinds of the distractors follow from their positions.
 - COCO, VOC2007 and MSR-VTT list the right option first, then a hybrid, a positive and a negative distractor. Measured
   over all rows of COCO (5,914) and MSR-VTT (1,000): option 1 holds a negation word in 99.7 and 97.0 %, option 2 in
   0.1 and 0.3 %, option 3 in 100.0 and 99.8 %, and option 1 has 53 and 51 letters where option 3 has 36 and 34.
@@ -23,9 +23,9 @@ def option_layout(file: str, forms: Counter[QuestionForm], negated: Sequence[int
     """The kinds of the distractors by position, for all questions of a file.
 
     Args:
-        file: Its name, by which the synthetic set is known.
-        forms: How many questions there are of each form.
-        negated: In how many questions the option at each position holds a negation word; most must fit the layout.
+        file: Name of the file, which identifies the synthetic set.
+        forms: Number of questions of each form.
+        negated: For each option position, the number of questions with a negation word there; most must fit the layout.
 
     Returns:
         One of OPTION_KINDS per position, "" for the right option's; empty if the file has no known layout.
@@ -44,5 +44,14 @@ def option_layout(file: str, forms: Counter[QuestionForm], negated: Sequence[int
 
 
 def option_kinds(layout: Sequence[str], answer: int, kind: str) -> list[str]:
-    """The kinds of one question's options: by position, except that the right option has the question's own."""
-    return [kind if position == answer else of_layout for position, of_layout in enumerate(layout)]
+    """The kinds of a question's options.
+
+    Args:
+        layout: The result of `option_layout`.
+        answer: Index of the right option.
+        kind: The kind of the question, which is that of its right option.
+
+    Returns:
+        The kind of each option.
+    """
+    return [kind if position == answer else layout_kind for position, layout_kind in enumerate(layout)]

@@ -1,4 +1,4 @@
-"""Class names and prompt templates of zero-shot sets: OpenAI's, or a file's."""
+"""Class names and prompt templates of zero-shot sets: OpenAI's, or those of a file."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ WORDNET_ID = re.compile(r"n\d{8}")
 
 
 def classification_metadata(classes: Sequence[str], classnames: str | None, templates: str) -> dict[str, Any]:
-    """The metadata of a zero-shot set: `classnames` and `templates`; see the functions below."""
+    """The metadata of a zero-shot set: `classnames` by `read_classnames` and `templates` by `read_templates`."""
     return {"classnames": read_classnames(classnames, classes), "templates": read_templates(templates)}
 
 
@@ -24,10 +24,10 @@ def read_templates(choice: str) -> list[str]:
 
     Args:
         choice: "openai", the 80 of OpenAI's evaluation on ImageNet; "simple", its best 7; "none", the bare name; or a
-            file with one template a line.
+            file with one template per line.
 
     Raises:
-        NegjaxError: It names the file and the line.
+        NegjaxError: The file does not exist, or a line is no template; the message names the line.
     """
     if choice == "none":
         return ["{}"]
@@ -42,13 +42,13 @@ def read_templates(choice: str) -> list[str]:
 
 
 def read_classnames(choice: str | None, classes: Sequence[str]) -> list[str]:
-    """The name of each class for prompts.
+    """Reads the name of each class for prompts.
 
     Args:
         choice: None for `classes` with spaces instead of underscores; "imagenet" for OpenAI's names of ImageNet's 1,000
-            classes, whose order is that of their WordNet ids; or a file with one name a line, in the order of
+            classes, whose order is that of their WordNet ids; or a file with one name per line, in the order of
             the classes.
-        classes: The source's own names, in the order of their labels.
+        classes: The names of the classes in the source, in the order of their labels.
 
     Raises:
         NegjaxError: The names and the classes do not fit together.
@@ -75,15 +75,15 @@ def _read_asset(name: str) -> list[str]:
     return files("negjax").joinpath(f"assets/{name}").read_text(encoding="utf-8").splitlines()
 
 
-def _read_lines(path: str, absent: str) -> list[str]:
-    """The stripped lines of a file; raises NegjaxError, with the message `absent` if there is no such file."""
+def _read_lines(path: str, not_found: str) -> list[str]:
+    """The stripped lines of a file; raises NegjaxError, with the message `not_found` if the file does not exist."""
     file = epath.Path(path)
     if not file.is_file():
-        raise NegjaxError(absent)
+        raise NegjaxError(not_found)
     try:
         lines = file.read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise NegjaxError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8") from error
     if not lines or (blank := [number for number, line in enumerate(lines, 1) if not line.strip()]):
-        raise NegjaxError(f"{path} has an empty line ({blank[0]})" if lines else f"{path} is empty")
+        raise NegjaxError(f"{path} has an empty line ({blank[0]}): remove it" if lines else f"{path} is empty")
     return [line.strip() for line in lines]

@@ -1,4 +1,4 @@
-"""What every source of a data set provides, whatever its file format: rows in shards, and where their media are.
+"""The interface of the sources of data sets, for any file format: rows in shards, and access to their media.
 
 A source is read from its start to its end by the build of an evaluation set, and shard by shard, in several processes,
 by the build of a training set.
@@ -15,7 +15,7 @@ from negjax.errors import NegjaxError
 
 VIDEO_SUFFIXES = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 
-# Why a row is left out of a set, as the set's metadata have it under "skipped".
+# Reasons for skipping a row, keys of "skipped" in the set's metadata.
 MISSING = "missing"  # its image or clip does not exist
 BROKEN = "broken"  # its image or clip cannot be decoded
 INVALID = "invalid"  # its text is malformed, or its benchmark does not count it
@@ -23,7 +23,7 @@ NO_QUESTION = "unasked"  # the file of questions has none for its image
 AMBIGUOUS_QUESTION = "unsure"  # the file of questions has one that may be for another image of the same name
 
 SkipRow = Callable[[str, int, str], object]
-"""Called with a reason (a constant of this module), the row's index and an explanation, when a row is left out."""
+"""Called with a reason (a constant of this module), the row's index and an explanation, when a row is skipped."""
 
 
 class RowRef(NamedTuple):
@@ -47,9 +47,9 @@ class Row:
         index: 0-based row of the source that the record comes from.
         path: Path of the image or clip, as the source spells it.
         record: The record's other columns; see `negjax.datasets.records`.
-        box: The part of the image that the record is about; None for all of it.
+        box: The part of the image that the record refers to; None for all of it.
         valid: False for a row that its benchmark does not count.
-        media: The image or clip, where the source itself holds it; else it is found by `path`.
+        media: The image or clip, where the source contains it; otherwise it is found by `path`.
     """
 
     index: int
@@ -61,6 +61,7 @@ class Row:
 
     @property
     def ref(self) -> RowRef:
+        """The row as messages name it."""
         return RowRef(self.index, self.path)
 
 
@@ -69,33 +70,33 @@ class SourceShard(Protocol):
 
     @property
     def rows(self) -> int:
-        """How many rows of the source it covers, those included that `read` skips."""
+        """The number of rows of the source that it covers, including those that `read` skips."""
 
     def read(self, skip: SkipRow) -> Iterator[Row]:
         """Reads the rows in order, from the first one at each call.
 
         Args:
-            skip: Called for each malformed row, which is then left out; `refuse_row` makes it an error instead.
+            skip: Called for each malformed row, which is not yielded; `refuse_row` makes it an error instead.
         """
 
 
 @dataclass(frozen=True)
 class RowSource:
-    """What a set is built from.
+    """The source of a data set.
 
     Attributes:
-        kind: The `--kind` of `negjax data build`.
-        name: What errors call the source: a path or a pattern.
+        kind: Value of `--kind` of `negjax data build`.
+        name: Name of the source in errors: a path or a pattern.
         file: File name, for the set's metadata.
-        sha256: Content hash, for the set's metadata. That of a folder or of tar files hashes the list of their files,
-            that of a TFDS data set its dataset_info.json.
+        sha256: Content hash, for the set's metadata. For a folder or tar files it hashes the list of their files, for a
+            TFDS data set its dataset_info.json.
         media_root: Folder of the images, for the set's metadata.
         fields: Fields of the set, keys of `records.COLUMNS`.
         shards: The rows, in the source's order.
-        task_kind: Task kind of an evaluation set; "" where the number of options decides it, "train" for a source
+        task_kind: Task kind of an evaluation set; "" where the number of options determines it, "train" for a source
             that only training sets are built from.
-        negated: Whether the texts negate; None where their words decide it.
-        find_media: Finds the image or clip of a row that does not hold it (`Row.media`) by its path; can be pickled.
+        negated: Whether the texts negate; None to decide it by their words.
+        find_media: Finds the image or clip of a row without `Row.media` by its path; can be pickled.
         questions_csv: CSV file with one question per image, joined when a training set is built; "" for none.
         metadata: Further metadata of the set.
         notes: Remarks for the user.
@@ -117,6 +118,7 @@ class RowSource:
 
     @property
     def rows(self) -> int:
+        """The number of rows."""
         return sum(shard.rows for shard in self.shards)
 
     def read(self, skip: SkipRow) -> Iterator[Row]:
@@ -136,19 +138,19 @@ class RowSource:
 
 
 def refuse_row(reason: str, index: int, explanation: str) -> NoReturn:
-    """A `SkipRow` that raises NegjaxError: no row may be left out."""
+    """A `SkipRow` that raises NegjaxError: no row may be skipped."""
     raise NegjaxError(explanation)
 
 
 def locate_media(row: Row, find_media: Callable[[str], MediaFile | None] | None) -> MediaFile | None:
-    """The image or clip of a row, or None if it does not exist."""
+    """The image or clip of a row, from the row or by `find_media`; None if it does not exist."""
     if row.media is not None or find_media is None:
         return row.media
     return find_media(row.path)
 
 
 def is_video(path: str) -> bool:
-    """Whether a path is that of a clip, by its suffix."""
+    """Whether the path of an image or clip has the suffix of a clip."""
     return PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -156,11 +158,11 @@ def check_option_counts(name: str, first_rows: Mapping[int, RowRef]) -> None:
     """Checks that all questions of a source have the same number of options.
 
     Args:
-        name: What the error calls the source.
-        first_rows: For each number of options the first row that has it.
+        name: Name of the source in the error.
+        first_rows: Number of options -> the first row with that number.
 
     Raises:
-        NegjaxError: There are several numbers of options.
+        NegjaxError: Questions differ in their number of options.
     """
     if len(first_rows) > 1:
         (count, first), (other_count, other), *_ = first_rows.items()

@@ -1,8 +1,8 @@
 """Tar files read without unpacking, and the samples of WebDataset shards.
 
 The members of a WebDataset shard that have one key, "000012.jpg" and "000012.json", are a sample. The key ends at the
-first dot of a name, so "000012.0.jpg" is no sample's image. The text of a sample is its .txt, or its .json, whose keys
-are the columns of a table (see `layouts`); a list may be a JSON list there. img2dataset writes CC12M like this.
+first dot of a name, so "000012.0.jpg" is not the image of a sample. The text of a sample is its .txt, or its .json,
+whose keys are the columns of a table (see `layouts`); a list may be a JSON list. img2dataset writes CC12M like this.
 """
 
 import json
@@ -65,7 +65,7 @@ class TarSample:
 
 
 def read_samples(members: Iterable[TarMember]) -> Iterator[TarSample]:
-    """Groups the members of a tar file to samples, in its order.
+    """Groups the members of a tar file into samples, in the order of the file.
 
     Keys without an image and hidden files, as macOS adds them, are skipped.
     """
@@ -91,14 +91,14 @@ def read_samples(members: Iterable[TarMember]) -> Iterator[TarSample]:
 
 
 def unused_images(members: Sequence[TarMember]) -> list[TarMember]:
-    """The images of a tar file that are in no sample: "photo.0.jpg", or a second one of a key."""
+    """The images of a tar file that belong to no sample: "photo.0.jpg", or a second one with the same key."""
     used = {sample.image for sample in read_samples(members)}
     paths = ((member, PurePosixPath(member.name)) for member in members if member not in used)
     return [member for member, path in paths if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
 
 
 def read_members(tar: epath.PathLike) -> Iterator[TarMember]:
-    """The files in a tar file, in its order; raises NegjaxError if it is cut or no tar file."""
+    """The files in a tar file, in order; raises NegjaxError if it is truncated or not a tar file."""
     path = str(tar)
     try:
         with epath.Path(path).open("rb") as file, tarfile.open(fileobj=file, mode="r:") as opened:
@@ -117,5 +117,5 @@ def read_members(tar: epath.PathLike) -> Iterator[TarMember]:
 
 @lru_cache(maxsize=16)
 def members_by_name(tar: str) -> dict[str, TarMember]:
-    """The files in a tar file by name, without the folders that it may have inside."""
+    """The files in a tar file by name, ignoring folders inside it."""
     return {PurePosixPath(member.name).name: member for member in read_members(tar)}

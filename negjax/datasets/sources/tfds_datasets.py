@@ -16,10 +16,10 @@ PREPARE = "prepare it with tfds.builder(NAME, file_format='array_record', data_d
 
 
 def tfds_source(folder: epath.PathLike, split: str, classnames: str | None, templates: str) -> RowSource:
-    """The images of a split of a TFDS data set, which has one Image and one ClassLabel feature.
+    """Opens a split of a TFDS data set with one Image and one ClassLabel feature.
 
     Args:
-        folder: Where it is prepared, .../NAME/VERSION.
+        folder: The prepared data set, .../NAME/VERSION.
         split: Name of the split.
         classnames: See `prompts.read_classnames`.
         templates: See `prompts.read_templates`.
@@ -29,14 +29,14 @@ def tfds_source(folder: epath.PathLike, split: str, classnames: str | None, temp
     """
     try:
         builder = tfds.builder_from_directory(folder)
-    except Exception as error:  # whatever TFDS, protobuf and json raise for a folder that is none of theirs
+    except Exception as error:  # TFDS, protobuf and json raise many types for other folders
         reason = " ".join(str(error).split())[:200]
-        raise NegjaxError(f"{folder} holds no TFDS data set, it must be .../NAME/VERSION ({reason})") from error
+        raise NegjaxError(f"{folder} holds no TFDS data set ({reason}): give .../NAME/VERSION") from error
     features, splits = builder.info.features or {}, list(builder.info.splits)
     image = _only_feature(features, tfds.features.Image, folder)
     label = _only_feature(features, tfds.features.ClassLabel, folder)
     if split not in splits:
-        raise NegjaxError(f"unknown --split {split!r}: {folder} has the splits {', '.join(splits) or '(none)'}")
+        raise NegjaxError(f"unknown --split {split!r} of {folder}; choose one of {', '.join(splits) or '(none)'}")
     shard = TfdsShard(str(folder), split, image, label, int(builder.info.splits[split].num_examples))
     try:
         shard.open()

@@ -16,17 +16,18 @@ from negjax.errors import NegjaxError
 
 
 def webdataset_source(kind: str, pattern: str, shard_rows: int = 0) -> RowSource:
-    """Tar files of samples, in the order of their names; several make one shard, until it has enough rows.
+    """Opens tar files of samples, in the order of their names; consecutive files form shards of enough rows.
 
-    The source's sha256 hashes the list of all members and their sizes; its notes tell of images that are in no sample.
+    The source's sha256 hashes the list of all members and their sizes; its notes count images that are in no sample.
 
     Args:
         kind: One of TABLE_KINDS.
         pattern: "DIR/*.tar", or one file; only the name may have wildcards.
-        shard_rows: Least rows of a shard; 0 for SHARD_ROWS, or more where that would make more than MOST_SHARDS.
+        shard_rows: Smallest number of rows of a shard; 0 for SHARD_ROWS, or more if that would make more than
+            MOST_SHARDS.
 
     Raises:
-        NegjaxError: There is no such kind, there are no such files, one is cut, or they have no samples.
+        NegjaxError: The kind is unknown, no file matches, a file is truncated, or there are no samples.
     """
     if kind not in TABLE_KINDS:
         raise NegjaxError(f"unknown --kind {kind!r} of WebDataset shards; choose one of {', '.join(TABLE_KINDS)}")
@@ -87,7 +88,7 @@ class TarShard:
 
 
 def _group_tars(kind: str, tars: list[str], counts: list[int], shard_rows: int) -> tuple[TarShard, ...]:
-    """Shards of consecutive tar files. counts: the samples of each."""
+    """Groups consecutive tar files into shards. counts: the number of samples of each file."""
     firsts = [0, *accumulate(counts)]
     least = shard_rows or max(SHARD_ROWS, -(-firsts[-1] // MOST_SHARDS))
     shards, begin = [], 0
