@@ -23,7 +23,7 @@ ACCELERATORS = {  # extra -> files of a machine with such an accelerator, and JA
     "cuda13": (("/dev/nvidia0", "/proc/driver/nvidia/version"), "gpu"),
     "tpu": (("/dev/accel0", "/dev/vfio/0"), "tpu"),
 }
-MIN_FREE_BYTES = 5e9  # of disk; less will not hold data sets and checkpoints for long
+MIN_FREE_BYTES = 5e9  # on disk; data sets and checkpoints soon need more than that
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ def to_table(findings: list[Finding]) -> Table:
 
 
 def _applies(requirement: Requirement, extra: str) -> bool:
-    """Whether the requirement belongs to the extra, or to every installation for ""."""
+    """Whether the requirement belongs to the extra; for "" whether it belongs to every installation."""
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def _describe_missing(requirement: Requirement) -> str:
-    """What of a requirement, with its own extras, is missing or of another version; "" if it is fulfilled."""
+    """Which package of a requirement and its extras is missing or of a wrong version; "" if it is fulfilled."""
     try:
         installed = version(requirement.name)
     except PackageNotFoundError:
@@ -115,7 +115,7 @@ def _check_extra(name: str, optional: list[Requirement]) -> Finding:
 
 
 def _check_devices() -> list[Finding]:
-    """The devices that JAX uses, whether they compute, and accelerators that it does not use."""
+    """Checks the devices that JAX uses by a computation, and lists accelerators that it does not use."""
     import jax
     import jax.numpy as jnp
 
@@ -149,7 +149,7 @@ def _check_machine() -> list[Finding]:
     free = shutil.disk_usage(Path.cwd()).free
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     enough = free > MIN_FREE_BYTES
-    fix = "" if enough else "free some space, or work on another disk"
+    fix = "" if enough else "free some space, or use another disk"
     return [
         Finding("processors", f"{os.cpu_count()}"),
         Finding("memory", f"{memory / 1e9:.0f} GB"),

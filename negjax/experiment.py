@@ -1,4 +1,4 @@
-"""An experiment from its description to trained weights: where models, data, training and evaluation meet."""
+"""Runs an experiment from its config to trained weights: combines models, data, training and evaluation."""
 
 import dataclasses
 import logging
@@ -47,7 +47,7 @@ def run_experiment(experiment: Experiment, workdir: Path, window: ProfileWindow 
 
 
 def describe_run(experiment: Experiment, workdir: Path) -> dict[str, Any]:
-    """What a run would be, JSON-able, after every check that needs no training. Writes nothing."""
+    """Describes a run, JSON-able, after all checks that need no training. Writes nothing."""
     run, _ = _prepare(experiment, workdir)
     sources = {}
     for name, source in run.data.sources.items():
@@ -71,19 +71,19 @@ def initial_model(experiment: Experiment) -> LoadedModel:
 
     Raises:
         NegjaxError: an objective needs a logit bias that the weights do not have, or the preset needs a tokenizer that
-            only weights bring with them.
+            is only available with its weights.
     """
     spec = experiment.model
     if spec.init_from:
         model = read_model(spec.init_from, arch=spec.arch, activation=spec.activation)
         if experiment.needs_logit_bias and model.config.logit_bias_init is None:
-            raise NegjaxError(f"{spec.init_from} was not trained with the sigmoid loss and has no logit bias")
+            raise NegjaxError(
+                f"{spec.init_from} was not trained with the sigmoid loss and has no logit bias: use contrastive"
+            )
         return dataclasses.replace(model, compute=compute_of(spec))
     config = with_needed_bias(preset(spec.arch), experiment)
     if config.text.vocab_size != VOCAB_SIZE:
-        raise NegjaxError(
-            f"config.model.arch: {spec.arch} has a tokenizer of its own: start from its weights (init_from)"
-        )
+        raise NegjaxError(f"config.model.arch: {spec.arch} needs its own tokenizer: start from its weights (init_from)")
     return LoadedModel(
         config=config,
         params=init_params(config, experiment.seed),
@@ -110,7 +110,7 @@ def with_needed_bias(config: CLIPConfig, experiment: Experiment) -> CLIPConfig:
 
 
 def _prepare(experiment: Experiment, workdir: Path) -> tuple[PreparedRun, list[StoredSet]]:
-    """Run and evaluation sets, after all checks: what is cheap to check is checked first, and nothing is written."""
+    """The prepared run and the evaluation sets, after all checks, cheap ones first. Writes nothing."""
     check_workdir(workdir, experiment)
     check_sinks(experiment.logging)
     tasks = [open_set(experiment.data_dir, name) for name in experiment.evaluation.tasks]
@@ -133,7 +133,7 @@ def _warn_of_small_images(data: PreparedData, model: LoadedModel) -> None:
 
 
 def _evaluator(run: PreparedRun, tasks: Sequence[StoredSet]) -> Evaluate | None:
-    """Scores a model on the experiment's tasks, which are read and decoded once."""
+    """A function that scores a model on the experiment's tasks, which are read and decoded once; None without tasks."""
     settings, model = run.experiment.evaluation, run.model
     if not tasks:
         return None

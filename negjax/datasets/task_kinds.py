@@ -1,8 +1,8 @@
 """The kinds of evaluation task: the one table that stored sets, evaluation, reports and comparisons follow.
 
 A kind is added with one line here and one file, `negjax/evaluation/tasks/MODULE.py`, that defines a
-`negjax.evaluation.tasks.kind.TaskKind` named as the kind in capitals. Data sets know no more of a kind than this
-table, because `datasets` does not import `evaluation`.
+`negjax.evaluation.tasks.kind.TaskKind` named as the kind in capitals. This table is all that `datasets` knows
+of a kind, because it does not import `evaluation`.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from negjax.datasets.records import COLUMNS
 
 @dataclass(frozen=True)
 class TaskKindEntry:
-    """What a stored set of a kind must hold, and where the kind is implemented.
+    """The fields that a stored set of a kind needs, and the module that implements the kind.
 
     Attributes:
         fields: keys of `records.COLUMNS`; a set of this kind has at least one of them.

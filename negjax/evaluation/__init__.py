@@ -1,1 +1,1 @@
-"""Negation figures that can be trusted: ties by expectation, intervals by image, blind controls beside."""
+"""Evaluation of negation: ties credited by expectation, intervals over images, and blind control figures."""

@@ -14,7 +14,7 @@ from negjax.evaluation.statistics.bootstrap import Credits
 from negjax.synthesis.questions import MCQ_KINDS, TRUTH_TABLE_CELLS
 
 MAX_PRODUCTS = 1 << 22  # products held in memory at once
-KIND_ORDER = (*MCQ_KINDS, *TRUTH_TABLE_CELLS)  # in which figures by kind are listed; other kinds follow
+KIND_ORDER = (*MCQ_KINDS, *TRUTH_TABLE_CELLS)  # order of figures by kind; other kinds follow
 
 
 @dataclass
@@ -116,7 +116,7 @@ def confusion(
         score_NO: scores of the options.
         answer_N: the right options.
         kinds: the kinds of the questions.
-        option_kinds: the kinds of each question's options; questions with none are left out.
+        option_kinds: the kinds of each question's options; questions without any are skipped.
 
     Returns:
         Kind of question -> kind of option -> share, with the right option under "right". The shares of a kind of

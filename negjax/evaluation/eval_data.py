@@ -1,4 +1,4 @@
-"""What an evaluation needs that no model changes: tasks over shared images, clips and captions.
+"""The data of an evaluation, independent of the model: tasks over shared images, clips and captions.
 
 The same `EvalData` serves any number of models with the same preprocessing, as in training. Captions stay text here:
 they are tokenised where they are embedded.
@@ -20,7 +20,7 @@ class Task:
     """A set to score.
 
     Attributes:
-        name: of the set.
+        name: name of the set.
         kind: a key of `task_kinds.TASK_KINDS`.
         negated: whether its texts are negated.
         id_N: the rows' ids.

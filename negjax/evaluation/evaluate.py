@@ -1,4 +1,4 @@
-"""A model's figures on any number of sets: everything is embedded once, then each set is scored on its own."""
+"""Evaluates a model on any number of sets: everything is embedded once, then each set is scored separately."""
 
 import platform
 from collections.abc import Sequence
@@ -48,16 +48,16 @@ def evaluate(
     bootstrap: int = 1000,
     progress: bool = True,
 ) -> TaskResults:
-    """Scores a model on sets. Every process of several must call this; each gets the results.
+    """Scores a model on sets. In a run of several processes all must call it; all get the results.
 
     Args:
-        model: what to evaluate.
+        model: the model to evaluate.
         sets: the sets, or the result of `prepare_eval_data` for them.
         scorer: how captions are scored against images.
         batch_size: images or frames, and captions, embedded at a time over all devices.
-        video: how clips are sampled, of sets that are not prepared.
-        cache_dir: folder of embeddings that are read, and added to, so that a stopped evaluation can be resumed.
-        seed: of the resamples.
+        video: how clips are sampled, for sets that are not prepared.
+        cache_dir: folder of the cache of embeddings, with which a stopped evaluation can be resumed; None for none.
+        seed: seed of the resamples.
         bootstrap: resamples for the intervals; 0 for none.
         progress: show bars.
 
@@ -105,7 +105,7 @@ def metric_names(data: EvalData, name: str) -> list[str]:
 
 
 def software() -> dict[str, str]:
-    """Versions and devices, as results.json has them."""
+    """Versions and devices, for results.json."""
     devices = jax.devices()
     return {
         "negjax": negjax.__version__,

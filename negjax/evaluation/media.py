@@ -1,4 +1,4 @@
-"""The distinct images, or clips, of an evaluation: where each is stored, and its pixels.
+"""The distinct images, or clips, of an evaluation: their origins and their pixels.
 
 Shapes: F frames of a clip, S image size.
 """
@@ -51,8 +51,8 @@ class DistinctMedia:
     Attributes:
         preprocess: how pixels are resized and cropped.
         video: how clips are sampled; None for images.
-        keep_bytes: pixels of up to so many bytes are kept in memory for the next evaluation.
-        origins: where each is stored.
+        keep_bytes: bytes of pixels that may still be kept in memory for the next evaluation.
+        origins: the first row that holds each.
         keys: sha256 of the bytes of each.
     """
 
@@ -65,12 +65,12 @@ class DistinctMedia:
 
     @property
     def frames(self) -> int:
-        """Frames of each: 1 for images."""
+        """Number of frames of each clip; 1 for images."""
         return self.video.frames if self.video else 1
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings that decide the pixels of given bytes, JSON-able."""
+        """All settings that determine the pixels of an image or clip, JSON-able."""
         return asdict(self.preprocess) | ({"video": asdict(self.video)} if self.video else {})
 
     def blank(self) -> tuple[np.ndarray, int]:
@@ -86,7 +86,7 @@ class DistinctMedia:
             index: into `origins`.
 
         Returns:
-            Pixels [F, S, S, 3], and how many of the frames a short clip has; its other frames are black.
+            Pixels [F, S, S, 3], and the number of frames of the clip; a short one is padded with black frames.
 
         Raises:
             NegjaxError: the image or clip cannot be decoded.

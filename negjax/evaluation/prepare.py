@@ -1,4 +1,4 @@
-"""From stored sets to evaluation data: rows are read once, and equal images, clips and captions are shared."""
+"""Prepares evaluation data from stored sets: rows are read once; equal images, clips and captions are shared."""
 
 import logging
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Index:
-    """Numbers distinct keys in order of first appearance, and remembers where each first appeared."""
+    """Numbers distinct keys in order of first appearance, and records the origin of each."""
 
     def __init__(self) -> None:
         self.number: dict[str, int] = {}
@@ -44,11 +44,11 @@ def prepare_eval_data(
     """Reads the sets and lists what must be embedded: each distinct image, clip and caption once over all sets.
 
     Args:
-        sets: what to evaluate.
-        preprocess: the model's; media are equal where their bytes are.
+        sets: the sets to evaluate.
+        preprocess: the preprocessing of the model; media with equal bytes are shared.
         video: how clips are sampled.
         blind_texts: also score the questions by their options alone.
-        keep_bytes: pixels of up to so many bytes of images, and of clips, are kept from the first evaluation on.
+        keep_bytes: bytes of pixels that are kept from the first evaluation on, for images and for clips each.
 
     Returns:
         The data, for any number of models with this preprocessing.
@@ -65,7 +65,7 @@ def prepare_eval_data(
         if names.count(name) > 1:
             raise NegjaxError(f"set {name} is named twice: name each task once")
     if video.frames < 1:
-        raise NegjaxError(f"{video.frames} frames of a clip: it must be 1 or more")
+        raise NegjaxError(f"--frames {video.frames}: it must be at least 1")
     images, clips, captions = _Index(), _Index(), _Index()
     tasks = [_read_task(data, clips if _is_video(data) else images, captions, video) for data in sets]
     for data, task in zip(sets, tasks):
@@ -130,7 +130,7 @@ def _read_task(data: StoredSet, media: _Index, captions: _Index, video: VideoSam
 
 
 def _provenance(data: StoredSet, video: VideoSampling) -> dict[str, Any]:
-    """Where the data come from, and how clips were sampled, for results.json."""
+    """The source of the data, and how clips were sampled, for results.json."""
     source, skipped = data.metadata.get("source", {}), data.metadata.get("skipped", {})
     provenance: dict[str, Any] = {
         "source": {

@@ -1,4 +1,4 @@
-"""Counting, for each query, the answers that score more than the right one, and those that score the same.
+"""Counts, for each query, the answers that score more than the right one, and those that score the same.
 
 Cosines are computed on the device in tiles of B x T and only counted, never kept: a million captions against a million
 images need the two matrices of embeddings (2 GB each at a width of 512), one more for the distinct answers, and little
@@ -45,7 +45,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Rivals:
-    """What each query's answers are compared with.
+    """The answers that compete in each query, and the score that they are compared with.
 
     Attributes:
         gallery_Q: the gallery whose answers compete.

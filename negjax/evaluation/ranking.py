@@ -31,7 +31,7 @@ class Ranks:
     ties_Q: np.ndarray
 
     def recall(self, k: int) -> np.ndarray:
-        """Credit of each query [Q]: the probability to be in the top k when equals are put in random order."""
+        """Credit of each query [Q]: the probability of being in the top k when ties are broken at random."""
         equal_Q = self.ties_Q + 1
         return np.clip(k - self.better_Q, 0, equal_Q) / equal_Q
 

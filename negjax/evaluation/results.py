@@ -35,7 +35,7 @@ def write_results(results: TaskResults, out_dir: epath.PathLike) -> None:
 
 
 def to_csv(columns: Columns) -> str:
-    """Columns as CSV text; floats with the 9 significant digits that tell every two float32 apart."""
+    """Columns as CSV text; floats with the 9 significant digits that distinguish any two float32."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

@@ -1,8 +1,8 @@
-"""The seam between captions and scores: by default the cosine, later also methods that read negation in a caption.
+"""Scores of captions against images: the cosine by default, or any other `Scorer`.
 
-A `Scorer` says which texts a model must embed, and makes of these embeddings one or several query vectors for each
-caption. Every task kind and every blind figure takes its scores from the resulting `CaptionVectors`, so a new scorer
-needs no change anywhere else.
+A `Scorer` names the texts that a model must embed, and turns their embeddings into one or several query vectors for
+each caption. Every task kind and every blind figure takes its scores from the resulting `CaptionVectors`, so a new
+scorer needs no change elsewhere.
 Shapes: C captions, K query vectors of each, E embedding width.
 """
 
@@ -21,8 +21,8 @@ class CaptionVectors:
     """The query vectors of C captions, and how cosines with them become scores.
 
     Attributes:
-        vector_KCE: K arrays [C, E], float32. The first is the query vector that stands for the caption where one
-            vector must; others are of unit length, or means of unit vectors (their product with an image is then a
+        vector_KCE: K arrays [C, E], float32. The first is used where a caption needs a single
+            vector; the others are of unit length, or means of unit vectors (their product with an image is then a
             mean of cosines).
         combine: makes scores of cosines with all K vectors; None where K is 1 and the cosine is the score.
     """
@@ -59,10 +59,10 @@ class Scorer(Protocol):
     """How captions are scored against images."""
 
     def texts(self, captions: Sequence[str]) -> list[str]:
-        """The texts whose embeddings `vectors` asks for; a text may occur more than once."""
+        """The texts whose embeddings `vectors` needs; a text may occur more than once."""
 
     def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts) -> CaptionVectors:
-        """The query vectors of these captions; `embed_texts` knows the texts that `texts` named."""
+        """The query vectors of these captions; `embed_texts` returns embeddings of the texts that `texts` named."""
 
 
 @dataclass(frozen=True)

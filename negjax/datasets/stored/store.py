@@ -31,7 +31,7 @@ class SetSummary:
         rows: Number of records.
         task_kind: Task kind, a key of TASK_KINDS.
         negated: Whether its texts negate.
-        bytes: Size of the records.
+        bytes: Size of the records in bytes.
     """
 
     name: str
@@ -56,13 +56,13 @@ def write_set(
     Args:
         data_dir: The data folder.
         name: Name of the set.
-        examples: Called once. Each mapping it yields is a row, with `media` an encoded image, or a clip where the
-            metadata say so; see `records.complete_record` for the other columns and their defaults.
+        examples: Called once. Each mapping it yields is a row, with `media` an encoded image, or a clip for
+            `media_type` "video"; see `records.complete_record` for the other columns and their defaults.
         fields: Keys of `records.COLUMNS`.
         metadata: JSON-able; `task_kind` (a key of TASK_KINDS) and `negated` at least, `media_type` "video" for clips,
             `altered` if the media are not the source's own ("resized to 32"), `classnames` and `templates` for labels.
         on_row: Called after each row.
-        overwrite: Replace a set of that name, once the new one is complete.
+        overwrite: Replace a set of this name, once the new one is complete.
 
     Returns:
         The set's folder, DATA_DIR/NAME.
@@ -93,7 +93,7 @@ def open_set(data_dir: epath.PathLike, name: str) -> StoredSet:
     """Opens a set.
 
     Args:
-        data_dir: The data folder; ~ is the home folder.
+        data_dir: The data folder; ~ stands for the home folder.
         name: Name of the set.
 
     Raises:
@@ -109,7 +109,7 @@ def open_set(data_dir: epath.PathLike, name: str) -> StoredSet:
 
 
 def list_sets(data_dir: epath.PathLike) -> list[SetSummary]:
-    """The sets of a data folder; raises NegjaxError if there is no such folder or a set is damaged."""
+    """Lists the sets of a data folder; raises NegjaxError if the folder does not exist or a set is damaged."""
     if not epath.Path(data_dir).is_dir():
         raise NegjaxError(f"no folder {data_dir}: give the --data-dir that sets were built in")
     sets = [StoredSet(data_dir, name) for name in set_names(data_dir)]
@@ -120,7 +120,7 @@ def list_sets(data_dir: epath.PathLike) -> list[SetSummary]:
 
 
 def set_names(data_dir: epath.PathLike) -> list[str]:
-    """The names of the sets of a data folder, sorted; what an interrupted build left behind is ignored."""
+    """The names of the sets of a data folder, sorted; leftovers of interrupted builds are ignored."""
     folder = epath.Path(data_dir)
     if not folder.is_dir():
         return []
@@ -154,12 +154,12 @@ def check_free(data_dir: epath.PathLike, name: str, *, overwrite: bool) -> epath
 
 
 def _check_metadata(name: str, fields: Sequence[str], metadata: Mapping[str, Any]) -> None:
-    """Raises NegjaxError unless the metadata hold what every set needs, and suit the fields."""
+    """Raises NegjaxError unless the metadata are complete, and fit the fields."""
     kind = metadata.get("task_kind")
     if kind not in TASK_KINDS:
         raise NegjaxError(f"set {name}: unknown task_kind {kind!r}; choose one of {', '.join(TASK_KINDS)}")
     if not isinstance(metadata.get("negated"), bool):
-        raise NegjaxError(f"set {name}: its metadata must tell whether it is negated, as True or False")
+        raise NegjaxError(f"set {name}: its metadata must say whether it is negated, as True or False")
     if unknown := sorted(set(fields) - set(COLUMNS)):
         raise NegjaxError(f"set {name}: unknown field {unknown[0]!r}; choose from {', '.join(COLUMNS)}")
     if metadata.get("media_type", "image") not in MEDIA_TYPES:

@@ -29,9 +29,9 @@ class StoredSet:
     Attributes:
         name: Name of the set.
         path: Its folder, DATA_DIR/NAME/1.0.0.
-        metadata: What its builder recorded of it (`task_kind`, `negated`, `media_type`, `source`, ...).
+        metadata: The metadata that its builder recorded (`task_kind`, `negated`, `media_type`, `source`, ...).
         fields: Keys of `records.COLUMNS`.
-        bytes: Size of its records.
+        bytes: Size of its records in bytes.
     """
 
     _source: Any
@@ -48,7 +48,7 @@ class StoredSet:
             files = [path for split in info.splits.values() for path in split.filepaths]
             on_disk = sum(path.stat().length for path in files)
             self.metadata: dict[str, Any] = dict(info.metadata or {})
-        except Exception as error:  # whatever TFDS, protobuf and json raise for files that are cut or altered
+        except Exception as error:  # TFDS, protobuf and json raise many types for truncated or altered files
             raise self._damaged(error) from error
         if on_disk != self.bytes:
             raise self._damaged(f"its records have {on_disk} bytes instead of {self.bytes}")
@@ -65,7 +65,7 @@ class StoredSet:
         try:
             raw = self.source().data_source[range(len(self))[index]]
             features = tf_example_pb2.Example.FromString(raw).features.feature
-        except (RuntimeError, DecodeError) as error:  # of ArrayRecord: a checksum that does not fit
+        except (RuntimeError, DecodeError) as error:  # ArrayRecord raises it for a wrong checksum
             raise self._damaged(error) from error
         return {name: _column_value(name, features[name]) for name in self._columns}
 
@@ -80,11 +80,11 @@ class StoredSet:
         self._reset()
 
     def rows(self, indices: Iterable[int] | None = None) -> Iterator[Record]:
-        """The rows with these indices, in that order; all of them by default."""
+        """Reads the rows with these indices, in that order; all rows by default."""
         return (self[index] for index in (range(len(self)) if indices is None else indices))
 
     def source(self) -> Any:
-        """TFDS's own random-access source of this set: texts as bytes, the media as they are stored."""
+        """TFDS's random-access source of this set: texts as bytes, media encoded as they are stored."""
         with self._lock:
             if self._source is None:
                 builder = tfds.builder_from_directory(self.path)
@@ -93,7 +93,7 @@ class StoredSet:
         return self._source
 
     def lengths(self, column: str) -> np.ndarray:
-        """Token counts, as `Tokenizer.lengths` counts them: start and end included.
+        """Token counts of texts, with start and end token, as `Tokenizer.lengths` counts them.
 
         Args:
             column: "captions", "negated_captions" or "options".
@@ -108,7 +108,7 @@ class StoredSet:
             try:
                 with (self.path / LENGTHS_FILE).open("rb") as file, np.load(file) as stored:
                     self._lengths = {name: stored[name] for name in stored.files}
-            except Exception as error:  # whatever numpy and zipfile raise for a file that is cut
+            except Exception as error:  # NumPy and zipfile raise many types for a truncated file
                 raise self._damaged(f"{LENGTHS_FILE}: {error}") from error
         if column not in self._lengths:
             available = ", ".join(self._lengths) or "none"
@@ -117,12 +117,12 @@ class StoredSet:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 of what the set holds and is: the same wherever and from whatever files it was built."""
+        """sha256 of the set's records and metadata, independent of the place and the files that it was built from."""
         content = {key: value for key, value in self.metadata.items() if key not in ("source", "skipped")}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def _reset(self) -> None:
-        """Drops what is read lazily: it cannot be pickled."""
+        """Drops everything that is read lazily, because it cannot be pickled."""
         self._source, self._lengths, self._lock = None, None, threading.Lock()
 
     def _damaged(self, error: Exception | str) -> NegjaxError:
@@ -131,7 +131,7 @@ class StoredSet:
 
 
 def _column_value(name: str, column: Any) -> Any:
-    """What TFDS would decode; by hand, for it takes three times as long."""
+    """Decodes a column as TFDS does, which takes three times as long."""
     if name in TEXT_LISTS:
         return [text.decode() for text in column.bytes_list.value]
     if name in TEXT_COLUMNS:

@@ -1,7 +1,7 @@
 """Writes stored sets: ArrayRecord shards whose rows keep their order, then TFDS's metadata. No TensorFlow.
 
-The shards hold what TFDS's own builders write, record for record, so plain TFDS reads a set. Its builders write all
-shards in one process and from the start; here a shard can be written by any process and kept.
+The shards are identical to those of TFDS's builders, record for record, so plain TFDS reads a set. TFDS's builders
+write all shards in one process and in one go; here any process can write a shard, and complete shards are kept.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from negjax.datasets.stored.stored_set import LENGTHS_FILE, VERSION
 from negjax.errors import NegjaxError
 from negjax.tokenizers.clip import Tokenizer
 
-SPLIT = "rows"  # not "all", TFDS's own word for all splits: it cannot read a split of that name
+SPLIT = "rows"  # not "all", which TFDS reserves for all splits: it cannot read a split of that name
 CONTENT_MODULUS = 2**256
 
 
 @dataclass(frozen=True)
 class SetSpec:
-    """What the records of a set are: its name, and `fields` and `metadata` as in `store.write_set`."""
+    """Name, `fields` and `metadata` of a set, as in `store.write_set`; they determine the format of its records."""
 
     name: str
     fields: tuple[str, ...]
@@ -48,14 +48,14 @@ class SetSpec:
 
 @dataclass(frozen=True)
 class WrittenShard:
-    """What a file of records holds.
+    """Statistics of a file of records.
 
     Attributes:
         rows: Number of records.
-        bytes: Size of the file.
-        content: Sum of the records' sha256, modulo 2^256. Each record holds its id, so order matters, and how records
-            are split over shards does not.
-        lengths: For each column of texts the tokens of each row's longest text.
+        bytes: Size of the file in bytes.
+        content: Sum of the records' sha256, modulo 2^256. It depends on the order of the records, which hold their id,
+            but not on how they are split over shards.
+        lengths: Column of texts -> number of tokens of the longest text of each row.
     """
 
     rows: int
@@ -79,12 +79,12 @@ def write_shard(
 
     Args:
         path: The file.
-        spec: The set that the records are of.
+        spec: The set of the records.
         examples: As in `store.write_set`; a row's `id` is its index among them, unless it has one.
         on_row: Called after each row.
 
     Raises:
-        NegjaxError: A row is invalid, or an id does not come after the one before it.
+        NegjaxError: A row is invalid, or ids are not ascending.
     """
     lengths: dict[str, list[int]] = {name: [] for name in columns(spec.fields) if name in ENCODED}
     features, tokenizer = spec.features, Tokenizer()
@@ -113,12 +113,12 @@ def write_shard(
 
 
 def finish_set(folder: epath.Path, spec: SetSpec, shards: Sequence[WrittenShard]) -> None:
-    """Writes the metadata that make a set of the shards in the folder.
+    """Writes the metadata that turn the shards in a folder into a set.
 
     Args:
-        folder: Where the shards are, by `shard_path`.
+        folder: The folder of the shards, named by `shard_path`.
         spec: The set; its metadata get `content`, the sum of the shards'.
-        shards: What the shards hold.
+        shards: The statistics of all shards, in order.
 
     Raises:
         NegjaxError: There are no rows.
@@ -149,7 +149,7 @@ def finish_set(folder: epath.Path, spec: SetSpec, shards: Sequence[WrittenShard]
 
 
 def _digest(record: Record) -> int:
-    """The sha256 of a record; its media count by their own."""
+    """The sha256 of a record, in which `media_sha256` stands for the media."""
     columns_without_media = {name: value for name, value in record.items() if name != "media"}
     return int.from_bytes(hashlib.sha256(json.dumps(columns_without_media, sort_keys=True).encode()).digest())
 
@@ -161,7 +161,7 @@ def _serialize(features: tfds.features.FeaturesDict, record: Record) -> bytes:
 
 
 def _save_lengths(path: epath.Path, shards: Sequence[WrittenShard]) -> None:
-    """As np.savez, less the time of day: the same set has the same bytes."""
+    """Writes an .npz file like np.savez, but without the time, so that equal sets have equal bytes."""
     with path.open("wb") as file, zipfile.ZipFile(file, "w") as archive:
         for name in shards[0].lengths:
             values = np.concatenate([np.array(shard.lengths[name], np.int16) for shard in shards])

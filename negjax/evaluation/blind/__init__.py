@@ -1,1 +1,1 @@
-"""Scores without the image: what a task gives away."""
+"""Blind control figures: scores that are reached without the image."""

@@ -1,4 +1,4 @@
-"""Fixed rules that answer questions from their options' texts alone: what a benchmark reveals without its images.
+"""Fixed rules that answer questions from the texts of their options alone, as a control for benchmarks.
 
 A rule maps a question's options to a probability for each [O]. It sees neither image nor answer, and does not depend
 on the order of the options. Options that repeat or fit equally well share the probability.
@@ -17,7 +17,7 @@ CLAUSE = re.compile(
     r"[,;:.!?()]+|\b(?:but|yet|while|whereas|however|though|although)\b"
     rf"|\band (?=(?:do|does|is|are|it|shows?|features?|includes?|contains?|{CLAUSE_CUES})\b)|(?=\b(?:{FORWARD_CUES})\b)"
 )
-# What captions say around the things they name; it does not depend on which thing is meant.
+# Words of captions that do not depend on the objects that they name.
 FRAME = """
 a an the this that these those there here it its it's he she they them you you'll we one some any all both each
 and or of in on at to from by for with out as is are be been being was were has have having had do does did will
@@ -44,7 +44,7 @@ def longer_affirmation(options: Sequence[str]) -> np.ndarray:
 
 
 def absent_object(options: Sequence[str]) -> np.ndarray:
-    """What the four options of a NegBench question, read together, say about the right one.
+    """Picks the right option of a NegBench question from its four options alone.
 
     The distractors are always "N but not B", "N" and "not A", with A and B in the image and N not. So the options
     without a negation word decide. One: it names N, and the right option is the one that denies N instead of
@@ -98,7 +98,7 @@ def _parse(text: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _stem(word: str) -> str:
-    """The word without the commonest endings of English: only so much that its forms agree with each other."""
+    """The word without the most common English endings, so that its forms agree with each other."""
     word = IRREGULAR.get(word, word).removesuffix("'s")
     for endings in (("s",), ("ing", "er", "ed", "ie", "y", "e")):
         for ending in endings:

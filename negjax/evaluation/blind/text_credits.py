@@ -1,4 +1,4 @@
-"""What scorers that read only the options earn on each task with questions; no model is involved."""
+"""Credits of scorers that read only the options, on each task with questions; no model is involved."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A blind scorer that is fitted: how far the wording of each caption alone reveals the right option.
+"""A fitted blind scorer, which measures how far the wording of captions alone reveals the right option.
 
 Logistic regression on the words and pairs of adjacent words of a caption (scikit-learn's defaults otherwise) predicts
 whether it is the right option of its question. A question's pick is the option with the highest score; ties earn 1/m.
@@ -23,7 +23,7 @@ def cross_validated_credit(
 
     Images are dealt into `folds` parts; each part's questions are scored by a model fitted on the rest. Questions with
     the same options are always in one part, that of the first of them, and a question about any image of a part is
-    left out of that part's fit. So no scorer has seen an image or an option set that it is scored on, and one scorer
+    excluded from that part's fit. So no scorer has seen an image or an option set that it is scored on, and one scorer
     answers all questions of a truth-table group: since each option is right in exactly one of these, they earn 1
     together and any such set 25 %.
 
@@ -35,7 +35,7 @@ def cross_validated_credit(
         seed: of the order in which images are dealt.
 
     Returns:
-        float64 [N]; None where there is too little to fit on: fewer than 20 questions, one image, a part without any
+        float64 [N]; None where there is not enough to fit on: fewer than 20 questions, one image, a part without any
         other questions, or no words at all.
     """
     option_NO, texts = _index_texts(options_NO)

@@ -1,1 +1,1 @@
-"""Media and texts to embeddings, each distinct one once, and the cache of embeddings."""
+"""Embeddings of distinct media and texts, each computed once, and their cache."""

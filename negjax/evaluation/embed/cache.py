@@ -30,20 +30,21 @@ from negjax.models.loaded import LoadedModel
 from negjax.runtime.files import open_atomic
 
 BLOCK_SIZE = 8192  # embeddings in a block
-FLUSH_SECONDS = 20.0  # a stop loses at most so much work
+FLUSH_SECONDS = 20.0  # of work that a stop loses at most
 ENTRY = np.dtype([("key", "S64"), ("crc", np.uint32)])
 
 logger = logging.getLogger(__name__)
 
 
 class EmbeddingCache:
-    """The embeddings of one model; a file that cannot be read or written is logged, and its content computed again."""
+    """The embeddings of one model. Files that cannot be read or written are logged, and their content is recomputed."""
 
     def __init__(self, folder: epath.PathLike | None, key: str):
-        """
+        """Sets up the cache; creates nothing.
+
         Args:
             folder: the cache's folder; None for a cache that keeps nothing.
-            key: of the model and its preprocessing, from `content_key`.
+            key: key of the model and its preprocessing, from `content_key`.
         """
         self._folder = epath.Path(folder) / key[:32] if folder is not None else None
         self._keys: list[bytes] = []
@@ -77,8 +78,8 @@ class EmbeddingCache:
                     if zlib.crc32(vectors[n].tobytes()) != entries["crc"][n]:
                         raise ValueError(f"entry {n} was altered")
                     found_N[index], vector_NE[index] = True, vectors[n]
-            except Exception as error:  # whatever NumPy raises for a file that is cut or altered
-                logger.warning("%s is damaged (%s): what it held is computed again", block, error)
+            except Exception as error:  # NumPy raises many types for a truncated or altered file
+                logger.warning("%s is damaged (%s): its embeddings are computed again", block, error)
         return found_N, vector_NE
 
     def add(self, keys: Sequence[str], vector_NE: np.ndarray) -> None:
@@ -91,7 +92,7 @@ class EmbeddingCache:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what was added; where that fails, nothing more is kept."""
+        """Writes the added embeddings; after a failure nothing more is kept."""
         if self._folder is not None and self._keys:
             vector_NE = np.concatenate(self._vectors).astype(np.float32)
             crcs = [zlib.crc32(vector_E.tobytes()) for vector_E in vector_NE]
@@ -111,12 +112,12 @@ class EmbeddingCache:
         try:
             return sorted(path for path in self._folder.iterdir() if path.name.endswith(".keys.npy"))
         except OSError as error:
-            logger.warning("cannot read %s (%s): what it holds is computed again", self._folder, error.strerror)
+            logger.warning("cannot read %s (%s): its embeddings are computed again", self._folder, error.strerror)
             return []
 
 
 def model_key(model: LoadedModel) -> str:
-    """sha256 of what decides a model's embeddings of given pixels and tokens: weights, architecture, compute types."""
+    """sha256 of all that determines a model's embeddings: weights, architecture, compute types and backend."""
     settings = {
         "arch": to_dict(model.config),
         "compute": asdict(model.compute),
@@ -131,7 +132,7 @@ def model_key(model: LoadedModel) -> str:
 
 
 def content_key(key: str, settings: Any) -> str:
-    """sha256 of a model's key and of the other settings (JSON-able) that decide its embeddings."""
+    """sha256 of a model's key and of the other settings (JSON-able) that determine its embeddings."""
     return hashlib.sha256(json.dumps([key, settings], sort_keys=True).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""All embeddings of an evaluation: from the cache, or from the model and into the cache.
+"""All embeddings of an evaluation, read from the cache, or computed and added to it.
 
 Captions become token ids here; texts of equal ids are embedded once, so that they tie exactly.
 Shapes: D distinct media (images first, then clips), X texts, U texts of distinct token ids, T tokens, E embedding
@@ -31,14 +31,14 @@ def embed(
     cache_dir: epath.PathLike | None = None,
     progress: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embeds all media of the data, and texts. Every process of several must call it, and gets all embeddings.
+    """Embeds all media of the data, and texts. In a run of several processes all must call it; all get the result.
 
     Args:
-        model: what to embed with.
-        data: whose images and clips to embed.
+        model: the model to embed with.
+        data: the images and clips to embed.
         texts: distinct texts, usually the data's captions.
         batch_size: frames, and captions, in a batch over all devices.
-        cache_dir: folder of embeddings that are read, and added to; the first process alone does it.
+        cache_dir: folder of the cache, which only the first process uses; None for no cache.
         progress: show bars.
 
     Returns:
@@ -88,22 +88,22 @@ def embed(
 def _distinct_tokens(model: LoadedModel, data: EvalData, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The distinct rows of token ids [U, T] of texts, and for each text its row among them [X]."""
     length = model.config.text.context_length
-    kept = data.tokens
-    if kept is None or kept.tokenizer is not model.tokenizer or kept.token_UT.shape[1] != length or kept.texts != texts:
+    rows = data.tokens
+    if rows is None or rows.tokenizer is not model.tokenizer or rows.token_UT.shape[1] != length or rows.texts != texts:
         token_XT = model.tokenizer(texts, length) if texts else np.zeros((0, length), np.int32)
         first_U, index_X = distinct_rows(token_XT)
-        kept = data.tokens = TokenRows(model.tokenizer, texts, token_XT[first_U], index_X)
-    return kept.token_UT, kept.index_X
+        rows = data.tokens = TokenRows(model.tokenizer, texts, token_XT[first_U], index_X)
+    return rows.token_UT, rows.index_X
 
 
 def _fingerprint(data: EvalData, token_UT: np.ndarray) -> str:
-    """sha256 of all that is embedded, in order: equal on all processes that evaluate together."""
+    """sha256 of everything that is embedded, in order, to compare the processes of a run."""
     names = "\n".join([*data.images.keys, *data.clips.keys, *(task.name for task in data.tasks)])
     return hashlib.sha256(names.encode() + token_UT.tobytes()).hexdigest()
 
 
 def _name_text(data: EvalData, text: str) -> str:
-    """A text in a message: by its row where it is a caption of the data."""
+    """The name of a text in messages: its row, if it is a caption of the data."""
     if text in data.captions:
         return f"the caption in {data.caption_origins[data.captions.index(text)]}"
     return f"the text {text!r}"
@@ -118,8 +118,8 @@ def _embed(
     name: Callable[[int], str],
     progress: bool,
 ) -> np.ndarray:
-    """Embeddings of all keys in order [N, E]; those that are not in the cache are encoded, and added to it."""
-    # What comes from another process is read-only: then it is copied.
+    """Embeddings of all keys in order [N, E]; those that are missing in the cache are computed and added to it."""
+    # Arrays from another process are read-only, and are copied.
     cached_N, embedding_NE = (
         np.require(array, requirements="W")
         for array in broadcast_from_first(cache.find(keys, width))  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Distinct media and texts to embeddings, in batches of few shapes, over the devices of all processes.
+"""Embeds distinct media and texts in batches of few shapes, over the devices of all processes.
 
 Every process calls these functions with the same data and loads its own rows of each batch; all get all embeddings.
 Shapes: N media or texts, K batches, B batch, F frames, T tokens, U distinct rows of token ids, E embedding width.
@@ -26,20 +26,20 @@ from negjax.runtime.mesh import local_row_indices, make_mesh, put_batch, replica
 from negjax.runtime.sharding import device_put_tree
 
 LENGTH_BUCKETS = (8, 16, 24, 32, 48, 64)  # texts are cut to these, or to the context: each length compiles once
-MAX_IN_FLIGHT = 2  # batches that the device may be behind the host
+MAX_IN_FLIGHT = 2  # batches that are dispatched but not fetched
 
 EncodedBatches = Iterator[tuple[np.ndarray, np.ndarray]]  # indices [b], and embeddings float32 [b, E], unit length
 
 
 def encode_media(model: LoadedModel, media: DistinctMedia, index_N: np.ndarray, batch_size: int) -> EncodedBatches:
-    """Embeds media batch by batch: a clip's embedding is the mean over its frames' (of unit length).
+    """Embeds media batch by batch; the embedding of a clip is the mean of its frames' unit-length embeddings.
 
     Media are decoded in threads, two batches ahead.
 
     Args:
         model: from `model_on_devices`.
-        media: where to read from.
-        index_N: the media to embed.
+        media: the images or clips.
+        index_N: indices of the media to embed.
         batch_size: frames in a batch, over all devices.
 
     Raises:
@@ -98,7 +98,7 @@ def encode_texts(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarray, 
 
 
 def model_on_devices(model: LoadedModel) -> LoadedModel:
-    """The model with its parameters on all devices; one that is on a mesh (in training) is returned as it is."""
+    """The model with its parameters on all devices; a model that is on a mesh already (in training) is unchanged."""
     if model.mesh is not None:
         return model
     mesh = make_mesh()

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def unit_rows(x: np.ndarray) -> np.ndarray:
-    """x scaled to length 1 along the last axis, float32; a zero vector stays zero, and ties with all."""
+    """x scaled to length 1 along the last axis, float32; a zero vector stays zero."""
     x = np.asarray(x, np.float64)
     length = np.linalg.norm(x, axis=-1, keepdims=True)
     return (x / np.where(length == 0, 1, length)).astype(np.float32)

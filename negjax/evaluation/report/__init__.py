@@ -1,1 +1,1 @@
-"""Finished evaluations as one page, and as tables for other programs."""
+"""Reports of finished evaluations: one page, and tables for other programs."""

@@ -18,7 +18,7 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Compared:
-    """A run beside the first on one figure.
+    """The comparison of a run with the first run on one figure.
 
     Attributes:
         run: the run's name.
@@ -38,7 +38,7 @@ class Compared:
 
     @property
     def differs(self) -> bool:
-        """Whether chance alone makes such a difference in fewer than one of twenty cases."""
+        """Whether the difference is significant: its p-value is below SIGNIFICANT."""
         return self.result is not None and self.result.p_value < SIGNIFICANT
 
 

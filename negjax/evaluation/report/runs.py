@@ -135,12 +135,12 @@ def kinds_of_tasks(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def main_figures(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """(task, metric) of the figures that stand for each task."""
+    """(task, metric) of the main figures of each task."""
     return [(name, metric) for name, kind in kinds_of_tasks(runs).items() for metric in task_kind(kind).main_metrics]
 
 
 def main_blind(task: dict[str, Any]) -> str:
-    """The kind of blind figure that stands beside the main figures of a task of results.json; "" for none."""
+    """The kind of blind figure that is shown with the main figures of a task of results.json; "" for none."""
     return next((kind for kind in task_kind(task["kind"]).main_blind if kind in task["blind"]), "")
 
 
@@ -150,7 +150,7 @@ def lower_is_better(runs: Sequence[Run], task: str, metric: str) -> bool:
 
 
 def figure_notes(runs: Sequence[Run]) -> list[str]:
-    """How to read the figures of the kinds of task that need words for it."""
+    """Explanations of the figures, for the kinds of task that need one."""
     return list(dict.fromkeys(note for kind in kinds_of_tasks(runs).values() if (note := task_kind(kind).note)))
 
 

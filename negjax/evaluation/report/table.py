@@ -12,7 +12,7 @@ from negjax.evaluation.report.runs import main_blind
 def table(results: dict[str, Any]) -> Table:
     """One line for each task and metric: per cent, 95 % interval, and two blind figures; 80 characters hold it.
 
-    "blind" is the same model's figure without the image or, for some kinds of task, without what stands for it;
+    "blind" is the main blind figure of the kind of task, usually the same model's figure without the image;
     results.json has all blind figures.
 
     Args:

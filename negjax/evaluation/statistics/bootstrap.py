@@ -13,11 +13,11 @@ MAX_WEIGHTS = 1 << 22  # weights held in memory at once
 
 @dataclass(frozen=True)
 class Credits:
-    """What a metric is the mean of.
+    """The credits that a metric is the mean of.
 
     Attributes:
         credit_N: in [0, 1], one for each item (a question, a caption, a group).
-        unit_N: what the item belongs to and is resampled with: its image, or its group.
+        unit_N: the unit that each item belongs to and is resampled with: its image, or its group.
         stratum_N: where given, the metric is the mean over strata (classes) of the means within them.
     """
 

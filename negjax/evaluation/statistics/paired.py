@@ -1,4 +1,4 @@
-"""Two models on the same items: how far apart they are, and whether chance alone explains it.
+"""Paired comparison of two models on the same items: their difference, and whether it is significant.
 
 Shapes: N items (questions, captions, images, groups, queries), U units (images, say) that the items belong to, P
 permutations.
@@ -11,7 +11,7 @@ import numpy as np
 from negjax.evaluation.statistics.bootstrap import Credits, intervals
 
 MAX_SIGNS = 1 << 22  # signs held in memory at once
-EXACT_UNITS = 16  # for up to so many units all sign flips are tried
+EXACT_UNITS = 16  # up to which all sign flips are enumerated
 TOLERANCE = 1e-9  # sums of credits closer than this are equal: credits like 1/3 do not add up exactly
 
 
@@ -95,7 +95,7 @@ def _sign_flip(sum_U: np.ndarray, permutations: int, seed: int) -> float:
 
 
 def _mcnemar(better: int, worse: int) -> float:
-    """Two-sided exact p that the items that differ split so unevenly, or more, if each went either way by chance.
+    """Two-sided exact p-value of McNemar's test: the items that differ would split evenly by chance.
 
     Source: McNemar, Note on the sampling error of the difference between correlated proportions, 1947; the exact form
     is the binomial test.

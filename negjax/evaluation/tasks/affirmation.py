@@ -1,8 +1,7 @@
 """Affirmation bias, the kind "affirmation": an affirmation and a negation of one object, of which one is true.
 
-Beside the questions' figures it shows where the text tower puts affirmations and negations of the same objects:
-NegBench (arXiv 2501.09425, section 5) shows that CLIP puts "includes a dog" and "does not include a dog" in almost
-one place.
+It also measures how far the text tower separates affirmations and negations of the same objects: NegBench (arXiv
+2501.09425, section 5) shows that CLIP embeds "includes a dog" and "does not include a dog" almost alike.
 Shapes: S sentences, C distinct captions of the evaluation, E embedding width.
 """
 

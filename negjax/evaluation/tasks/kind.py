@@ -1,4 +1,4 @@
-"""What the package must know of a kind of evaluation task, and the kinds by name.
+"""The interface of a kind of evaluation task, and the kinds by name.
 
 `datasets.task_kinds.TASK_KINDS` is the table of kinds. Each module that it names defines a `TaskKind` named as the
 kind in capitals, and everything else follows from that: which sets can be evaluated, how they are scored, what the
@@ -38,7 +38,7 @@ class TaskScores:
         credits: what each metric is the mean of.
         predictions: columns of predictions/NAME.csv under "", of predictions/NAME.SUFFIX.csv under ".SUFFIX".
         blind: kind of blind figure -> metric -> value.
-        details: what results.json holds of the task beside its figures.
+        details: further entries of the task in results.json.
     """
 
     n: int
@@ -50,7 +50,7 @@ class TaskScores:
 
 @dataclass(frozen=True)
 class ItemCredits:
-    """A metric's items, as a prediction file has them, to be compared with another run's.
+    """The items of a metric in a prediction file, to compare them with another run's.
 
     Attributes:
         credit_I: the credit of each.
@@ -73,9 +73,9 @@ class TaskKind:
             query vectors, and the credits of scorers that read only texts.
         item_credits: the items of a metric, from the rows of the prediction file that has them.
         main_metrics: the metrics that stand for the task in a report.
-        lower_is_better: metrics of which less is better.
-        main_blind: kinds of blind figure that stand beside the main metrics; the first that a task has is shown.
-        note: how to read its figures, printed below the leaderboard; "" where that needs no words.
+        lower_is_better: metrics for which smaller values are better.
+        main_blind: kinds of blind figure to show with the main metrics; the first that a task has is shown.
+        note: explanation of its figures, printed below the leaderboard; "" for none.
         file_suffixes: keys of `TaskScores.predictions`.
         questions: the multiple-choice questions of a content, for scorers that read only texts; None without any.
         has_questions: whether a task of results.json asks multiple-choice questions, for the report.

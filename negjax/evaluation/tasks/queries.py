@@ -1,4 +1,4 @@
-"""Negated queries with labels, the kind "queries": does "a dog, but no frisbee" bring dogs, and no frisbees?
+"""Negated queries with labels, the kind "queries": does "a dog, but no frisbee" return dogs without frisbees?
 
 NegBench counts one image as right although many fit; here every image that the labels allow counts. Ties are credited
 by expectation.

@@ -1,7 +1,7 @@
 """Multiple-choice questions about an image: the kinds "mcq", "binary_mcq" and "truth_table".
 
-A truth table asks four questions about two objects, one for each combination of what is there; beside the accuracy
-of single questions it has that of whole groups.
+A truth table asks four questions about two objects, one for each combination of present and absent; its metrics are
+the accuracy of single questions and of complete groups.
 Shapes: N questions, O options, D distinct media and C distinct captions of the evaluation, E embedding width.
 """
 
@@ -61,7 +61,7 @@ def accuracies(task: Task, questions: Questions, credit_N: np.ndarray) -> dict[s
 
 
 def accuracies_with_groups(task: Task, questions: Questions, credit_N: np.ndarray) -> dict[str, Credits]:
-    """As `accuracies`, with that of whole groups of a truth table."""
+    """As `accuracies`, with the accuracy of complete groups of a truth table."""
     try:
         groups = group_credits(credit_N, questions.kinds, task.group_N)
     except ValueError as error:

@@ -33,7 +33,7 @@ class CaptionedImages:
     """The captions of a set, row by row.
 
     Attributes:
-        caption_C: each one's index among the distinct captions.
+        caption_C: the index of each caption among the distinct captions.
         owner_C: the row that it belongs to.
     """
 
@@ -71,7 +71,7 @@ def _score(
 
 
 def caption_columns(task: Task, to_image: Ranks) -> Columns:
-    """The prediction file of captions that look for their image."""
+    """The columns of the prediction file for text-to-image retrieval."""
     return {"caption_id": to_image.query_Q, "image_id": task.id_N[to_image.right_Q], **rank_columns(to_image)}
 
 

@@ -1,1 +1,1 @@
-"""What the sections of the report page show, as plain data; the templates are in negjax/assets/report."""
+"""The content of the sections of the report page, as plain data; the templates are in negjax/assets/report."""

@@ -1,4 +1,4 @@
-"""Section "Affirmation and negation in the text tower": where the tower puts both, for the same objects."""
+"""Section "Affirmation and negation in the text tower": the embeddings of both, for the same objects."""
 
 from collections.abc import Sequence
 

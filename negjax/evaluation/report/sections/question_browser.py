@@ -20,7 +20,7 @@ SCORE_SCALE = 10_000  # scores are written as whole numbers of 1e-4
 
 @dataclass(frozen=True)
 class QuestionBrowser:
-    """What the page holds for question_browser.js.
+    """The data of the page for question_browser.js.
 
     Attributes:
         data: Names of the runs, all texts, the columns of each task, and the scale of the scores.
@@ -57,11 +57,11 @@ def question_browser(runs: Sequence[Run], datasets: Sequence[StoredSet]) -> Ques
     text_index, image_index = _IndexByValue(), _IndexByValue()
     tasks, thumbnail_rows = [], []
     for dataset in datasets:
-        known_images = set(image_index)
+        earlier_images = set(image_index)
         with track_progress(len(dataset), f"reading {dataset.name}") as advance:
             task, first_rows = _read_task(runs_with_task(runs, dataset.name), dataset, text_index, image_index, advance)
         tasks.append(task)
-        thumbnail_rows.append({key: row for key, row in first_rows.items() if key not in known_images})
+        thumbnail_rows.append({key: row for key, row in first_rows.items() if key not in earlier_images})
     thumbnails: dict[str, str] = {}
     with track_progress(len(image_index), "thumbnails") as advance:
         for dataset, rows in zip(datasets, thumbnail_rows):
@@ -138,10 +138,10 @@ def _answer_columns(rows: list[PredictionRow]) -> dict[str, Any]:
 
 
 def question_outcome(scores: Sequence[float], answer: int) -> str:
-    """How a question ended: "right" only where the answer alone has the highest score, "tied" where others do too.
+    """The outcome of a question: "right" where the answer alone has the highest score, "tied" where others share it.
 
     Args:
-        scores: Of each option.
+        scores: The score of each option.
         answer: Index of the right option.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Sections "Models" and "Everything": what was evaluated with what, and every figure of every task."""
+"""Sections "Models" and "Everything": models and software of the runs, and every figure of every task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
