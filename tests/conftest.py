@@ -1,7 +1,12 @@
-"""Eight devices on the host for every test, so that what is sharded is tested as such."""
+"""What holds for every test: eight devices on the host, quick compilation, and one compilation cache.
+
+JAX reads these settings from the environment when it is imported or first used, and the workers of pytest-xdist and the
+processes that tests start inherit them.
+"""
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,10 @@ import pytest
 DEVICES = "--xla_force_host_platform_device_count=8"
 QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # in the first process; it removes the folder when it ends
+    _compiled = tempfile.TemporaryDirectory(prefix="negjax-tests-compiled-", ignore_cleanup_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
 def pytest_configure(config: pytest.Config) -> None:

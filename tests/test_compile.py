@@ -27,7 +27,8 @@ needs_libtpu = pytest.mark.skipif(
 
 
 def run(*words: object) -> subprocess.CompletedProcess:
-    env = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "JAX_PLATFORMS")}
+    unset = ("XLA_FLAGS", "JAX_PLATFORMS", "JAX_COMPILATION_CACHE_DIR")
+    env = {name: value for name, value in os.environ.items() if name not in unset}
     command = [sys.executable, "-m", "negjax.cli", "compile", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, env=env)
 

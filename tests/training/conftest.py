@@ -1,12 +1,10 @@
 """A model small enough to compile in a second or two."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import jax
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from negjax.media.images import Preprocess
 from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, for_sigmoid_loss
@@ -42,22 +40,3 @@ def params(config) -> dict:
     """Every parameter different from its neutral value; float32 NumPy arrays."""
     rng = np.random.default_rng(1)
     return jax.tree.map(lambda p: np.float32(p + 0.1 * rng.normal(size=p.shape)), init_params(config, 0))
-
-
-@pytest.fixture(scope="package", autouse=True)
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A step that was compiled by one test is not compiled again by the next, nor by a process that it starts."""
-    settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            jax.config.update(name, value)
-            patch.setenv(name.upper(), str(value))
-        compilation_cache.reset_cache()
-        yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
