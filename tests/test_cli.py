@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+from support.command import command_line, environment_without, run_command
+from support.metrics import logged_lines
 
 from negjax.cli import main
 from negjax.datasets.scenes.sets import SCENE_TASKS, Size, build_scenes
@@ -46,9 +48,8 @@ def says(capsys):
     """says(*arguments): the one line in which the command fails."""
 
     def run(*arguments: object) -> str:
-        capsys.readouterr()
-        assert main([str(word) for word in arguments]) == 2
-        out, err = capsys.readouterr()
+        code, out, err = run_command(capsys, *arguments)
+        assert code == 2
         lines = [line for line in err.splitlines() if "negjax: error: " in line]
         assert len(lines) == 1, err
         assert err.splitlines()[-1] == lines[0]
@@ -244,9 +245,9 @@ def test_processes_of_an_evaluation(place, says, tmp_path):
     for name, processes in runs.items():
         running = []
         for devices, more in processes:
-            words = [sys.executable, "-m", "negjax.cli", "eval", *given, "--out", tmp_path / name, *more]
+            command = command_line("eval", *given, "--out", tmp_path / name, *more)
             env = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-            running.append(subprocess.Popen([str(word) for word in words], env=env, stdout=subprocess.DEVNULL))
+            running.append(subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL))
         assert [each.wait(200) for each in running] == [0] * len(processes)
     one, two = (json.loads((tmp_path / name / "results.json").read_text())["tasks"] for name in runs)
     assert one == two
@@ -309,8 +310,7 @@ def test_sigterm_saves_and_the_same_command_goes_on(place, tmp_path):
         "--config.steps=150",
         "--config.checkpoint_every=150",
     ]
-    command = [sys.executable, "-m", "negjax.cli", "train", *words]
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command, environment = command_line("train", *words), environment_without("XLA_FLAGS")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         log = run / "metrics.jsonl"
         end = time.monotonic() + 120
@@ -324,5 +324,5 @@ def test_sigterm_saves_and_the_same_command_goes_on(place, tmp_path):
     assert 2 < stopped < 150
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    steps = [line["step"] for line in logged_lines(run)]
     assert steps == list(range(1, 151))

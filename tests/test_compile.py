@@ -3,13 +3,13 @@
 import importlib.util
 import json
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import jax
 import pytest
+from support.command import environment_without, run_process
 
 from negjax.commands.compile import COMPILER
 from negjax.config import Experiment
@@ -27,10 +27,8 @@ needs_libtpu = pytest.mark.skipif(
 
 
 def run(*words: object) -> subprocess.CompletedProcess:
-    unset = ("XLA_FLAGS", "JAX_PLATFORMS", "JAX_COMPILATION_CACHE_DIR")
-    env = {name: value for name, value in os.environ.items() if name not in unset}
-    command = [sys.executable, "-m", "negjax.cli", "compile", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, env=env)
+    env = environment_without("XLA_FLAGS", "JAX_PLATFORMS", "JAX_COMPILATION_CACHE_DIR")
+    return run_process("compile", *words, env=env)
 
 
 def compiled(tmp_path: Path, *words: object, config: Path = CONFIGS / "scenes_pretrain.py") -> dict:

@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 from importlib.metadata import version
 from importlib.util import find_spec
 
 from packaging.requirements import Requirement
+from support.command import run_process
 
 from negjax.doctor import Finding, _describe_missing, count_problems, examine, to_dict, to_table
 
@@ -43,10 +42,7 @@ def test_what_is_wrong_is_counted_and_marked():
 
 
 def test_an_unusable_platform_is_a_problem_and_no_traceback():
-    command = [sys.executable, "-m", "negjax.cli", "doctor", "--json"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "tpu"}, check=False
-    )
+    done = run_process("doctor", "--json", env=os.environ | {"JAX_PLATFORMS": "tpu"})
     assert done.returncode == 1
     found = json.loads(done.stdout)
     (devices,) = [each for each in found["findings"] if each["what"] == "devices"]

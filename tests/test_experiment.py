@@ -1,10 +1,9 @@
 """What is checked of an experiment before a workdir is claimed."""
 
 import dataclasses
-import io
 
 import pytest
-from PIL import Image
+from support.images import noise_png
 
 from negjax.config import Evaluation, Experiment, LossSpec, ModelSpec, Source
 from negjax.datasets.stored.store import write_set
@@ -44,9 +43,7 @@ def test_a_misspelt_figure_is_named_before_training(scenes, tmp_path):
 
 
 def test_images_that_were_made_smaller_than_the_model_takes_them(tmp_path, caplog):
-    buffer = io.BytesIO()
-    Image.new("RGB", (60, 60)).save(buffer, "PNG")
-    rows = [{"media": buffer.getvalue(), "captions": [f"number {i}"]} for i in range(8)]
+    rows = [{"media": noise_png(0, (60, 60)), "captions": [f"number {i}"]} for i in range(8)]
     small = {"task_kind": "train", "negated": False, "short_side": 24}
     write_set(tmp_path, "small", lambda: iter(rows), ["captions"], small)
     sources = {"captions": Source("small", 8, contrastive=1.0)}

@@ -6,21 +6,19 @@ coco_val2017/*.jpg; without it these tests are skipped.
 
 import ast
 import csv
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.models import tiny_model
+from support.trees import unit
 
 from negjax.datasets.build.evaluation_set import build_from_csv
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import TaskResults, evaluate
-from negjax.media.images import Preprocess, decode, to_pixels
-from negjax.models.init import init_params
+from negjax.media.images import decode, to_pixels
 from negjax.models.loaded import LoadedModel
-from negjax.models.presets import preset
-from negjax.tokenizers.clip import Tokenizer
 
 FILES = {
     "coco_mcq": ("questions", "COCO_val_mcq_llama3.1_rephrased.csv"),
@@ -48,14 +46,7 @@ def rows(test_data: Path, photos: Path) -> dict[str, list[tuple[int, dict[str, s
 
 @pytest.fixture(scope="module")
 def model() -> LoadedModel:
-    config = dataclasses.replace(preset("tiny"), name="test")
-    return LoadedModel(
-        config=config,
-        params=init_params(config, seed=0),
-        preprocess=Preprocess(size=config.vision.image_size),
-        tokenizer=Tokenizer(),
-        info={"arch": "test", "activation": config.activation, "source": "random"},
-    )
+    return tiny_model()
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +64,9 @@ def result(
 def embed(model: LoadedModel, photos: Path, files: list[str], texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Unit embeddings, one image and one caption at a time."""
 
-    def unit(x: object) -> np.ndarray:
-        vector = np.asarray(x, np.float64)[0]
-        return vector / np.linalg.norm(vector)
-
     pixels = [to_pixels(decode((photos / file).read_bytes(), file), model.preprocess) for file in files]
-    images = [unit(model.encode_image(image[None])) for image in pixels]
-    return np.stack(images), np.stack([unit(model.encode_text(model.tokenizer([text], 77))) for text in texts])
+    images = [unit(model.encode_image(image[None])[0]) for image in pixels]
+    return np.stack(images), np.stack([unit(model.encode_text(model.tokenizer([text], 77))[0]) for text in texts])
 
 
 def test_without_skip_missing_the_build_stops(test_data: Path, photos: Path, tmp_path: Path):

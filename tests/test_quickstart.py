@@ -1,11 +1,10 @@
 """The quickstart from end to end, in its short form."""
 
 import json
-import os
 import subprocess
-import sys
 
 import pytest
+from support.command import command_line, environment_without
 
 from negjax import quickstart
 from negjax.datasets.scenes.sets import SCENE_TASKS
@@ -14,9 +13,8 @@ from negjax.errors import NegjaxError
 
 def story(workdir) -> dict:
     """As people run it, in a process of its own: the memory of this one is that of all tests before."""
-    command = [sys.executable, "-m", "negjax.cli", "quickstart", "--short", "--seed", "3", "--workdir", str(workdir)]
-    one_device = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-    subprocess.run(command, check=True, env=one_device)
+    command = command_line("quickstart", "--short", "--seed", 3, "--workdir", workdir)
+    subprocess.run(command, check=True, env=environment_without("XLA_FLAGS"))
     return json.loads((workdir / "results.json").read_text())
 
 

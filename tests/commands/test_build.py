@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.command import run_command
 
 from negjax.cli import main
 from negjax.datasets.stored.store import open_set
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    code = main(["data", "build", *(str(word) for word in words)])
-    return code, *capsys.readouterr()
+    return run_command(capsys, "data", "build", *words)
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import jpeg
 
 from negjax.datasets.build.evaluation_set import build_evaluation_set
 from negjax.datasets.build.outcome import BuiltSet
 from negjax.datasets.sources.class_folders import folder_source
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
-
-
-def jpeg(shade: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 6), (shade, 0, 0)).save(buffer, "JPEG")
-    return buffer.getvalue()
 
 
 @pytest.fixture

@@ -224,15 +224,15 @@ def test_published_files(test_data, name, kind):
 
 
 def test_the_big_files_are_read_and_checked_in_five_seconds(test_data):
-    """5,000 rows with 25,014 captions, and 5,914 questions; about 0.6 s on two cores."""
+    """5,000 rows with 25,014 captions, and 5,914 questions; about 0.6 s of processor time."""
     images, photographs = test_data / "negbench" / "images", test_data / "coco_val2017"
-    start = time.monotonic()
+    start = time.process_time()
     sources = [
         csv_source("captions", images / "COCO_val_retrieval.csv", photographs),
         csv_source("questions", images / "COCO_val_mcq_llama3.1_rephrased.csv", photographs),
     ]
     texts = [survey_source(source).texts for source in sources]
-    seconds = time.monotonic() - start
+    seconds = time.process_time() - start
     assert ([source.rows for source in sources], texts) == ([5000, 5914], [25014, 5914])
     assert seconds < 5
 

@@ -9,16 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import noise_jpeg
 
 from negjax.datasets.build.evaluation_set import build_from_csv
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
-
-
-def jpeg(shade: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.effect_noise((40, 30), shade).save(buffer, "JPEG")
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -27,8 +22,8 @@ def media(tmp_path) -> Path:
     folder = tmp_path / "media" / "val"
     folder.mkdir(parents=True)
     for shade, name in enumerate(["a.jpg", "b.jpg"], 50):
-        (folder / name).write_bytes(jpeg(shade))
-    (folder / "cut.jpg").write_bytes(jpeg(70)[:600])
+        (folder / name).write_bytes(noise_jpeg(shade))
+    (folder / "cut.jpg").write_bytes(noise_jpeg(70)[:600])
     return tmp_path / "media"
 
 

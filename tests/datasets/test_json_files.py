@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import noise_image
 
 from negjax.datasets.build.evaluation_set import build_evaluation_set
 from negjax.datasets.build.outcome import BuiltSet
@@ -34,8 +35,7 @@ def save(folder: Path, content: object) -> Path:
 @pytest.fixture
 def media(tmp_path) -> Path:
     (tmp_path / "media").mkdir()
-    noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
-    Image.fromarray(noise).save(tmp_path / "media" / "a.png")
+    noise_image(0, (40, 30)).save(tmp_path / "media" / "a.png")
     return tmp_path / "media"
 
 

@@ -1,11 +1,10 @@
 """What NegBench's options are: by place, and only where the whole file fits."""
 
-import io
 import re
 from collections import Counter
 
 import pytest
-from PIL import Image
+from support.images import png
 
 from negjax.datasets.build.evaluation_set import build_from_csv
 from negjax.datasets.sources.csv_tables import read_rows
@@ -74,9 +73,7 @@ def test_a_published_file_gets_its_kinds(test_data, tmp_path):
 
 def test_the_synthetic_set(tmp_path):
     """Its right answer is anywhere; the distractors' kinds go by place."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (4, 4)).save(buffer, "PNG")
-    (tmp_path / "a.png").write_bytes(buffer.getvalue())
+    (tmp_path / "a.png").write_bytes(png(0))
     path = tmp_path / "synthetic_mcq_llama3.1_rephrased.csv"
     lines = [
         f'{answer},a cat and a dog,"a cat, no bird","a bird, no cat",no bird,{kind},x/a.png'

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from support.command import run_command
 
 from negjax.cli import main
 from negjax.datasets.stored.store import open_set, set_names
@@ -49,7 +50,7 @@ def place(tmp_path) -> Path:
 def run(capsys, place: Path, *words: str) -> tuple[int, str, str]:
     config, files, media, data = (str(place / name) for name in ("config.py", "files", "media", "data"))
     where = ["--config", config, "--files", files, "--media-root", media, "--data-dir", data]
-    return main(["data", "suite", *where, *words]), *capsys.readouterr()
+    return run_command(capsys, "data", "suite", *where, *words)
 
 
 def test_all_sets_are_made_and_then_left_alone(capsys, place):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow_datasets as tfds
-from test_class_folders import jpeg
+from support.images import jpeg
 
 from negjax.datasets.build.evaluation_set import build_evaluation_set
 from negjax.datasets.build.outcome import BuiltSet

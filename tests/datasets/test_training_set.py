@@ -2,11 +2,9 @@
 
 import csv
 import hashlib
-import io
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +12,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
+from support.command import command_line
+from support.images import noise_jpeg
 from test_tars import write_tar
 
 from negjax.datasets.build.training_set import build_training_set
@@ -27,18 +27,11 @@ from negjax.media.images import Preprocess, decode, to_pixels
 ROWS = 23
 
 
-def jpeg(number: int, size: tuple[int, int] = (40, 30)) -> bytes:
-    buffer = io.BytesIO()
-    noise = np.random.default_rng(number).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
-    Image.fromarray(noise).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
 @pytest.fixture
 def files(tmp_path) -> Path:
     """ROWS pictures packed in tar files as img2dataset does, negcap.csv on them, and negmcq.csv in another order."""
     for first in range(0, ROWS, 10):
-        packed = {f"{row:09d}.jpg": jpeg(row) for row in range(first, min(first + 10, ROWS))}
+        packed = {f"{row:09d}.jpg": noise_jpeg(row) for row in range(first, min(first + 10, ROWS))}
         write_tar(tmp_path / "media" / f"{first // 10:05d}.tar", packed)
     with (tmp_path / "negcap.csv").open("w", newline="") as out:
         writer = csv.writer(out)
@@ -80,8 +73,8 @@ def test_captions_and_question_of_each_image_in_one_record(files):
     assert (data.metadata["task_kind"], data.metadata["negated"], data.metadata["altered"]) == ("train", True, "")
     rows = list(data.rows())
     assert [row["id"] for row in rows] == list(range(ROWS))
-    assert [row["media"] for row in rows] == [jpeg(i) for i in range(ROWS)]
-    assert [row["media_sha256"] for row in rows] == [hashlib.sha256(jpeg(i)).hexdigest() for i in range(ROWS)]
+    assert [row["media"] for row in rows] == [noise_jpeg(i) for i in range(ROWS)]
+    assert [row["media_sha256"] for row in rows] == [hashlib.sha256(noise_jpeg(i)).hexdigest() for i in range(ROWS)]
     assert [row["captions"] for row in rows] == [[f"a\n{i}"] for i in range(ROWS)]
     assert [row["negated_captions"] for row in rows] == [[f"a {i}, no b", "not a single c"] for i in range(ROWS)]
     assert [row["options"] for row in rows] == [[f"a {i}", "b", "no a", "c"] for i in range(ROWS)]
@@ -114,7 +107,7 @@ def test_a_stopped_build_goes_on_with_the_same_command(files):
     words = ["data", "build", "--kind", "negcap", "--csv", files / "negcap.csv", "--media-root", files / "media"]
     words += ["--questions", files / "negmcq.csv", "--name", "built", "--data-dir", files / "again"]
     words += ["--shard-rows", 1, "--processes", 2]
-    command = [sys.executable, "-m", "negjax.cli", *map(str, words)]
+    command = command_line(*words)
     workplace = files / "again" / "built.building"
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     end = time.monotonic() + 120
@@ -172,15 +165,15 @@ def test_a_build_that_was_refused_sees_what_was_put_in_place(files):
         now = {each.name: each.stat().st_mtime_ns for each in (files / "sets" / "built.building").glob("shard-*.json")}
         return {name for name in said if now[name] != said[name]}
 
-    mended.write_bytes(jpeg(12)[:300])
+    mended.write_bytes(noise_jpeg(12)[:300])
     with pytest.raises(NegjaxError, match="8 of 23 rows cannot be used: their images do not exist below"):
         build(files)
     assert made_again() == {"shard-00002.json"}
-    mended.write_bytes(jpeg(12))
-    (files / "media" / "00001" / "000000014.jpg").write_bytes(jpeg(14))
+    mended.write_bytes(noise_jpeg(12))
+    (files / "media" / "00001" / "000000014.jpg").write_bytes(noise_jpeg(14))
     built = build(files, skip_missing=True)
     assert (built.written, built.skipped["missing"], built.skipped["broken"]) == (15, 7, 1)
-    assert open_set(files / "sets", "built")[10]["media"] == jpeg(12)
+    assert open_set(files / "sets", "built")[10]["media"] == noise_jpeg(12)
     with pytest.raises(NegjaxError):
         build(files, name="whole")
     (files / "away.tar").rename(files / "media" / "00001.tar")
@@ -232,7 +225,7 @@ def test_a_build_under_way_is_not_disturbed(files):
 def test_rows_that_cannot_be_used_are_counted_by_reason(files):
     text = (files / "negcap.csv").read_text().replace("['a 3, no b', 'not a single c']", "[]")
     (files / "negcap.csv").write_text(text + f"""short,row\n,{path(2)},"['no b']"\ncut,cut.jpg,"['no b']"\n""")
-    (files / "media" / "cut.jpg").write_bytes(jpeg(1)[:500])
+    (files / "media" / "cut.jpg").write_bytes(noise_jpeg(1)[:500])
     asked = (files / "negmcq.csv").read_text().splitlines()
     asked = [*asked[:2], *asked[3:], "a,b,c,d,0,positive,cut.jpg"]  # row 21 has no question
     (files / "negmcq.csv").write_text("\n".join(asked) + "\n")
@@ -265,7 +258,7 @@ def test_paths_that_end_most_alike_belong_together(files):
     """Two images of one name: each gets the question of its folder."""
     for folder in ("x", "y"):
         (files / "media" / folder).mkdir()
-        (files / "media" / folder / "1.jpg").write_bytes(jpeg(ord(folder)))
+        (files / "media" / folder / "1.jpg").write_bytes(noise_jpeg(ord(folder)))
     (files / "negcap.csv").write_text(
         """filepath,caption,negative_captions\n""" + "".join(f"""a/{f}/1.jpg,{f},"['no']"\n""" for f in "xy")
     )
@@ -289,7 +282,7 @@ def test_webdataset(tmp_path):
     for tar in range(3):
         packed: dict[str, bytes] = {}
         for i in range(tar, 2 * tar + 1):  # 1, 2 and 3 of them
-            packed |= {f"{i}.jpg": jpeg(i), f"{i}.json": json.dumps({"caption": f"{tar} {i}", **said}).encode()}
+            packed |= {f"{i}.jpg": noise_jpeg(i), f"{i}.json": json.dumps({"caption": f"{tar} {i}", **said}).encode()}
         write_tar(tmp_path / f"{tar:05d}.tar", packed)
     for kind, fields in (("captions", ("captions",)), ("negcap", ("captions", "negated_captions"))):
         source = webdataset_source(kind, f"{tmp_path}/*.tar", 1)
@@ -299,7 +292,7 @@ def test_webdataset(tmp_path):
         assert data.fields == fields
         assert [row["id"] for row in data.rows()] == list(range(6))
         assert [row["captions"][0] for row in data.rows()] == ["0 0", "1 1", "1 2", "2 2", "2 3", "2 4"]
-        assert data[3]["media"] == jpeg(2)
+        assert data[3]["media"] == noise_jpeg(2)
     assert data[0]["negated_captions"] == ["no dog"]
     build_training_set(
         webdataset_source("questions", f"{tmp_path}/*.tar"), "questions", tmp_path / "sets", progress=False
@@ -309,7 +302,8 @@ def test_webdataset(tmp_path):
     with pytest.raises(NegjaxError, match=r"--webdataset .*absent\*: there are no such files"):
         webdataset_source("captions", f"{tmp_path}/absent*")
     write_tar(
-        tmp_path / "bad" / "0.tar", {"0.jpg": jpeg(0), "1.jpg": jpeg(1), "1.txt": b"x", "2.jpg": b"", "2.txt": b"y"}
+        tmp_path / "bad" / "0.tar",
+        {"0.jpg": noise_jpeg(0), "1.jpg": noise_jpeg(1), "1.txt": b"x", "2.jpg": b"", "2.txt": b"y"},
     )
     built = build_training_set(
         webdataset_source("captions", f"{tmp_path}/bad/*.tar"),
@@ -327,7 +321,7 @@ def test_questions_of_one_set_have_as_many_options(tmp_path, rows):
     question = {"caption_0": "a", "caption_1": "b", "correct_answer": 1}
     for number, more in enumerate([{}, {"caption_2": "c", "caption_3": "d"}, {}]):
         said = json.dumps(question | more).encode()
-        write_tar(tmp_path / f"{number}.tar", {f"{number}.jpg": jpeg(number), f"{number}.json": said})
+        write_tar(tmp_path / f"{number}.tar", {f"{number}.jpg": noise_jpeg(number), f"{number}.json": said})
     choices = {"skip_missing": True, "progress": False}
     with pytest.raises(
         NegjaxError, match=r"row 0 \(0\.jpg\) has 2 options and row 1 \(1\.jpg\) has 4: all questions of"

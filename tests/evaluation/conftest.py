@@ -1,38 +1,19 @@
 """A small model with random weights, and small sets of every kind that share pictures and captions."""
 
-import dataclasses
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from support.images import noise_png
+from support.models import tiny_model
 
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.datasets.stored.stored_set import StoredSet
-from negjax.media.images import Preprocess
-from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
-from negjax.models.presets import preset
-from negjax.tokenizers.clip import Tokenizer
 
 WORDS = ["dog", "cat", "boat", "kite", "lamp", "drum", "moon", "tree", "fish", "shoe"]
-
-
-def picture(seed: int) -> bytes:
-    """A PNG of noise, 40 x 32."""
-    pixels = np.random.default_rng(seed).integers(256, size=(32, 40, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-@pytest.fixture(scope="session")
-def png() -> Callable[[int], bytes]:
-    """png(seed): an encoded picture."""
-    return picture
 
 
 def caption(i: int, j: int, words: int = 0) -> str:
@@ -41,14 +22,7 @@ def caption(i: int, j: int, words: int = 0) -> str:
 
 @pytest.fixture(scope="session")
 def model() -> LoadedModel:
-    config = dataclasses.replace(preset("tiny"), name="test")
-    return LoadedModel(
-        config=config,
-        params=init_params(config, seed=0),
-        preprocess=Preprocess(size=config.vision.image_size),
-        tokenizer=Tokenizer(),
-        info={"arch": "test", "activation": config.activation, "source": "random"},
-    )
+    return tiny_model()
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +50,7 @@ def mcq_rows() -> list[dict[str, Any]]:
             options[(answer + 1) % 4] = options[answer].upper()
         rows.append(
             {
-                "media": picture(n % 9),
+                "media": noise_png(n % 9),
                 "options": options,
                 "answer": answer,
                 "kind": ("positive", "negative", "hybrid")[n % 3],
@@ -95,7 +69,7 @@ def retrieval_rows() -> list[dict[str, Any]]:
     """13 pictures in two galleries, 1 to 3 captions each; one picture stands in two rows."""
     return [
         {
-            "media": picture(n if n != 12 else 2),
+            "media": noise_png(n if n != 12 else 2),
             "group": n % 2,
             "captions": [caption(n, n + k, words=k) for k in range(1 + n % 3)],
         }
@@ -113,7 +87,7 @@ def truth_set(make_set: Callable[..., StoredSet]) -> StoredSet:
     cells = ("a_only", "b_only", "both", "neither")
     rows = [
         {
-            "media": picture(20 + (3 * group + place) % 11),
+            "media": noise_png(20 + (3 * group + place) % 11),
             "group": group,
             "options": [caption(group, group + 1), caption(group + 1, group), f"a {group}", f"no {group}"],
             "answer": place,
@@ -127,7 +101,7 @@ def truth_set(make_set: Callable[..., StoredSet]) -> StoredSet:
 
 @pytest.fixture(scope="session")
 def zeroshot_rows() -> list[dict[str, Any]]:
-    return [{"media": picture(n), "label": n % 4} for n in range(10)]
+    return [{"media": noise_png(n), "label": n % 4} for n in range(10)]
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import noise_png
+from support.trees import unit
 
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
@@ -28,11 +30,6 @@ TEMPLATES = {
 }
 
 
-def unit(x) -> np.ndarray:
-    x = np.asarray(x, np.float64)
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
-
-
 def image_of(model, media: bytes) -> np.ndarray:
     image = Image.open(io.BytesIO(media)).convert("RGB")
     return unit(model.encode_image(to_pixels(image, model.preprocess)[None]))[0]
@@ -42,8 +39,8 @@ def text_of(model, text: str) -> np.ndarray:
     return unit(model.encode_text(model.tokenizer([text], 77)))[0]
 
 
-def test_pairs_of_captions(model, make_set, png):
-    rows = [{"media": png(n), "options": [f"a {n} dog", f"no {n} dog"], "answer": 0} for n in range(6)]
+def test_pairs_of_captions(model, make_set):
+    rows = [{"media": noise_png(n), "options": [f"a {n} dog", f"no {n} dog"], "answer": 0} for n in range(6)]
     result = evaluate(model, [make_set("pairs", "pairs", "question", rows)], bootstrap=20, progress=False)
     task = result.results["tasks"]["pairs"]
     right = [
@@ -55,13 +52,13 @@ def test_pairs_of_captions(model, make_set, png):
     assert set(task["blind"]) == {"mean_image", "other_image"}
 
 
-def test_pairs_of_pictures(model, make_set, png):
+def test_pairs_of_pictures(model, make_set):
     """One caption and two or three candidates; the right one has it."""
     rows, right = [], []
     for group in range(8):
         for candidate in range(2 + group % 2):
             captions = [f"a dog without {group} hats"] if candidate == group % 2 else []
-            rows.append({"media": png(10 * group + candidate), "group": group, "captions": captions})
+            rows.append({"media": noise_png(10 * group + candidate), "group": group, "captions": captions})
         query = text_of(model, f"a dog without {group} hats")
         scores = [image_of(model, row["media"]) @ query for row in rows if row["group"] == group]
         right.append(np.argmax(scores) == group % 2)
@@ -72,9 +69,9 @@ def test_pairs_of_pictures(model, make_set, png):
 
 
 @pytest.fixture(scope="module")
-def query_rows(png):
+def query_rows():
     held = [["dog"], ["dog", "cat"], ["cat"], [], ["dog", "kite"], ["kite", "cat"], ["dog"], ["dog", "cat", "kite"]]
-    return [{"media": png(30 + n), "positive_objects": names} for n, names in enumerate(held)]
+    return [{"media": noise_png(30 + n), "positive_objects": names} for n, names in enumerate(held)]
 
 
 QUERIES = [
@@ -126,13 +123,13 @@ def test_ties_among_pictures_are_shared_by_expectation():
     assert constant["precision@10"].mean() == pytest.approx(0.4)
 
 
-def test_affirmation_sets(model, make_set, png):
+def test_affirmation_sets(model, make_set):
     rows = []
     for n in range(8):
         for kind in ("present", "absent"):
             name = OBJECTS[(n + (kind == "absent")) % 3]
             options = [TEMPLATES["affirmation"].format(a=name), TEMPLATES["negation"].format(a=name)]
-            rows.append({"media": png(50 + n), "options": options, "answer": int(kind == "absent"), "kind": kind})
+            rows.append({"media": noise_png(50 + n), "options": options, "answer": int(kind == "absent"), "kind": kind})
             rows[-1]["option_kinds"] = ["affirmation", "negation"]
     more = {"objects": OBJECTS, "bias_templates": TEMPLATES}
     result = evaluate(model, [make_set("bias", "affirmation", "question", rows, **more)], bootstrap=0, progress=False)

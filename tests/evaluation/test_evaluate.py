@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from support.trees import unit
 
 from negjax.errors import NegjaxError
 from negjax.evaluation.embed.embed import embed
@@ -14,13 +15,11 @@ from negjax.media.images import decode, to_pixels
 
 
 def embed_image(model, media: bytes) -> np.ndarray:
-    x = np.asarray(model.encode_image(to_pixels(decode(media, "test"), model.preprocess)[None])[0], float)
-    return x / np.linalg.norm(x)
+    return unit(model.encode_image(to_pixels(decode(media, "test"), model.preprocess)[None])[0])
 
 
 def embed_text(model, text: str) -> np.ndarray:
-    x = np.asarray(model.encode_text(model.tokenizer([text], 77))[0], float)
-    return x / np.linalg.norm(x)
+    return unit(model.encode_text(model.tokenizer([text], 77))[0])
 
 
 @pytest.fixture(scope="module")

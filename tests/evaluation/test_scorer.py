@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from support.images import noise_png
 
 from negjax.evaluation.blind.images import mean_image_credit, other_image_credit
 from negjax.evaluation.choices import choice_credit, option_scores
@@ -66,17 +67,25 @@ class Rescore:
 
 
 @pytest.fixture(scope="module")
-def sets(mcq_set, retrieval_set, truth_set, make_set, png):
+def sets(mcq_set, retrieval_set, truth_set, make_set):
     """A set of each kind, all with negations and images that tell them apart."""
-    pair = [{"media": png(n), "options": [f"a {n} dog without a hat", f"a {n} dog"], "answer": n % 2} for n in range(9)]
+    pair = [
+        {"media": noise_png(n), "options": [f"a {n} dog without a hat", f"a {n} dog"], "answer": n % 2}
+        for n in range(9)
+    ]
     candidates = [
-        {"media": png(60 + n), "group": n // 3, "captions": [f"a dog, not {n} hats"] if n % 3 == 0 else []}
+        {"media": noise_png(60 + n), "group": n // 3, "captions": [f"a dog, not {n} hats"] if n % 3 == 0 else []}
         for n in range(18)
     ]
     objects = ["a dog", "a cat", "a kite"]
     templates = {"affirmation": "there is {a}", "negation": "there is no {a}"}
     affirmations = [
-        {"media": png(50 + n), "options": [f"there is {name}", f"there is no {name}"], "answer": n % 2, "kind": "x"}
+        {
+            "media": noise_png(50 + n),
+            "options": [f"there is {name}", f"there is no {name}"],
+            "answer": n % 2,
+            "kind": "x",
+        }
         for n, name in enumerate(objects * 3)
     ]
     queries = [
@@ -85,10 +94,10 @@ def sets(mcq_set, retrieval_set, truth_set, make_set, png):
         for b in ("hat", "kite")
     ]
     rows = [
-        {"media": png(80 + n), "positive_objects": [("dog", "cat")[n % 2], *(["hat"] if n % 3 else ["kite"])]}
+        {"media": noise_png(80 + n), "positive_objects": [("dog", "cat")[n % 2], *(["hat"] if n % 3 else ["kite"])]}
         for n in range(16)
     ]
-    names = [{"media": png(n), "label": n % 3} for n in range(12)]
+    names = [{"media": noise_png(n), "label": n % 3} for n in range(12)]
     binary = [row | {"options": [*row["options"][:1], "a thing"]} for row in pair]
     return [
         mcq_set,
@@ -123,8 +132,8 @@ def test_another_scorer_changes_every_kind_of_task(model, sets, scorer):
 
 
 @pytest.mark.parametrize("scorer", [Subtraction(0.0), Rescore(0.0)], ids=lambda scorer: type(scorer).__name__)
-def test_captions_without_a_negation_are_left_alone(model, make_set, png, scorer):
-    rows = [{"media": png(n), "options": [f"a {n} dog", f"a {n} cat"], "answer": 0} for n in range(5)]
+def test_captions_without_a_negation_are_left_alone(model, make_set, scorer):
+    rows = [{"media": noise_png(n), "options": [f"a {n} dog", f"a {n} cat"], "answer": 0} for n in range(5)]
     data = [make_set("plain", "mcq", "question", rows)]
     assert predictions(model, data, scorer) == predictions(model, data, CosineScorer())
 

@@ -1,12 +1,10 @@
 """Broken images among good ones: replaced, counted once each, and an error when there are too many."""
 
-import io
 import logging
 from itertools import islice
 
-import numpy as np
 import pytest
-from PIL import Image
+from support.images import noise_png
 
 from negjax.config import Source
 from negjax.datasets.stored.store import open_set, write_set
@@ -23,17 +21,10 @@ ROWS = 40
 CUT = {3, 4, 11, 30}
 
 
-def noise(seed: int) -> bytes:
-    buffer = io.BytesIO()
-    pixels = np.random.default_rng(seed).integers(256, size=(24, 24, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 @pytest.fixture
 def data(tmp_path) -> StoredSet:
     """Forty pictures of noise, some of which are cut in the middle."""
-    pictures = [noise(i)[: 800 if i in CUT else None] for i in range(ROWS)]
+    pictures = [noise_png(i, (24, 24))[: 800 if i in CUT else None] for i in range(ROWS)]
     rows = [{"media": picture, "captions": [f"number {i}"]} for i, picture in enumerate(pictures)]
     metadata = {"task_kind": "train", "negated": False}
     write_set(tmp_path, "some_cut", lambda: iter(rows), ["captions"], metadata)

@@ -1,13 +1,12 @@
 """Hard negatives of the pipeline: wrong options of each image's question, on any shard, after any restart."""
 
-import io
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
 import pytest
-from PIL import Image
+from support.images import png
 
 from negjax.compile import batch_shapes
 from negjax.config import Source
@@ -25,12 +24,6 @@ from negjax.tokenizers.clip import Tokenizer
 OPTIONS = 4
 ROWS = 16
 TRAIN = {"task_kind": "train", "negated": True}
-
-
-def png(shade: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (20, 20), (shade, 0, 0)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def option(row: int, number: int) -> str:

@@ -1,6 +1,5 @@
 """The training pipeline: what global batch k holds, on any shard, after any restart, with broken images too."""
 
-import io
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import encode, png
 
 from negjax.config import Source
 from negjax.datasets.stored.store import open_set, write_set
@@ -211,12 +211,6 @@ def test_texts_are_cut_where_the_longest_of_the_batch_ends(scenes, source):
         assert (ids == END).sum(1).tolist() == [1] * len(ids)
 
 
-def png(shade: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (20, 20), (shade, 0, 0)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 @pytest.fixture
 def damaged(tmp_path) -> Callable[..., StoredSet]:
     """damaged(broken rows, group_size): 16 pictures whose red tells the row, each with its caption and question."""
@@ -336,11 +330,9 @@ def test_colours_are_drawn_with_the_batch_and_change_no_other_draw(scenes):
 
 def test_crops_have_the_ratios_that_are_asked_for(tmp_path):
     """Of pictures whose right half is green: a narrow crop mostly shows one half, a wide one both."""
-    buffer = io.BytesIO()
     picture = Image.new("RGB", (40, 40))
     picture.paste((0, 255, 0), (20, 0, 40, 40))
-    picture.save(buffer, "PNG")
-    rows = [{"media": buffer.getvalue(), "captions": ["halves"]} for _ in range(16)]
+    rows = [{"media": encode(picture), "captions": ["halves"]} for _ in range(16)]
     write_set(tmp_path, "halves", lambda: iter(rows), ["captions"], TRAIN)
     shares = []
     for ratio in ((0.1, 0.12), (8.0, 10.0)):

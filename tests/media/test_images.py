@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import encode, noise_image
 
 from negjax.errors import NegjaxError
 from negjax.media.boxes import random_box
@@ -26,13 +27,7 @@ def noise(width: int, height: int) -> Image.Image:
     return Image.blend(rough, Image.fromarray(RNG.integers(256, size=(height, width, 3), dtype=np.uint8)), 0.3)
 
 
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+def raw_png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
     """A PNG by hand: `rows` are the scan lines, each after its filter byte."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
@@ -192,27 +187,27 @@ def test_an_image_too_elongated_to_be_resized_whole_gives_its_middle(turned):
 def test_grey_palette_and_transparent_images_become_rgb():
     grey = RNG.integers(256, size=(6, 5), dtype=np.uint8)
     np.testing.assert_array_equal(
-        decode(encoded(Image.fromarray(grey), "PNG"), "x"), np.repeat(grey[..., None], 3, axis=2)
+        decode(encode(Image.fromarray(grey), "PNG"), "x"), np.repeat(grey[..., None], 3, axis=2)
     )
     bits = grey > 127
     np.testing.assert_array_equal(
-        decode(encoded(Image.fromarray(bits), "PNG"), "x"), np.repeat(255 * bits[..., None], 3, axis=2)
+        decode(encode(Image.fromarray(bits), "PNG"), "x"), np.repeat(255 * bits[..., None], 3, axis=2)
     )
     colours = RNG.integers(256, size=(16, 3), dtype=np.uint8)
     palette = Image.fromarray(grey % 16).convert("P")
     palette.putpalette(colours.tobytes())
     for options in ({}, {"transparency": 3}, {"transparency": bytes(range(16))}):
-        np.testing.assert_array_equal(decode(encoded(palette, "PNG", **options), "x"), colours[grey % 16])
+        np.testing.assert_array_equal(decode(encode(palette, "PNG", **options), "x"), colours[grey % 16])
     rgba = RNG.integers(256, size=(6, 5, 4), dtype=np.uint8)
     rgba[0, :, 3] = 0
-    np.testing.assert_array_equal(decode(encoded(Image.fromarray(rgba), "PNG"), "x"), rgba[..., :3])
+    np.testing.assert_array_equal(decode(encode(Image.fromarray(rgba), "PNG"), "x"), rgba[..., :3])
     grey_alpha = Image.fromarray(rgba[..., :2], mode="LA")
-    np.testing.assert_array_equal(decode(encoded(grey_alpha, "PNG"), "x"), np.repeat(rgba[..., :1], 3, axis=2))
+    np.testing.assert_array_equal(decode(encode(grey_alpha, "PNG"), "x"), np.repeat(rgba[..., :1], 3, axis=2))
 
 
 def test_cmyk_jpeg():
     ink = Image.new("CMYK", (16, 16), (0, 255, 255, 0))  # magenta and yellow make red
-    red = np.asarray(decode(encoded(ink, "JPEG", quality=95), "x")).astype(int)
+    red = np.asarray(decode(encode(ink, "JPEG", quality=95), "x")).astype(int)
     assert np.abs(red - (255, 0, 0)).max() <= 3
 
 
@@ -220,17 +215,17 @@ def test_sixteen_bits_are_scaled_to_eight():
     grey = np.array([[0, 255, 256, 257], [32768, 0x80FF, 65279, 65535]], np.uint16)
     expected = np.array([[0, 0, 1, 1], [128, 128, 254, 255]], np.uint8)
     np.testing.assert_array_equal(
-        decode(encoded(Image.fromarray(grey), "PNG"), "x"), np.repeat(expected[..., None], 3, axis=2)
+        decode(encode(Image.fromarray(grey), "PNG"), "x"), np.repeat(expected[..., None], 3, axis=2)
     )
     rows = b"".join(b"\0" + struct.pack(">12H", *row.repeat(3)) for row in grey)
-    np.testing.assert_array_equal(decode(png(4, 2, 16, 2, rows), "x"), np.repeat(expected[..., None], 3, axis=2))
+    np.testing.assert_array_equal(decode(raw_png(4, 2, 16, 2, rows), "x"), np.repeat(expected[..., None], 3, axis=2))
 
 
 def test_exif_rotation_is_not_applied():
     image = noise(12, 7)
     exif = Image.Exif()
     exif[0x0112] = 6
-    data = encoded(image, "PNG", exif=exif)
+    data = encode(image, "PNG", exif=exif)
     assert Image.open(io.BytesIO(data)).getexif()[0x0112] == 6
     np.testing.assert_array_equal(decode(data, "x"), image)
 
@@ -239,14 +234,14 @@ def test_the_first_frame_of_an_animation():
     frames = [Image.new("RGB", (9, 9), colour) for colour in ("#ff0000", "#00ff00")]
     for kind in ("GIF", "PNG", "WEBP"):
         options = {"lossless": True} if kind == "WEBP" else {}
-        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50, **options)
+        data = encode(frames[0], kind, save_all=True, append_images=frames[1:], duration=50, **options)
         assert getattr(Image.open(io.BytesIO(data)), "n_frames", 1) == 2
         assert (np.asarray(decode(data, "x")) == (255, 0, 0)).all()
 
 
 def broken() -> dict[str, bytes]:
-    jpeg = encoded(noise(64, 64), "JPEG", quality=95)
-    whole = encoded(noise(64, 64), "PNG")
+    jpeg = encode(noise(64, 64), "JPEG", quality=95)
+    whole = encode(noise(64, 64), "PNG")
     side = math.isqrt(MAX_PIXELS) + 1
     return {
         "nothing": b"",
@@ -256,9 +251,9 @@ def broken() -> dict[str, bytes]:
         "JPEG without its last rows": jpeg[:-200],
         "half a PNG": whole[: len(whole) // 2],
         "PNG with a wrong byte": whole[:-60] + bytes([whole[-60] ^ 255]) + whole[-59:],
-        "no pixels": png(0, 5, 8, 2, b""),
-        "bomb": png(side, side, 8, 2, b""),
-        "large bomb": png(60_000, 60_000, 8, 2, b""),
+        "no pixels": raw_png(0, 5, 8, 2, b""),
+        "bomb": raw_png(side, side, 8, 2, b""),
+        "large bomb": raw_png(60_000, 60_000, 8, 2, b""),
         "text bomb": whole[:33] + bomb_of_text() + whole[33:],
     }
 
@@ -281,9 +276,9 @@ def test_what_cannot_be_decoded_is_one_line_that_names_it(name):
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_the_largest_image_that_is_read():
-    assert decode(encoded(Image.new("1", (9000, 9000)), "PNG"), "x").size == (9000, 9000)
+    assert decode(encode(Image.new("1", (9000, 9000)), "PNG"), "x").size == (9000, 9000)
     with pytest.raises(NegjaxError, match=r"9459 x 9460 pixels, more than 89,478,485"):
-        decode(png(9459, 9460, 1, 0, b""), "x")
+        decode(raw_png(9459, 9460, 1, 0, b""), "x")
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -305,19 +300,12 @@ def test_wrong_settings():
         Preprocess(resize_mode="crop")
 
 
-def jpeg_of(image: Image.Image, **how) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "JPEG", **how)
-    return out.getvalue()
-
-
 @pytest.mark.parametrize("how", [{}, {"quality": 95}, {"subsampling": 0}, {"progressive": True}, {"optimize": True}])
 @pytest.mark.parametrize("size", [(64, 64), (64, 97), (111, 64)])
 def test_what_needs_no_resizing_has_the_pixels_that_pillow_gives(how, size):
-    noise = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned, which CLIP does not do
-    data = jpeg_of(Image.fromarray(noise), exif=exif, **how)
+    data = encode(noise_image(0, size), "JPEG", exif=exif, **how)
     ready = decode_unresized(data, Preprocess(size=64))
     assert ready is not None
     np.testing.assert_array_equal(ready, to_pixels(decode(data, "x"), Preprocess(size=64)))
@@ -336,11 +324,9 @@ def test_photographs_made_small_have_the_pixels_that_pillow_gives(test_data):
 
 def test_everything_else_is_left_to_pillow():
     image = Image.effect_noise((64, 64), 50).convert("RGB")
-    whole = jpeg_of(image)
-    png = io.BytesIO()
-    image.save(png, "PNG")
-    others = [png.getvalue(), whole[:900], whole[:-2], b"", b"\xff\xd8", jpeg_of(image.convert("L"))]
-    others += [jpeg_of(image.convert("CMYK")), jpeg_of(image.resize((65, 65)))]
+    whole = encode(image, "JPEG")
+    others = [encode(image), whole[:900], whole[:-2], b"", b"\xff\xd8", encode(image.convert("L"), "JPEG")]
+    others += [encode(image.convert("CMYK"), "JPEG"), encode(image.resize((65, 65)), "JPEG")]
     assert [decode_unresized(data, Preprocess(size=64)) for data in others] == [None] * len(others)
     assert decode_unresized(whole, Preprocess(size=64, resize_mode="squash")) is None
     assert decode_unresized(whole, Preprocess(size=64)) is not None

@@ -12,8 +12,8 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from clips import HEIGHT, WIDTH, clip, number, overwritten, packets, picture, places, plainly
 from PIL import Image, features
+from support.clips import HEIGHT, WIDTH, clip, number, overwritten, packets, picture, places, plainly
 
 from negjax.errors import NegjaxError
 from negjax.media.video import frame_indices, read_frames

@@ -13,7 +13,8 @@ pytest.importorskip("transformers")
 
 from PIL import Image  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
-from torch_models import randomise, write_tokenizer  # noqa: E402
+from support.torch_models import randomise, write_tokenizer  # noqa: E402
+from support.trees import unit  # noqa: E402
 
 import negjax  # noqa: E402
 from negjax.cli import main  # noqa: E402
@@ -32,10 +33,6 @@ CAPTIONS = ["a kitchen with no people", "two dogs on a beach, but no ball", "a p
 def photos(test_data):
     """Photographs of many shapes."""
     return sorted((test_data / "coco_val2017").glob("*.jpg"))[:6]
-
-
-def unit(x):
-    return np.asarray(x) / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch's stack: pip install 
 open_clip = pytest.importorskip("open_clip")
 
 from PIL import Image  # noqa: E402
-from torch_models import randomise  # noqa: E402
+from support.torch_models import randomise  # noqa: E402
 
 from negjax.datasets.build.evaluation_set import build_from_csv  # noqa: E402
 from negjax.datasets.stored.store import open_set  # noqa: E402

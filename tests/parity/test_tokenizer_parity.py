@@ -145,7 +145,7 @@ def captions(folder: Path) -> Iterator[str]:
                 yield from (text for key, text in row.items() if key.startswith("caption") and key != "captions")
 
 
-def assert_same(texts: list[str], ours: np.ndarray, theirs: np.ndarray) -> None:
+def assert_same_ids(texts: list[str], ours: np.ndarray, theirs: np.ndarray) -> None:
     same = (ours == theirs).all(axis=1)
     first = same.argmin()
     assert same.all(), f"{(~same).sum()} differ, first {texts[first]!r}: {ours[first]}, {theirs[first]}"
@@ -155,7 +155,7 @@ def assert_clips_tokenizers_agree(texts: list[str]) -> None:
     ours, theirs = Tokenizer(), open_clip_tokenizer.SimpleTokenizer()
     for i in range(0, len(texts), 1000):
         batch = texts[i : i + 1000]
-        assert_same(batch, ours(batch), theirs(batch).numpy())
+        assert_same_ids(batch, ours(batch), theirs(batch).numpy())
 
 
 @pytest.mark.slow
@@ -276,13 +276,13 @@ def test_by_default_ids_are_those_of_transformers(folder, texts, length):
     theirs = transformers.AutoTokenizer.from_pretrained(folder)
     options = {"padding": "max_length", "truncation": True, "max_length": length}
     expected = theirs(texts, **options, return_tensors="np").input_ids
-    assert_same(texts, read_tokenizer(folder, length)(texts), expected)
+    assert_same_ids(texts, read_tokenizer(folder, length)(texts), expected)
 
 
 @pytest.mark.parametrize("clean", ["lower", "whitespace", "canonicalize"])
 def test_with_a_cleaning_ids_are_those_of_open_clip(folder, texts, clean):
     texts, theirs = texts[::2], open_clip_tokenizer.HFTokenizer(str(folder), 32, clean=clean)
-    assert_same(texts, read_tokenizer(folder, 32, clean=clean)(texts), theirs(texts).numpy())
+    assert_same_ids(texts, read_tokenizer(folder, 32, clean=clean)(texts), theirs(texts).numpy())
 
 
 @pytest.mark.parametrize("make", [bert, xlm_roberta])
@@ -291,7 +291,7 @@ def test_without_the_separator_ids_are_those_of_open_clip(tmp_path, texts, make)
     theirs = open_clip_tokenizer.HFTokenizer(str(folder), 32, strip_sep_token=True)
     expected = theirs(texts[::2]).numpy()
     assert theirs.tokenizer.sep_token_id not in expected
-    assert_same(texts[::2], read_tokenizer(folder, 32, clean="whitespace", strip_sep=True)(texts[::2]), expected)
+    assert_same_ids(texts[::2], read_tokenizer(folder, 32, clean="whitespace", strip_sep=True)(texts[::2]), expected)
 
 
 def test_special_tokens_written_out_are_those_of_transformers(folder):
@@ -300,4 +300,4 @@ def test_special_tokens_written_out_are_those_of_transformers(folder):
         pytest.skip("SigLIP's cleaning makes them ordinary characters; transformers looks for them before it cleans")
     texts = [f"{before}{token}{after}" for token in SPECIAL for before, after in [("a ", " dog"), ("a", "b"), ("", "")]]
     expected = theirs(texts, padding="max_length", truncation=True, max_length=16, return_tensors="np").input_ids
-    assert_same(texts, read_tokenizer(folder, 16)(texts), expected)
+    assert_same_ids(texts, read_tokenizer(folder, 16)(texts), expected)

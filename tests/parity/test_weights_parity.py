@@ -16,7 +16,8 @@ transformers = pytest.importorskip("transformers")
 
 from safetensors.numpy import load_file  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
-from torch_models import CASES, Case, clip_case, hf_clip_case  # noqa: E402
+from support.torch_models import CASES, Case, clip_case, hf_clip_case  # noqa: E402
+from support.trees import unit  # noqa: E402
 
 from negjax.models import clip  # noqa: E402
 from negjax.models.architecture import with_activation  # noqa: E402
@@ -62,10 +63,6 @@ def watched(stages):
             hook = stage.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
             stack.callback(hook.remove)
         yield seen
-
-
-def unit(x):
-    return np.asarray(x) / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def test_every_stage_and_the_cosines(read):

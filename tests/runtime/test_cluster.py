@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from support.command import command_line, environment_without
 
 from negjax.commands.parsing import Parser, add_process_flags, join_processes
 from negjax.errors import NegjaxError
@@ -108,8 +109,8 @@ def test_flags_that_do_not_fit():
 
 def train(flags: list[str], **environment: str) -> subprocess.Popen:
     """`negjax train` with a config that is not there, which it finds out once it has joined the others."""
-    command = [sys.executable, "-m", "negjax.cli", "train", "--config", "nowhere.py", "--workdir", "nowhere", *flags]
-    env = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"} | environment
+    command = command_line("train", "--config", "nowhere.py", "--workdir", "nowhere", *flags)
+    env = environment_without("XLA_FLAGS") | environment
     return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import event_files
 import pytest
 from etils import epath
+from support import event_files
 
 from negjax.config import Logging
 from negjax.errors import NegjaxError

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from caption_reader import read
+from support.caption_reader import read
 
 from negjax.synthesis.captions import CaptionWriter
 

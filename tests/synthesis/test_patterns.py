@@ -5,7 +5,7 @@ import string
 from itertools import product
 
 import pytest
-from caption_reader import read
+from support.caption_reader import read
 
 from negjax.synthesis import patterns
 from negjax.synthesis.captions import fill_pattern

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from caption_reader import read
+from support.caption_reader import read
 
 from negjax.synthesis.captions import CaptionWriter
 from negjax.synthesis.labels import build_labels

@@ -1,7 +1,6 @@
 """Distillation in the step and in a run: the start is kept to, on any mesh, in parts, and after a restart."""
 
 import dataclasses
-import json
 import math
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import numpy as np
 import optax
 import orbax.checkpoint as ocp
 import pytest
-from drawn_batches import PREPROCESS, assert_close, draw_batch, largest, loss_and_metrics
+from support.drawn_batches import PREPROCESS, assert_close, draw_batch, largest, loss_and_metrics
+from support.metrics import logged_lines
+from support.trees import unit
 
 from negjax.config import Experiment, LossSpec, MeshSpec, ModelSpec, Optim, Source
 from negjax.errors import NegjaxError
@@ -70,9 +71,6 @@ def whole(config, params, teacher, batch):
 
 
 def test_the_loss_is_numpys_on_the_embeddings_of_both_models(config, params, teacher, batch, whole):
-    def unit(x):
-        return np.float64(x) / np.linalg.norm(np.float64(x), axis=-1, keepdims=True)
-
     def embeddings(of, part):
         image = clip.encode_image(config, of, normalise(part["image"], PREPROCESS))
         return unit(image), unit(clip.encode_text(config, of, part["text"]))
@@ -148,8 +146,7 @@ def begun(mini):
 
 
 def losses(workdir: Path) -> list[tuple[float, float]]:
-    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    return [(line["loss"], line["captions/distill"]) for line in lines]
+    return [(line["loss"], line["captions/distill"]) for line in logged_lines(workdir)]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from drawn_batches import PREPROCESS, assert_close, draw_batch, tokens
+from support.drawn_batches import PREPROCESS, assert_close, draw_batch, tokens
 
 from negjax.config import LossSpec, Source
 from negjax.errors import NegjaxError
@@ -42,7 +42,7 @@ def gradients(step, params, batch):
     return jax.device_get((state["opt_state"].trace, metrics))
 
 
-def assert_same(found, wanted) -> None:
+def assert_gradients_and_metrics(found, wanted) -> None:
     assert_close(found[0], wanted[0], 1e-5)
     assert {name: float(x) for name, x in found[1].items()} == pytest.approx(
         {name: float(x) for name, x in wanted[1].items()}, rel=1e-5
@@ -57,7 +57,7 @@ def whole(config, params, batch):
 
 @pytest.mark.parametrize("micro_batches", [2, 16])
 def test_micro_batches_give_the_gradients_of_the_whole_batch(config, params, batch, whole, micro_batches):
-    assert_same(gradients(step_of(config, params, micro_batches=micro_batches), params, batch), whole)
+    assert_gradients_and_metrics(gradients(step_of(config, params, micro_batches=micro_batches), params, batch), whole)
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(whole[0]))
     assert whole[0]["logit_scale"] != 0
     assert whole[0]["logit_bias"] != 0
@@ -70,7 +70,7 @@ def test_hard_negatives_count(config, params, batch, whole):
     at_once, in_parts = (
         gradients(step_of(config, params, sources=sources, micro_batches=m), params, harder) for m in (1, 2)
     )
-    assert_same(in_parts, at_once)
+    assert_gradients_and_metrics(in_parts, at_once)
     assert at_once[1]["pairs/contrastive"] > whole[1]["pairs/contrastive"] + 0.1
     assert at_once[1]["pairs/sigmoid"] == pytest.approx(whole[1]["pairs/sigmoid"], rel=1e-5)
 
@@ -87,7 +87,9 @@ def test_eight_devices_cut_within_their_own_rows(config, params, batch, whole, f
     step = step_of(config, params, mesh=mesh, micro_batches=2, **form)
     state = jax.device_put(new_state(params, KEEP_GRADIENTS), replicated(mesh))
     program = step.lower(state, put_batch(mesh, batch)).compile()
-    assert_same(gradients(program, jax.device_put(params, replicated(mesh)), put_batch(mesh, batch)), whole)
+    assert_gradients_and_metrics(
+        gradients(program, jax.device_put(params, replicated(mesh)), put_batch(mesh, batch)), whole
+    )
     # Pixels and tokens stay where they are: the losses alone send embeddings, and a number for each.
     text, width = program.as_text(), config.embed_dim
     sent = re.findall(r"= (\w+\[[\d,]*\])\S* (?:all-gather|all-to-all|collective-permute)\(", text)

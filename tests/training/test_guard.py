@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from support.trees import assert_same
 
 from negjax.config import Optim
 from negjax.training.averages import ema_update, new_ema
@@ -43,12 +44,6 @@ GOOD, NAN, INF = gradient(1, -2, 0.5), gradient(1, np.nan, 1), gradient(np.inf, 
 def without_position(state: dict) -> list[np.ndarray]:
     adam, _ = state["opt_state"]
     return [np.asarray(leaf) for leaf in jax.tree.leaves((state["params"], adam, state["ema"]))]
-
-
-def assert_same(one: dict, other: dict) -> None:
-    assert jax.tree.structure(one) == jax.tree.structure(other)
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other)):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_good_steps_are_not_touched():

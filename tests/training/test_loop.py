@@ -14,12 +14,12 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+from support.metrics import untimed_lines
 
 from negjax.config import Evaluation, Experiment, ModelSpec, Optim, Source
 from negjax.errors import NegjaxError
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.step_timer import TIMING_KEYS
 from negjax.training import workdir as workdir_module
 from negjax.training.loop import train
 from negjax.training.prepare import prepare_run
@@ -41,7 +41,7 @@ IN_A_STORE = """
 import pickle, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-import fake_store
+from support import fake_store
 fake_store.install()
 from etils import epath
 from negjax.runtime.checkpoint import Checkpoints
@@ -82,12 +82,6 @@ def experiment(scenes) -> Experiment:
     )
 
 
-def lines(workdir: Path) -> list[dict]:
-    """The metrics without the timings."""
-    read = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in TIMING_KEYS} for line in read]
-
-
 def state_of(workdir: Path) -> list[np.ndarray]:
     """All arrays of the last checkpoint, as their bytes stand on disk: parameters, moments, counts."""
     step = Checkpoints(workdir / "checkpoints").latest()
@@ -102,7 +96,7 @@ def state_of(workdir: Path) -> list[np.ndarray]:
 
 
 def assert_same_run(workdir: Path, other: Path) -> None:
-    assert lines(workdir) == lines(other)
+    assert untimed_lines(workdir) == untimed_lines(other)
     arrays, others = state_of(workdir), state_of(other)
     assert len(arrays) == len(others) > 90
     for one, two in zip(arrays, others):
@@ -120,7 +114,7 @@ def unbroken(experiment, mini, saved, tmp_path_factory) -> Path:
     workdir, save = tmp_path_factory.mktemp("runs") / "unbroken", Checkpoints.save
 
     def watched(self: Checkpoints, step: int, *arguments) -> None:
-        saved.append((step, [line["step"] for line in lines(workdir)]))
+        saved.append((step, [line["step"] for line in untimed_lines(workdir)]))
         save(self, step, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -130,7 +124,7 @@ def unbroken(experiment, mini, saved, tmp_path_factory) -> Path:
 
 
 def test_what_a_run_writes(experiment, unbroken):
-    logged = lines(unbroken)
+    logged = untimed_lines(unbroken)
     assert [line["step"] for line in logged] == [1, 2, 3, 4, 5, 6]
     for line in logged:
         assert line["loss"] == pytest.approx(line["captions/contrastive"] + line["balanced/mcq"], rel=1e-5)
@@ -162,7 +156,7 @@ def test_a_killed_run_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
     arguments = [str(tmp_path / "run.pickle"), str(workdir)]
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert [line["step"] for line in lines(workdir)] == [1, 2, 3, 4, 5]
+    assert [line["step"] for line in untimed_lines(workdir)] == [1, 2, 3, 4, 5]
     assert Checkpoints(workdir / "checkpoints").latest() in (2, 4)  # the last may not have been whole yet
     with (workdir / "metrics.jsonl").open("a") as file:
         file.write('{"step": 6, "lo')  # a line that was cut off
@@ -176,8 +170,8 @@ def test_a_run_in_a_store_that_cannot_append_or_rename_goes_on_bit_for_bit(exper
     arguments = [str(tmp_path / "run.pickle"), str(tmp_path / "run"), str(Path(__file__).parent)]
     run = subprocess.run([sys.executable, "-c", IN_A_STORE, *arguments], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    trained = [line for line in lines(tmp_path / "run") if "loss" in line]
-    assert trained == lines(unbroken)
+    trained = [line for line in untimed_lines(tmp_path / "run") if "loss" in line]
+    assert trained == untimed_lines(unbroken)
     assert not list((tmp_path / "run").rglob("*tmp*"))
 
 
@@ -196,7 +190,7 @@ def test_evaluation_is_passed_in_logged_and_decides_the_best_checkpoint(experime
     wanted = Evaluation(tasks=("task",), every=2, best="task/accuracy")
     watched = dataclasses.replace(experiment, evaluation=wanted, checkpoint_every=100, log_every=4, keep=1)
     train(prepare_run(watched, mini), tmp_path, evaluate)
-    logged = [(line["step"], line.get("eval/task/accuracy"), "loss" in line) for line in lines(tmp_path)]
+    logged = [(line["step"], line.get("eval/task/accuracy"), "loss" in line) for line in untimed_lines(tmp_path)]
     assert logged == [(2, 0.5, False), (4, None, True), (4, 0.9, False), (6, None, True), (6, 0.7, False)]
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     assert checkpoints.steps() == [4, 6]  # the best and the last

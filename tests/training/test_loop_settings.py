@@ -1,12 +1,12 @@
 """Settings of a run that reach through the loop: bad steps, averages, meshes, and how the losses are computed."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from support.metrics import logged_lines
 
 from negjax.config import Experiment, LossSpec, MeshSpec, ModelSpec, Optim, Source
 from negjax.errors import NegjaxError
@@ -33,13 +33,9 @@ def experiment(scenes) -> Experiment:
     )
 
 
-def log(workdir: Path) -> list[dict]:
-    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-
-
 def losses(experiment: Experiment, model, workdir: Path) -> list[float]:
     train(prepare_run(experiment, model), workdir)
-    return [line["loss"] for line in log(workdir)]
+    return [line["loss"] for line in logged_lines(workdir)]
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +71,14 @@ def test_a_bad_step_stops_the_run(experiment, mini, tmp_path):
     wild = dataclasses.replace(experiment, optim=BLOWN_UP)
     with pytest.raises(NegjaxError, match=r"step 2: the loss or its gradient is not finite.*on_bad_step"):
         train(prepare_run(wild, mini), tmp_path)
-    assert [line["step"] for line in log(tmp_path)] == [1]
+    assert [line["step"] for line in logged_lines(tmp_path)] == [1]
     assert Checkpoints(tmp_path / "checkpoints").steps() == []
 
 
 def test_bad_steps_are_skipped_and_counted(experiment, mini, tmp_path):
     wild = dataclasses.replace(experiment, optim=dataclasses.replace(BLOWN_UP, on_bad_step="skip"))
     train(prepare_run(wild, mini), tmp_path)
-    assert [line["skipped"] for line in log(tmp_path)] == [0, 1, 2, 3]
+    assert [line["skipped"] for line in logged_lines(tmp_path)] == [0, 1, 2, 3]
 
 
 def test_a_bad_step_rolls_the_run_back_and_goes_on_behind_it(experiment, mini, tmp_path, caplog):
@@ -90,9 +86,9 @@ def test_a_bad_step_rolls_the_run_back_and_goes_on_behind_it(experiment, mini, t
     optim = dataclasses.replace(BLOWN_UP, on_bad_step="roll_back")
     wild = dataclasses.replace(experiment, steps=5, optim=optim, checkpoint_every=100)
     last = train(prepare_run(wild, mini), tmp_path)
-    assert [line["step"] for line in log(tmp_path)] == [1, 3, 5]
+    assert [line["step"] for line in logged_lines(tmp_path)] == [1, 3, 5]
     assert caplog.text.count("back to step 0") == 2
-    assert [line["skipped"] for line in log(tmp_path)] == [0, 1, 2]
+    assert [line["skipped"] for line in logged_lines(tmp_path)] == [0, 1, 2]
     assert np.abs(last.params["text"]["tokens"]).max() > 1e20
 
 

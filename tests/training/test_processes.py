@@ -12,13 +12,13 @@ import sys
 import time
 from pathlib import Path
 
-import event_files
 import numpy as np
 import pytest
+from support import event_files
+from support.metrics import untimed_lines
 
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
-from negjax.runtime.step_timer import TIMING_KEYS
 
 STEPS = 24
 CONFIG = """
@@ -122,14 +122,9 @@ def wait_for_steps(workdir: Path, running: list[subprocess.Popen]) -> None:
     wait_for(lambda: path.exists() and path.read_text().count("\n") >= 5, running, "five steps")
 
 
-def logged(workdir: Path) -> list[dict]:
-    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in TIMING_KEYS} for line in lines]
-
-
 def assert_close(workdir: Path, other: Path) -> None:
     """The losses of all steps to 1e-5, on whatever devices."""
-    one, two = ([line["loss"] for line in logged(path)] for path in (workdir, other))
+    one, two = ([line["loss"] for line in untimed_lines(path)] for path in (workdir, other))
     assert len(one) == STEPS
     np.testing.assert_allclose(one, two, rtol=1e-5)
 
@@ -145,7 +140,7 @@ def unbroken(config, tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_process_0_logs_and_each_process_traces_itself(unbroken):
     losses = {step: figures["loss"] for step, figures in event_files.read(unbroken / "tensorboard").items()}
-    assert losses == {line["step"]: pytest.approx(line["loss"]) for line in logged(unbroken)}
+    assert losses == {line["step"]: pytest.approx(line["loss"]) for line in untimed_lines(unbroken)}
     assert len(list((unbroken / "tensorboard").iterdir())) == 1
     for process in range(2):
         (trace,) = (unbroken / "profile" / f"process_{process}").rglob("*.trace.json.gz")
@@ -156,10 +151,10 @@ def test_process_0_logs_and_each_process_traces_itself(unbroken):
 
 @pytest.mark.slow
 def test_eight_devices_two_processes_and_one_device_have_the_same_losses(config, unbroken, tmp_path):
-    runs = {"two processes": logged(unbroken)}
+    runs = {"two processes": untimed_lines(unbroken)}
     for devices in (1, 8):
         finish(config, tmp_path / str(devices), 1, devices)
-        runs[f"{devices} devices"] = logged(tmp_path / str(devices))
+        runs[f"{devices} devices"] = untimed_lines(tmp_path / str(devices))
     for name in ("loss", "captions/contrastive", "balanced/mcq"):
         figures = np.array([[line[name] for line in lines] for lines in runs.values()])
         assert figures.shape == (3, STEPS)
@@ -172,7 +167,7 @@ def test_processes_that_lie_scattered_over_the_mesh_have_the_same_losses_and_fig
     more = ("--config.mesh.fsdp=2", "--config.evaluation.tasks=('scenes_retrieval',)")
     finish(config, tmp_path / "run", 2, 2, more, ("-c", SCATTERED))
     finish(config, tmp_path / "alone", 1, 1, more[1:])
-    found, alone = logged(tmp_path / "run"), logged(tmp_path / "alone")
+    found, alone = untimed_lines(tmp_path / "run"), untimed_lines(tmp_path / "alone")
     assert [line["step"] for line in found] == [*range(1, STEPS + 1), STEPS]
     for line, expected in zip(found, alone, strict=True):
         assert line == pytest.approx(expected, rel=1e-4, abs=1e-5)
@@ -205,7 +200,7 @@ def test_all_processes_wait_for_a_workdir_that_is_in_use(config, unbroken, tmp_p
         time.sleep(40)
         assert all(each.poll() is None for each in running)
     assert codes(running) == [0, 0], said(tmp_path / "run", 1)
-    assert logged(tmp_path / "run") == logged(unbroken)
+    assert untimed_lines(tmp_path / "run") == untimed_lines(unbroken)
 
 
 @pytest.mark.slow
@@ -228,9 +223,9 @@ def test_processes_with_other_settings_or_rows_are_told_so(config, scenes, tmp_p
 def test_two_processes_stop_at_the_same_step_and_go_on_bit_for_bit(config, unbroken, tmp_path):
     step = stop(config, tmp_path / "run", 2, asked=1)
     assert 0 < step < STEPS
-    assert [line["step"] for line in logged(tmp_path / "run")] == list(range(1, step + 1))
+    assert [line["step"] for line in untimed_lines(tmp_path / "run")] == list(range(1, step + 1))
     finish(config, tmp_path / "run", 2)
-    assert logged(tmp_path / "run") == logged(unbroken)
+    assert untimed_lines(tmp_path / "run") == untimed_lines(unbroken)
     assert "training" in said(tmp_path / "run", 0)
     assert "training" not in said(tmp_path / "run", 1)  # process 0 alone talks
 
@@ -250,7 +245,7 @@ def test_a_killed_process_takes_the_others_down_and_the_run_goes_on_bit_for_bit(
     running[killed].kill()
     assert codes([running[1 - killed]], 60)[0] > 0 or running[1 - killed].returncode == -signal.SIGABRT
     finish(config, tmp_path / "run", 2)
-    assert logged(tmp_path / "run") == logged(unbroken)
+    assert untimed_lines(tmp_path / "run") == untimed_lines(unbroken)
 
 
 @pytest.mark.slow

@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-import event_files
 import fsspec
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from etils import epath
-from fake_store import Store
+from support import event_files
+from support.fake_store import Store
 
 from negjax.config import Experiment, Logging, ModelSpec, Source
 from negjax.errors import NegjaxError

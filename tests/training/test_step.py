@@ -8,7 +8,8 @@ from functools import lru_cache
 import jax
 import numpy as np
 import pytest
-from drawn_batches import PREPROCESS, assert_close, draw_batch, loss_and_metrics
+from support.drawn_batches import PREPROCESS, assert_close, draw_batch, loss_and_metrics
+from support.trees import unit
 
 from negjax.config import Optim, Source
 from negjax.errors import NegjaxError
@@ -56,9 +57,6 @@ def alone(config, params, batch):
 
 def test_losses_equal_numpy(config, params, batch, alone):
     """Through negjax's embeddings; everything after them in float64."""
-
-    def unit(x):
-        return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
     def image(part):
         return unit(np.float64(clip.encode_image(config, params, normalise(part["image"], PREPROCESS))))

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import optax
 import pytest
-from drawn_batches import PREPROCESS, assert_close, draw_batch
+from support.drawn_batches import PREPROCESS, assert_close, draw_batch
 
 from negjax.config import LossSpec, Source
 from negjax.media.augment import apply_color_jitter, jitter_params

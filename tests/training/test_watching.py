@@ -5,11 +5,11 @@ import gzip
 import importlib.util
 import json
 import time
-from pathlib import Path
 
-import event_files
 import jax
 import pytest
+from support import event_files
+from support.metrics import logged_lines
 
 from negjax.config import Evaluation, Experiment, Logging, ModelSpec, Optim, Source
 from negjax.datasets.stored.store import open_set
@@ -36,13 +36,9 @@ def experiment(scenes) -> Experiment:
     )
 
 
-def logged(workdir: Path) -> list[dict]:
-    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-
-
 def test_each_line_has_the_timings_that_are_known(experiment, mini, tmp_path):
     train(prepare_run(experiment, mini), tmp_path)
-    first, *others = logged(tmp_path)
+    first, *others = logged_lines(tmp_path)
     known = {*RATES, "model_flops_per_second", "host_memory_peak_bytes"}  # of CPUs neither peak nor memory is
     assert first.keys() & set(TIMING_KEYS) == {"host_memory_peak_bytes"}  # the first step is compiled
     for line in others:
@@ -70,7 +66,7 @@ def test_operations_are_those_of_the_captions_lengths(experiment, mini, tmp_path
     )
     lengths = [next(stream)["text"].shape[1] for _ in range(6)]
     flops = [3 * 16 * (image_flops(mini.config) + text_flops(mini.config, length)) for length in lengths]
-    _, *lines = logged(tmp_path)  # steps 3 and 4, then 5 and 6
+    _, *lines = logged_lines(tmp_path)  # steps 3 and 4, then 5 and 6
     for line, expected in zip(lines, (flops[2] + flops[3], flops[4] + flops[5])):
         seconds = 2 / line["steps_per_second"]
         assert line["model_flops_per_second"] * seconds == pytest.approx(expected)
@@ -87,7 +83,7 @@ def test_waiting_for_slow_data_is_told(experiment, mini, tmp_path, monkeypatch):
 
     monkeypatch.setattr(loop, "stream_batches", slow)
     train(prepare_run(dataclasses.replace(experiment, log_every=6), mini), tmp_path)
-    (line,) = logged(tmp_path)
+    (line,) = logged_lines(tmp_path)
     waited = line["data_wait_fraction"] / line["steps_per_second"]
     assert WAIT <= waited < 1.5 * WAIT
     assert WAIT < line["step_seconds_p50"] <= line["step_seconds_p90"]
@@ -104,7 +100,7 @@ def test_an_evaluation_is_not_the_training_s_time(experiment, mini, tmp_path):
 
     watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("task",), every=3), log_every=3)
     train(prepare_run(watched, mini), tmp_path, evaluate)
-    first, second = (line for line in logged(tmp_path) if "loss" in line)
+    first, second = (line for line in logged_lines(tmp_path) if "loss" in line)
     assert (first["step"], second["step"]) == (3, 6)
     assert 3 / second["steps_per_second"] < moments[2] - moments[1]  # from one evaluation to the next
 
@@ -115,7 +111,7 @@ def test_tensorboard_has_what_the_log_has(experiment, mini, tmp_path):
     train(prepare_run(wanted, mini), tmp_path, lambda model: {"task/accuracy": 0.5})
     shown = event_files.read(tmp_path / "tensorboard")
     told: dict[int, dict] = {}
-    for line in logged(tmp_path):
+    for line in logged_lines(tmp_path):
         step = line.pop("step")
         told[step] = told.get(step, {}) | line
     assert {step: pytest.approx(figures) for step, figures in told.items()} == shown

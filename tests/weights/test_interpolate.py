@@ -6,6 +6,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from support.trees import assert_same
 
 from negjax.cli import main
 from negjax.errors import NegjaxError
@@ -45,13 +46,6 @@ def model(seed: int, **changes) -> LoadedModel:
     return dataclasses.replace(made, **changes)
 
 
-def assert_bits(got: dict, wanted: dict) -> None:
-    assert jax.tree.structure(got) == jax.tree.structure(wanted)
-    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(wanted)):
-        assert np.asarray(a).dtype == np.float32
-        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """start/, converted weights of seed 0, and run/, a checkpoint of seed 1 with the weights of seed 2 as average."""
@@ -65,13 +59,13 @@ def folder(tmp_path_factory):
 
 def test_halfway_and_the_ends():
     start, end = model(0), model(1)
-    assert_bits(interpolate(start, end, 0).params, start.params)
-    assert_bits(interpolate(start, end, 1.0).params, end.params)
+    assert_same(interpolate(start, end, 0).params, start.params)
+    assert_same(interpolate(start, end, 1.0).params, end.params)
     mixed = interpolate(start, end, 0.3)
     for got, a, b in zip(*(jax.tree.leaves(each.params) for each in (mixed, start, end))):
         np.testing.assert_allclose(got, 0.7 * np.float64(a) + 0.3 * np.float64(b), rtol=1e-6, atol=1e-9)
     assert mixed.params["logit_scale"] == np.float32(2.3)
-    assert_bits(interpolate(start, model(0), 0.3).params["visual"], start.params["visual"])
+    assert_same(interpolate(start, model(0), 0.3).params["visual"], start.params["visual"])
 
 
 def test_info_and_origin_name_both_models():
@@ -121,13 +115,13 @@ def test_the_command(folder, tmp_path, capsys):
     words = ["convert", folder / "run", tmp_path / "mixed", "--mix", folder / "start", "--share", "0.25"]
     assert main([str(word) for word in words]) == 0
     got = read_model(tmp_path / "mixed")
-    assert_bits(got.params, interpolate(model(0), model(1), 0.25).params)
+    assert_same(got.params, interpolate(model(0), model(1), 0.25).params)
     origin = got.info["origin"]["interpolated"]
     assert (origin["share"], origin["start"]["step"], origin["end"]["step"]) == (0.25, 0, 5)
     assert origin["end"]["source"] == str(folder / "run")
     assert main([str(word) for word in [*words[:2], tmp_path / "average", *words[3:-1], "1", "--ema"]]) == 0
     average = read_model(tmp_path / "average")
-    assert_bits(average.params, drawn(2))
+    assert_same(average.params, drawn(2))
     assert average.info["origin"]["interpolated"]["end"]["ema"] is True
     assert main([str(word) for word in words[:-2]]) == 2
     assert "exists already" in capsys.readouterr().err
@@ -138,10 +132,10 @@ def test_the_command(folder, tmp_path, capsys):
 
 def test_the_running_average_of_a_run(folder, tmp_path):
     model = read_model(folder / "run", ema=True)
-    assert_bits(model.params, drawn(2))
+    assert_same(model.params, drawn(2))
     assert model.info["ema"] is True
     assert model.info["sha256"] == fingerprint(drawn(2))
-    assert_bits(read_model(folder / "run").params, drawn(1))
+    assert_same(read_model(folder / "run").params, drawn(1))
     convert(folder / "run", tmp_path / "average", ema=True)
     assert read_model(tmp_path / "average").info["origin"]["ema"] is True
     with pytest.raises(NegjaxError, match=r"start/checkpoints/0 has no EMA of the weights: .* or omit --ema"):

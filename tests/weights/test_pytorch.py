@@ -3,9 +3,9 @@
 import dataclasses
 import json
 
-import jax
 import numpy as np
 import pytest
+from support.trees import assert_same
 
 import negjax
 from negjax.cli import main
@@ -57,11 +57,6 @@ def rewritten(folder, change, metadata=None):
     return file
 
 
-def same(first, second):
-    assert jax.tree.structure(first) == jax.tree.structure(second)
-    jax.tree.map(np.testing.assert_array_equal, first, second)
-
-
 @pytest.mark.parametrize("name", [*PRESETS, *(f"{name}-quickgelu" for name in ("ViT-B-32", "ViT-bigG-14"))])
 def test_every_preset_is_described_as_open_clip_describes_it(name):
     config = preset(name)
@@ -78,7 +73,7 @@ def test_a_folder_and_its_file_state_their_architecture(folder):
     for path in (folder, folder / "open_clip_model.safetensors"):
         model = read_model(path)
         assert model.config == SMALL
-        same(model.params, init_params(SMALL, 0))
+        assert_same(model.params, init_params(SMALL, 0))
         assert model.info["activation"] == "quick_gelu"
         assert model.origin["file"] == "open_clip_model.safetensors"
     (folder / CONFIG_FILE).unlink()  # the file carries its config
@@ -152,7 +147,7 @@ def test_buffers_are_ignored(folder):
     def add(arrays):
         arrays["attn_mask"] = np.zeros((77, 77), np.float32)
 
-    same(read_model(rewritten(folder, add), arch=str(folder / CONFIG_FILE)).params, init_params(SMALL, 0))
+    assert_same(read_model(rewritten(folder, add), arch=str(folder / CONFIG_FILE)).params, init_params(SMALL, 0))
 
 
 def test_numbers_that_are_not_finite(folder):
@@ -237,7 +232,7 @@ def test_convert_to_hugging_face(folder, tmp_path, capsys):
     assert config["text_config"]["eos_token_id"] == 49407
     model = read_model(tmp_path / "hf")
     assert model.config == dataclasses.replace(SMALL, logit_scale_init=model.config.logit_scale_init)
-    same(model.params, init_params(SMALL, 0))
+    assert_same(model.params, init_params(SMALL, 0))
 
 
 def test_a_file_of_a_known_architecture_gets_its_config_beside(tmp_path, capsys):

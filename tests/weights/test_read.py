@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import io
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from PIL import Image
+from support.images import noise_image, noise_png
 
 import negjax
 from negjax.errors import NegjaxError
@@ -185,12 +184,10 @@ def test_negjax_load(workdir, tmp_path):
     """The three functions that it returns agree with the parts of the model."""
     model, preprocess, tokenize = negjax.load(workdir, step="best")
     assert_weights_of(model, 5)
-    image = Image.fromarray(np.random.default_rng(0).integers(256, size=(30, 20, 3), dtype=np.uint8))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    (tmp_path / "photo.png").write_bytes(buffer.getvalue())
+    image, png = noise_image(0, (20, 30)), noise_png(0, (20, 30))
+    (tmp_path / "photo.png").write_bytes(png)
     pixels = to_pixels(image, PREPROCESS)
-    for source in (image, buffer.getvalue(), tmp_path / "photo.png", str(tmp_path / "photo.png")):
+    for source in (image, png, tmp_path / "photo.png", str(tmp_path / "photo.png")):
         np.testing.assert_array_equal(preprocess(source), pixels)
     np.testing.assert_array_equal(tokenize("no cat"), Tokenizer(24)(["no cat"]))
     np.testing.assert_array_equal(tokenize(["no cat", "a dog"]), Tokenizer(24)(["no cat", "a dog"]))

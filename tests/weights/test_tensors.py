@@ -10,7 +10,7 @@ import zipfile
 import ml_dtypes
 import numpy as np
 import pytest
-from weight_files import FLOATS, archive, entry, items, safetensors, tensor, values
+from support.weight_files import FLOATS, archive, entry, items, safetensors, tensor, values
 
 from negjax.errors import NegjaxError
 from negjax.weights.tensors import TensorFile, open_tensors

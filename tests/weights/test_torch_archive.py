@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from weight_files import FLOATS, archive, items, module, plain, tensor, values
+from support.weight_files import FLOATS, archive, items, module, plain, tensor, values
 
 from negjax.errors import NegjaxError
 from negjax.weights.tensors import open_tensors

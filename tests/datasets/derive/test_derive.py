@@ -1,7 +1,6 @@
 """Derived sets: their rows are checked against the labels of the set that they are derived from."""
 
 import hashlib
-import io
 import re
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from support.images import png
 
 from negjax.commands import derive as command
 from negjax.commands.parsing import Parser
@@ -26,12 +25,6 @@ from negjax.synthesis.questions import MCQ_KINDS, TRUTH_TABLE_CELLS
 
 NAMES = ["bus", "cat", "dog", "scissors", "umbrella"]
 PLAIN = {"task_kind": "retrieval", "negated": False}
-
-
-def png(shade: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (3, 2), (shade, 0, 255 - shade)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def labelled(count: int = 60) -> list[dict]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from caption_reader import read
 from PIL import Image
+from support.caption_reader import read
 
 from negjax.datasets.records import Record
 from negjax.datasets.scenes.combinations import CombinationSplit

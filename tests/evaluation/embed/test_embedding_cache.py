@@ -10,6 +10,7 @@ import time
 import jax
 import numpy as np
 import pytest
+from support.images import noise_png
 
 from negjax.evaluation.embed.cache import EmbeddingCache, content_key, model_key
 from negjax.evaluation.embed.embed import embed
@@ -92,7 +93,7 @@ def test_an_evaluation_from_the_cache_is_the_same_and_encodes_nothing(model, mcq
     assert encoded[0] == 8  # only the three pictures that the first set does not have, on eight devices
 
 
-def test_a_changed_weight_pixel_or_preprocessing_never_hits(model, mcq_set, make_set, mcq_rows, png, tmp_path, encoded):
+def test_a_changed_weight_pixel_or_preprocessing_never_hits(model, mcq_set, make_set, mcq_rows, tmp_path, encoded):
     def misses(of: LoadedModel, data=mcq_set) -> list[int]:
         encoded.clear()
         plan = prepare_eval_data([data], of.preprocess, blind_texts=False)
@@ -109,7 +110,7 @@ def test_a_changed_weight_pixel_or_preprocessing_never_hits(model, mcq_set, make
     assert misses(squashed) == [16]  # pictures alone: 9 of them, on eight devices
     config = dataclasses.replace(model.config, vision=dataclasses.replace(model.config.vision, activation="quick_gelu"))
     assert len(misses(dataclasses.replace(model, config=config))) == 2
-    rows = [row | {"media": png(77)} if n == 0 else row for n, row in enumerate(mcq_rows)]
+    rows = [row | {"media": noise_png(77)} if n == 0 else row for n, row in enumerate(mcq_rows)]
     assert misses(model, make_set("other", "mcq", "question", rows)) == [8]
     assert misses(model) == []
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from support.trees import unit
 
 from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.embed.encode import encode_media, encode_texts, model_on_devices
@@ -29,11 +30,6 @@ def plan(model, mcq_set, retrieval_set):
 def tokens(model, plan):
     """The captions' token ids; captions that differ in letter case alone have the same."""
     return model.tokenizer(plan.captions, 77)
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    x = np.asarray(x, np.float64)
-    return x / np.sqrt((x**2).sum(axis=1, keepdims=True))
 
 
 def in_order(embedded: Iterator[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -5,14 +5,14 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from report_runs import add_task, make_runs, write_page
+from support.report_runs import add_task, make_runs, write_page
 
 from negjax.errors import NegjaxError
 
 
 @pytest.fixture
-def folders(tmp_path, png):
-    return make_runs(tmp_path, png)
+def folders(tmp_path):
+    return make_runs(tmp_path)
 
 
 def test_the_picture_of_affirmation_bias(folders, tmp_path):

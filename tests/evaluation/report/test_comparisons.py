@@ -4,12 +4,12 @@ import json
 import re
 
 import pytest
-from report_runs import add_task, make_runs, write_page
+from support.report_runs import add_task, make_runs, write_page
 
 
 @pytest.fixture
-def folders(tmp_path, png):
-    return make_runs(tmp_path, png)
+def folders(tmp_path):
+    return make_runs(tmp_path)
 
 
 def test_the_comparison_in_full(folders, tmp_path):

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from report_runs import make_runs, update_task, write_page
+from support.report_runs import make_runs, update_task, write_page
 
 
 @pytest.fixture
-def folders(tmp_path, png):
-    return make_runs(tmp_path, png)
+def folders(tmp_path):
+    return make_runs(tmp_path)
 
 
 def test_what_was_picked_for_what(folders, tmp_path):

@@ -5,15 +5,15 @@ import json
 import re
 
 import pytest
-from report_runs import make_runs, update_task
+from support.report_runs import make_runs, update_task
 
 from negjax.evaluation.report.report import write_report
 
 
 @pytest.fixture
-def written(tmp_path, png):
+def written(tmp_path):
     """written(ending): what the report of two runs wrote beside its page; "after" has other names and figures."""
-    folders = make_runs(tmp_path, png)
+    folders = make_runs(tmp_path)
     odd = folders[0].rename(tmp_path / "100%_a|b & {c}")
     update_task(odd, source={"file": "COCO_val_mcq_llama3.1_rephrased.csv", "rows": 5914, "skipped": 5902})
     write_report([odd, folders[1]], tmp_path / "out/r.html", title="t")

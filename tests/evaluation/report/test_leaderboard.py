@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from report_runs import Page, add_task, make_runs, results, update_task, write_page
+from support.report_runs import Page, add_task, make_runs, results, update_task, write_page
 
 from negjax.evaluation.report.report import write_report
 
@@ -11,8 +11,8 @@ COCO_MCQ = "COCO_val_mcq_llama3.1_rephrased.csv"
 
 
 @pytest.fixture
-def folders(tmp_path, png):
-    return make_runs(tmp_path, png)
+def folders(tmp_path):
+    return make_runs(tmp_path)
 
 
 def test_figures_are_those_of_results(folders, tmp_path):

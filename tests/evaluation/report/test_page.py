@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 from jinja2 import UndefinedError
-from report_runs import Page, add_task, dump_dom, make_runs, update_task, write_page
+from support.images import noise_png
+from support.report_runs import Page, add_task, dump_dom, make_runs, update_task, write_page
 
 from negjax.datasets.stored.store import write_set
 from negjax.evaluation.report.formats import p_value, signed_points, trend
@@ -32,11 +33,11 @@ class TagReader(HTMLParser):
         self.tags.append(("comment", data))
 
 
-def page_with_texts(text: str, root, png) -> str:
+def page_with_texts(text: str, root) -> str:
     """A page with every section, in which the names and texts that a user chooses contain `text`."""
     folders = []
     for name in ("first", "second"):
-        before, _ = make_runs(root / name, png)
+        before, _ = make_runs(root / name)
         folder = before.rename(root / f"{name} {text}")
         update_task(folder, confusion={text: {"right": 0.5, text: 0.5}}, blind={text: {"accuracy": 0.1}})
         bias = {"kind": "affirmation", "n": 1, "metrics": {"accuracy": 1.0}, "affirmation_bias": {text: 0.5}}
@@ -49,19 +50,19 @@ def page_with_texts(text: str, root, png) -> str:
         folders.append(folder)
     data_dir = root / "first/data"
     metadata = {"negated": True, "altered": "", "source": {}}
-    question = {"media": png(0), "options": [text, "b"], "answer": 0, "kind": "a", "group": 0}
+    question = {"media": noise_png(0), "options": [text, "b"], "answer": 0, "kind": "a", "group": 0}
     write_set(data_dir, "bias", lambda: iter([question]), ["question"], metadata | {"task_kind": "affirmation"})
-    captions = {"media": png(0), "captions": [text], "group": 0}
+    captions = {"media": noise_png(0), "captions": [text], "group": 0}
     write_set(data_dir, "found", lambda: iter([captions]), ["captions"], metadata | {"task_kind": "retrieval"})
     out = root / "r.html"
     write_report(folders, out, title=text, data_dir=data_dir, notes=[text])
     return out.read_text()
 
 
-def test_no_text_becomes_markup(tmp_path, png):
+def test_no_text_becomes_markup(tmp_path):
     """A page of hostile texts has the same tags as one of harmless texts."""
-    hostile = page_with_texts(HOSTILE, tmp_path / "hostile", png)
-    harmless = page_with_texts("harmless", tmp_path / "harmless", png)
+    hostile = page_with_texts(HOSTILE, tmp_path / "hostile")
+    harmless = page_with_texts("harmless", tmp_path / "harmless")
     assert TagReader(hostile).tags == TagReader(harmless).tags
     assert "<img src=x" not in hostile
     assert harmless.count("harmless") > 30
@@ -69,8 +70,8 @@ def test_no_text_becomes_markup(tmp_path, png):
         assert f'id="on.{section}"' in hostile
 
 
-def test_the_policy_allows_the_script_of_the_page_alone(tmp_path, png):
-    text, page = write_page(make_runs(tmp_path, png), tmp_path)
+def test_the_policy_allows_the_script_of_the_page_alone(tmp_path):
+    text, page = write_page(make_runs(tmp_path), tmp_path)
     digest = base64.b64encode(hashlib.sha256(page.scripts[""].encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in text
@@ -102,9 +103,9 @@ def test_figures_as_texts():
         (3, None, ["before", "after"]),
     ],
 )
-def test_a_click_on_a_heading_sorts(tmp_path, png, clicks, order, rows):
+def test_a_click_on_a_heading_sorts(tmp_path, clicks, order, rows):
     """By falling figures, by rising ones, then as before; on a copy of the page whose policy allows the clicks."""
-    text, _ = write_page(make_runs(tmp_path, png), tmp_path)
+    text, _ = write_page(make_runs(tmp_path), tmp_path)
     text = re.sub(r"<meta http-equiv=.*?>", "", text)
     click = "document.querySelectorAll('table.sortable button')[0].click();" * clicks
     copy = tmp_path / "clicked.html"

@@ -7,7 +7,8 @@ import re
 
 import pytest
 from PIL import Image
-from report_runs import NASTY, ROWS, Page, dump_dom, make_runs
+from support.images import noise_png
+from support.report_runs import NASTY, ROWS, Page, dump_dom, make_runs
 
 from negjax.datasets.stored.store import write_set
 from negjax.evaluation.report.report import write_report
@@ -15,8 +16,8 @@ from negjax.evaluation.report.sections.question_browser import question_outcome
 
 
 @pytest.fixture
-def folders(tmp_path, png):
-    return make_runs(tmp_path, png)
+def folders(tmp_path):
+    return make_runs(tmp_path)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def page(folders, tmp_path):
     return out
 
 
-def test_the_data_in_the_page(page, png):
+def test_the_data_in_the_page(page):
     text = page.read_text()
     scripts = Page(text).scripts
     assert set(scripts) == {"on.data", "on.thumbnails", ""}
@@ -48,7 +49,7 @@ def test_the_data_in_the_page(page, png):
     pictures = json.loads(scripts["on.thumbnails"])
     assert len(pictures) == 6
     image = Image.open(io.BytesIO(base64.b64decode(pictures[1])))
-    assert (image.format, image.size) == ("WEBP", Image.open(io.BytesIO(png(1))).size)
+    assert (image.format, image.size) == ("WEBP", Image.open(io.BytesIO(noise_png(1))).size)
 
 
 def test_no_text_of_the_data_is_seen_by_html(page):

@@ -3,15 +3,15 @@
 import re
 
 import pytest
-from report_runs import Page, make_runs, update_task, write_page
+from support.report_runs import Page, make_runs, update_task, write_page
 
 from negjax.errors import NegjaxError
 from negjax.evaluation.report.report import write_report
 
 
 @pytest.fixture
-def folders(tmp_path, png):
-    return make_runs(tmp_path, png)
+def folders(tmp_path):
+    return make_runs(tmp_path)
 
 
 def test_the_page(folders, tmp_path):

@@ -1,15 +1,15 @@
 """Runs are read from their folders and named after them."""
 
 import pytest
-from report_runs import make_runs
+from support.report_runs import make_runs
 
 from negjax.errors import NegjaxError
 from negjax.evaluation.report.runs import read_runs
 
 
 @pytest.fixture
-def folders(tmp_path, png):
-    return make_runs(tmp_path, png)
+def folders(tmp_path):
+    return make_runs(tmp_path)
 
 
 def test_two_runs_of_one_name(folders):

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from report_runs import make_runs, write_page
+from support.report_runs import make_runs, write_page
 
 
 @pytest.fixture
-def folders(tmp_path, png):
-    return make_runs(tmp_path, png)
+def folders(tmp_path):
+    return make_runs(tmp_path)
 
 
 def test_the_model_line(folders, tmp_path):

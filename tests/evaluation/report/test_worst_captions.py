@@ -1,7 +1,8 @@
 """The captions whose own image is ranked worst."""
 
 import pytest
-from report_runs import Page, add_task, make_runs
+from support.images import noise_png
+from support.report_runs import Page, add_task, make_runs
 
 from negjax.datasets.stored.store import write_set
 from negjax.errors import NegjaxError
@@ -9,14 +10,14 @@ from negjax.evaluation.report.report import write_report
 
 
 @pytest.fixture
-def folders(tmp_path, png):
-    return make_runs(tmp_path, png)
+def folders(tmp_path):
+    return make_runs(tmp_path)
 
 
-def test_the_captions_found_last(folders, tmp_path, png):
+def test_the_captions_found_last(folders, tmp_path):
     """7 captions of 3 pictures, whose ids are not their places: the 3rd was left out of the set."""
     rows = [
-        {"id": i, "media": png(i), "captions": [f"caption {k} of <{i}>" for k in range(count)], "group": 0}
+        {"id": i, "media": noise_png(i), "captions": [f"caption {k} of <{i}>" for k in range(count)], "group": 0}
         for i, count in ((0, 2), (1, 3), (3, 2))
     ]
     metadata = {"task_kind": "retrieval", "negated": False, "altered": "", "source": {}}

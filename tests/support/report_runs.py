@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from negjax.datasets.stored.store import write_set
 from negjax.evaluation.report.report import write_report
+from support.images import noise_png
 
 QUESTION_KINDS = ("positive", "negative", "hybrid")
 NASTY = "</script><script>document.title='taken over'</script>"
@@ -125,14 +125,14 @@ def add_task(folder: Path, name: str, task: dict[str, Any], predictions: str) ->
     (folder / f"predictions/{name}.csv").write_text(predictions)
 
 
-def make_runs(tmp_path: Path, png: Callable[[int], bytes]) -> list[Path]:
+def make_runs(tmp_path: Path) -> list[Path]:
     """Two runs, "before" (3 of 12 right) and "after/eval" (9 right, and a task more); the set is in tmp_path/data.
 
     Pictures come twice each in the set, but not in the predictions' column "image".
     """
     rows = [
         {
-            "media": png(i % 6),
+            "media": noise_png(i % 6),
             "options": [f"<b>{i}</b> & a hat", NASTY, 'no "cat" \u2028 here', f"a dog's {i}"],
             "answer": 0,
             "kind": QUESTION_KINDS[i % 3],
