@@ -232,6 +232,7 @@ def test_wrong_evaluations(place, says, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_processes_of_an_evaluation(place, says, tmp_path):
     """Two processes with a device each write what one with two devices does."""
     with socket.socket() as listener:
@@ -302,6 +303,7 @@ def test_skip_missing_builds_the_rest(tmp_path, capsys):
     assert "asked: 1 rows" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_the_same_command_goes_on(place, tmp_path):
     run = tmp_path / "run"
     words = [

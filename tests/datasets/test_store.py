@@ -138,6 +138,7 @@ def test_grain_pickle_and_threads(tmp_path):
         assert [row["id"] // 10 for row in threads.map(copy.__getitem__, order)] == order
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_bytes_and_fingerprint_in_any_process(tmp_path):
     contents = []
     for folder in (tmp_path / "a", tmp_path / "b"):

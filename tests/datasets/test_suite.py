@@ -104,6 +104,7 @@ def test_files_that_are_not_there_or_twice(capsys, place):
     assert (code, "deep/pairs.json not found below" in err, err.count("\n")) == (2, True, 1)
 
 
+@pytest.mark.slow
 def test_the_published_coco_files(capsys, test_data: Path, tmp_path):
     """The first thing that people try, on the photographs that are here."""
     config = Path(__file__).parents[2] / "configs" / "eval_coco.py"

@@ -87,6 +87,7 @@ def test_captions_and_question_of_each_image_in_one_record(files):
     assert {each.name for each in (files / "sets").iterdir()} == {"built"}
 
 
+@pytest.mark.slow
 def test_shards_and_processes_change_nothing(files):
     build(files, 5, "built")
     several = content(files / "sets" / "built")
@@ -100,6 +101,7 @@ def test_shards_and_processes_change_nothing(files):
     assert one.lengths("captions").tolist() == open_set(files / "sets", "built").lengths("captions").tolist()
 
 
+@pytest.mark.slow
 def test_a_stopped_build_goes_on_with_the_same_command(files):
     """Killed while it works, in both processes; the finished set is that of a build without a stop."""
     build(files, 1, "built")

@@ -269,6 +269,7 @@ with Checkpoints(sys.argv[1]) as checkpoints:
 """
 
 
+@pytest.mark.slow
 def test_saved_on_eight_devices_and_restored_on_one(tmp_path):
     environment = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run(

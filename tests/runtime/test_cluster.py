@@ -114,6 +114,7 @@ def train(flags: list[str], **environment: str) -> subprocess.Popen:
     return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_one_process_missing_is_one_line_and_no_hang():
     ports = [free_port(), free_port()]
     waiting = []
@@ -130,6 +131,7 @@ def test_one_process_missing_is_one_line_and_no_hang():
         )
 
 
+@pytest.mark.slow
 def test_two_slurm_tasks_find_each_other_and_leave_at_once_after_an_error():
     common = SLURM | {
         "SLURM_NTASKS": "2",

@@ -117,6 +117,7 @@ def test_eight_devices():
     ]
 
 
+@pytest.mark.slow
 def test_rows_of_processes_that_lie_scattered_over_the_mesh():
     environment = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
     with socket.socket() as listener:

@@ -148,6 +148,7 @@ def test_the_last_weights_are_returned_and_were_learned(experiment, mini, unbrok
         assert not np.array_equal(leaf, fresh) or fresh.size == 1
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
     (tmp_path / "run.pickle").write_bytes(
         pickle.dumps((dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5)), mini))
@@ -164,6 +165,7 @@ def test_a_killed_run_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
     assert_same_run(workdir, unbroken)
 
 
+@pytest.mark.slow
 def test_a_run_in_a_store_that_cannot_append_or_rename_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
     watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5))
     (tmp_path / "run.pickle").write_bytes(pickle.dumps((watched, mini)))

@@ -312,6 +312,7 @@ def test_the_command(sets, capsys):
     assert len(open_set(sets, "new")) == 4
 
 
+@pytest.mark.slow
 def test_photographs(test_data, tmp_path):
     """COCO's own labels and photographs: byte for byte, and 255 of them are enough."""
     csv, photos = test_data / "negbench" / "images" / "COCO_val_retrieval.csv", test_data / "coco_val2017"

@@ -144,6 +144,7 @@ evaluate.evaluate(model, [open_set(*sys.argv[1].rsplit("/", 1))], batch_size=4, 
 """
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_was_killed_goes_on(model, mcq_set, tmp_path, encoded):
     env = os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
     running = subprocess.Popen([sys.executable, "-c", SCRIPT, str(mcq_set.path.parent), str(tmp_path)], env=env)

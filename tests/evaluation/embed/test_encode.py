@@ -155,6 +155,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_four_devices_and_two_processes_equal_one_device(model, plan, mcq_set, retrieval_set, tmp_path):
     one, port = embed(model, plan, plan.captions, 256, progress=False), free_port()
     for out, processes in (("alone", 1), ("together", 2), ("scattered", 2)):
@@ -173,6 +174,7 @@ def test_four_devices_and_two_processes_equal_one_device(model, plan, mcq_set, r
     assert blocks == [["keys", "keys", "vectors", "vectors"]] * 3  # one process alone writes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["data", "a batch size, frames or preprocessing", "a model"])
 def test_processes_that_do_not_fit_together_are_told_so(mcq_set, retrieval_set, tmp_path, what):
     port, given = free_port(), [{"sets": [mcq_set], "batch": 6, "seed": 0}] * 2
