@@ -144,7 +144,7 @@ def test_the_same_rows_give_the_same_bytes_and_fingerprint_in_any_process(tmp_pa
     for folder in (tmp_path / "a", tmp_path / "b"):
         code = "import sys; sys.path += sys.argv[2:]; from test_store import *; write(sys.argv[1], captioned(5))"
         subprocess.run(
-            [sys.executable, "-c", code, folder, Path(__file__).parent, Path(__file__).parents[1]], check=True
+            [sys.executable, "-c", code, folder, Path(__file__).parent, Path(__file__).parents[2]], check=True
         )
         contents.append({p.name: p.read_bytes() for p in (folder / "some-Set_1" / "1.0.0").iterdir()})
     assert contents[0] == contents[1]

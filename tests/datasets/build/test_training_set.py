@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from support.command import command_line
 from support.images import noise_jpeg
-from test_tars import write_tar
+from support.tars import write_tar
 
 from negjax.datasets.build.training_set import build_training_set
 from negjax.datasets.sources.csv_tables import csv_source

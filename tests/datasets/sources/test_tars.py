@@ -1,27 +1,15 @@
 """WebDataset shards, written by tarfile and read without unpacking."""
 
-import io
 import json
 import tarfile
-from pathlib import Path
 
 import pytest
+from support.tars import write_tar
 
 from negjax.datasets.sources.media_root import MediaRoot
 from negjax.datasets.sources.tars import read_members, read_samples, unused_images
 from negjax.datasets.sources.webdataset import webdataset_source
 from negjax.errors import NegjaxError
-
-
-def write_tar(path: Path, files: dict[str, bytes], **more) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w", **more) as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return path
-
 
 FILES = {
     "000.jpg": b"first",
