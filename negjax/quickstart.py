@@ -1,4 +1,4 @@
-"""The quickstart: a CLIP model that fails at negation, a control that does not improve, and the cure.
+"""The quickstart: a CLIP that fails at negation, a control that does not improve, and a model trained on negation.
 
 Draws the scenes, pre-trains on affirmative captions, fine-tunes once on affirmative captions alone (the control) and
 once on negation data, evaluates all three, and writes results.json and report.html. Started again in the same
@@ -76,7 +76,7 @@ def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
     Args:
         workdir: folder of everything that is written.
         seed: decides drawings, weights, order and draws.
-        short: a twentieth of the steps on a tenth of the data, to see that everything works; its figures mean nothing.
+        short: a trial run with a twentieth of the steps on a tenth of the data; its figures mean nothing.
 
     Raises:
         NegjaxError: the workdir holds scenes of another seed or size.

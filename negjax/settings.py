@@ -1,4 +1,4 @@
-"""The settings of an experiment as text: name, type, value, and meaning from the docstrings of `negjax.config`."""
+"""Lists the settings of an experiment: name, type, value, and meaning from the docstrings of `negjax.config`."""
 
 import dataclasses
 import inspect
@@ -86,7 +86,7 @@ def format_settings(group: Any) -> str:
 
 
 def _meaning(field: dataclasses.Field, documented: dict[str, str]) -> str:
-    """Metadata may hold a function, for a meaning that is only looked up when it is shown."""
+    """The meaning of a field; metadata may hold a function that returns it, to delay imports."""
     meaning = field.metadata.get("meaning", documented.get(field.name, ""))
     return meaning() if callable(meaning) else meaning
 

@@ -1,1 +1,1 @@
-"""How examples reach the device."""
+"""The input pipeline: from stored sets to batches of arrays, with Grain."""

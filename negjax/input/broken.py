@@ -1,4 +1,4 @@
-"""Rows whose image cannot be decoded are counted, and too many of them are an error."""
+"""Counts rows whose image cannot be decoded; too many of them are an error."""
 
 import logging
 import threading
@@ -10,13 +10,10 @@ logger = logging.getLogger(__name__)
 
 
 class BrokenRows:
-    """The distinct rows of a source's set whose image this process could not decode; `len` counts them.
-
-    Threads may share it.
-    """
+    """The distinct rows of a source's set whose image this process could not decode; `len` counts them. Thread-safe."""
 
     def __init__(self, most: int):
-        """most: number of such rows that is allowed."""
+        """most: largest allowed number of such rows."""
         self._most = most
         self._rows: set[int] = set()
         self._lock = threading.Lock()

@@ -6,16 +6,16 @@ import numpy as np
 
 from negjax.datasets.records import Record
 
-CACHE_BYTES = 1 << 30  # most memory for the decoded images of a set
-SAMPLE = 64  # images from whose mean size that of all is estimated, where sizes differ
+CACHE_BYTES = 1 << 30  # largest size of the decoded images of a set in memory
+SAMPLE = 64  # images from which the total size is estimated, where sizes differ
 
 Entry = tuple[np.ndarray, Record]  # an image [H, W, 3], and its row without the media
 
 
 class DecodedImages:
-    """Rows with their decoded images: all of a set or, once they are found not to fit into CACHE_BYTES, none.
+    """Rows with their decoded images: all rows of a set or, if they do not fit into CACHE_BYTES, none.
 
-    A part of a set would not help: in an order drawn anew each epoch it is hit as rarely as it is small.
+    Caching a part of a set would not help: in a shuffled order its hit rate is only its share of the set.
     """
 
     def __init__(self, rows: int, size: int | None = None):

@@ -1,4 +1,4 @@
-"""Whether a stored set has what a source of training examples needs."""
+"""Checks that a stored set fits a source of training examples."""
 
 from negjax.config import Source
 from negjax.datasets.stored.stored_set import StoredSet
@@ -7,7 +7,7 @@ from negjax.objectives.inputs import INPUTS
 
 
 def check_trainable(data: StoredSet, source: Source) -> None:
-    """Checks that a set suits its source.
+    """Checks that a set fits its source.
 
     Raises:
         NegjaxError: the set lacks what the objectives need, holds no images or no rows, or does not fit the batch size.
@@ -32,7 +32,7 @@ def check_trainable(data: StoredSet, source: Source) -> None:
 
 
 def group_size(data: StoredSet) -> int:
-    """How many consecutive rows share their options, and so stay together in a batch."""
+    """The number of consecutive rows that share their options, and therefore stay together in a batch."""
     return int(data.metadata.get("group_size", 1))
 
 

@@ -10,17 +10,17 @@ import numpy as np
 
 DRAWS = 7  # random numbers for each use of a row: negated or not, which caption, mirrored or not, four for the crop
 NEGATED, CAPTION, MIRRORED, CROP = 0, 1, 2, slice(3, DRAWS)
-COLORS = 7  # and for its colours, see `negjax.media.augment.jitter_params`
+COLORS = 7  # random numbers for the colours of an image, see `negjax.media.augment.jitter_params`
 
 
 def draw_group(index: int, rng: np.random.Generator, *, group: int, hard_negatives: int) -> dict[str, Any]:
-    """The rows of a group, and what is random about each: its captions, the crop, mirroring and colours of its image.
+    """The rows of a group, and the random numbers for their captions, crops, mirroring and colours.
 
     A setting that was added later is drawn later, so that it does not change the earlier draws.
 
     Args:
         index: number of the group in the set.
-        rng: the generator of this use of the group.
+        rng: the random generator of this use of the group.
         group: rows of a group.
         hard_negatives: wrong options that are drawn for each row.
 

@@ -1,4 +1,4 @@
-"""From the rows and draws of a global batch to the arrays of this host: one function for each input.
+"""Makes the arrays of this host from the rows and draws of a global batch: one function for each input.
 
 Shapes: B rows of the global batch, b of them on this host, g rows that share their options, S the side of an image,
 T tokens, H hard negatives of a row, O options.
@@ -134,7 +134,7 @@ class BatchLoader:
         return self._text_length.of(self._data, drawn.row_B, fields)
 
 
-# Name of an input (`negjax.objectives.inputs.INPUTS`) -> what makes its array.
+# Name of an input (`negjax.objectives.inputs.INPUTS`) -> the method that makes its array.
 ARRAYS: dict[str, Callable[[BatchLoader, DrawnBatch], np.ndarray]] = {
     "image": BatchLoader.images,
     "augment": BatchLoader.recolorings,

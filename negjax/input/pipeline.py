@@ -42,17 +42,17 @@ def batches(
     Args:
         data: the stored set.
         source: batch size, objectives and how images are changed.
-        preprocess: how the model takes images of S x S pixels.
-        tokenizer: the model's.
+        preprocess: how images become S x S pixels.
+        tokenizer: the tokenizer of the model.
         context_length: the most tokens of a text.
         trim: whether texts are cut at the longest of the global batch (hard negatives among them), rounded up to
             `negjax.input.texts.LENGTH_STEP`, as the set counts CLIP's tokens.
-        seed: decides order and draws.
+        seed: seed of the order and of all draws.
         first_step: global batches to skip.
         rows: which rows of each global batch to load, whole groups of them; b in all.
         threads: threads that read.
-        ahead: batches to read ahead.
-        broken: counts the rows whose image cannot be decoded; by default all may be.
+        ahead: number of batches to prefetch.
+        broken: counts the rows whose image cannot be decoded; by default without a limit.
 
     Returns:
         batches with the arrays of `source.inputs`: "image": uint8 [b, S, S, 3]; "augment": float32 [b, 6], see

@@ -10,11 +10,11 @@ from negjax.input.checks import group_size
 from negjax.media.images import Preprocess, decode, to_pixels
 from negjax.media.jpeg import decode_unresized
 
-MOST_REPLACED = 10  # broken images one after the other that are replaced before it is an error
+MOST_REPLACED = 10  # consecutive broken images that are replaced
 
 
 class RowReader:
-    """Reads rows, their images preprocessed as the model takes them or, to be cropped later, as they are.
+    """Reads rows with their images, preprocessed for the model or, if they are cropped later, in full size.
 
     Images of a set that is small enough are decoded once and kept.
     """
@@ -25,15 +25,15 @@ class RowReader:
         self._cache = DecodedImages(len(data), bytes_of_image)
 
     def read(self, index: int) -> Entry:
-        """Image and record of a row; of the next row that can be decoded if its own cannot.
+        """Image and record of a row or, if its image cannot be decoded, of the next row whose image can.
 
-        Rows that share their options are replaced from among themselves, because an answer is an index into them.
+        Rows that share their options are replaced by each other only, because an answer is an index into the options.
 
         Raises:
             NegjaxError: MOST_REPLACED rows one after the other cannot be decoded, or a whole group.
         """
-        if (kept := self._cache.get(index)) is not None:
-            return kept
+        if (cached := self._cache.get(index)) is not None:
+            return cached
         group = group_size(self._data)
         span = group if group > 1 else len(self._data)
         start, last = index - index % span, min(MOST_REPLACED, span - 1)
@@ -53,7 +53,7 @@ class RowReader:
         return entry
 
     def _decode(self, media: bytes, where: str) -> np.ndarray:
-        """uint8 [S, S, 3] as the model takes it, or [H, W, 3] for an image that is cropped later."""
+        """uint8 [S, S, 3], preprocessed for the model, or [H, W, 3] for an image that is cropped later."""
         if self._cropped:
             return np.asarray(decode(media, where))
         pixels = decode_unresized(media, self._preprocess)

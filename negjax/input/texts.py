@@ -1,4 +1,4 @@
-"""The texts of a training batch: which captions and wrong options are drawn, and how many tokens they have."""
+"""The texts of a training batch: captions, wrong options, and their length in tokens."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

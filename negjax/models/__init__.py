@@ -1,1 +1,1 @@
-"""What is computed: the CLIP architecture, its named presets and its initial weights."""
+"""CLIP models: architecture, named presets and initial weights."""

@@ -120,7 +120,7 @@ class CLIPConfig:
         logit_scale_init: First value of the learned logit scale: the logarithm of the inverse temperature.
         logit_bias_init: First value of the learned bias of SigLIP's loss (SigLIP: -10, with a logit scale of ln 10);
             None for a model without that bias.
-        family: Whose weights these are, a key of `negjax.weights.families.table`: "clip", "siglip", "clipa", ...
+        family: The family of the weights, a key of `negjax.weights.families.table`: "clip", "siglip", "clipa", ...
     """
 
     name: str

@@ -11,7 +11,7 @@ class Compute:
     Attributes:
         dtype: Type of the matrix products. Parameters stay float32, and layer norms, softmax and embeddings are
             float32. With "float32", accelerators multiply in full float32 instead of rounding the factors.
-        remat: What the backward pass computes again instead of keeping it. "none" keeps all activations; "dots" keeps
+        remat: What the backward pass recomputes instead of storing it. "none" keeps all activations; "dots" keeps
             the results of the linear layers and recomputes attention, norms and activations; "full" keeps only the
             input of each block.
         scan: Run the blocks as one `jax.lax.scan`, so that compile time does not grow with depth.

@@ -1,4 +1,4 @@
-"""How many floating-point operations the towers take, counted from the architecture: two for each multiply and add.
+"""Floating-point operations of the towers, counted from the architecture: two for each multiply and add.
 
 The matrix products of Chowdhery et al. 2022 (appendix B), attention included; norms, softmax and activations are not
 counted, as is the custom for "model FLOPs".

@@ -24,7 +24,7 @@ class LoadedModel:
         params: The tree of float32 parameters.
         preprocess: How images become pixels.
         tokenizer: How texts become token ids.
-        info: What results report of the model, JSON-able.
+        info: The description of the model in results, JSON-able.
         origin: The weights file from which it was first read, kept through any training: file, sha256, format.
         stored: For weights just converted, the number types of that file ("types") and the shape of its logit scale.
         compute: How the towers are computed.
@@ -77,7 +77,7 @@ def _encode_text(
 
 
 def to_meta(model: LoadedModel) -> dict[str, Any]:
-    """Everything but the weights, JSON-able: what a checkpoint stores beside them."""
+    """All of a model except the weights, JSON-able, as a checkpoint stores it."""
     return {
         "arch": to_dict(model.config),
         "preprocess": asdict(model.preprocess),

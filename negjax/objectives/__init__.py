@@ -1,1 +1,1 @@
-"""What is optimised: losses of embeddings, written for the whole (global) batch; one file an objective, one table."""
+"""Training objectives: losses of embeddings, written for the global batch; one file per objective, and one table."""

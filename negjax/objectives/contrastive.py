@@ -1,4 +1,4 @@
-"""CLIP's symmetric InfoNCE, also with hard negatives, in three forms that give the same value and gradient."""
+"""CLIP's symmetric InfoNCE, optionally with hard negatives, in three forms with the same value and gradient."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ def contrastive_loss(
 ) -> LossAndMetrics:
     """Mean over both directions of the cross-entropy of each item against the batch; row i of both belong together.
 
-    The form is a matter of memory and communication alone (memory: float32, beside the embeddings and their gradients):
+    The forms differ in memory and communication only (memory: float32, besides the embeddings and their gradients):
     - plain: the matrix [B, B + N]. On rows spread over devices the compiler splits it: [b, B + N] for b rows a device,
       and one all-gather of the captions.
     - chunk: `chunk` images at a time against all captions, [chunk, B + N], whose products the backward pass computes
@@ -91,7 +91,7 @@ def _in_chunks(rows: jax.Array, chunk: int, filler: int) -> jax.Array:
 
 
 def _row_losses(image_bE: jax.Array, text_bE: jax.Array, negative_nE: jax.Array, chunk: int) -> tuple:
-    """The same for the rows of this device, against those of all devices that the batch is split over."""
+    """As `_matrix_losses`, for the rows of this device against those of all devices that the batch is split over."""
     caption_mE = jnp.concatenate([text_bE, negative_nE])
     caption_ME, image_BE = (jax.lax.all_gather(x, BATCH_AXES, tiled=True) for x in (caption_mE, image_bE))
     device, row_b = jax.lax.axis_index(BATCH_AXES), jnp.arange(len(image_bE))
@@ -101,7 +101,7 @@ def _row_losses(image_bE: jax.Array, text_bE: jax.Array, negative_nE: jax.Array,
 
 
 def _cross_entropy(row_bE: jax.Array, other_NE: jax.Array, right_b: jax.Array, chunk: int) -> tuple:
-    """Each row's cross-entropy among the others, and whether the right one, of that number, comes first."""
+    """Each row's cross-entropy among the others with right answer `right_b`, and whether that ranks first."""
 
     def row_loss(row_E: jax.Array, number: jax.Array) -> tuple[jax.Array, jax.Array]:
         logits_N = products(row_E, other_NE)

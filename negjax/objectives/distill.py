@@ -1,4 +1,4 @@
-"""Feature distillation: embeddings are kept where a teacher has them."""
+"""Feature distillation: keeps embeddings close to those of a teacher."""
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +12,10 @@ def distill_loss(
 ) -> LossAndMetrics:
     """Mean over the batch of |v - v'|^2 + |t - t'|^2, of image and caption at length 1 and the teacher's of the same.
 
-    A squared distance is 2 - 2 cos. Of the losses of CLIP-KD this is the one that keeps what a model of the same form
-    knew: it fixes every embedding itself, so that images and captions which the teacher tells apart remain apart, and
-    no loss looks at the rest of the batch, whose size therefore does not matter. (CRD keeps similarities within the
-    batch alone, and ICL trains on the teacher's pairs.)
+    A squared distance is 2 - 2 cos. Of the losses of CLIP-KD this one best preserves a model of the same
+    architecture: it fixes every embedding, so that images and captions which the teacher distinguishes remain distinct,
+    and it does not depend on the rest of the batch or its size. (CRD only keeps similarities within the batch, and ICL
+    trains on the teacher's pairs.)
 
     Source: Yang et al. 2024 (CLIP-KD), section 3.2, L_FD.
 

@@ -1,6 +1,6 @@
 """The arrays that a batch may hold for the objectives, and which tower encodes each: one table.
 
-Shapes are written with one letter an axis: B rows of the batch, S the side of an image, C its 3 channels, A the 6
+Shapes are written with one letter per axis: B rows of the batch, S the side of an image, C its 3 channels, A the 6
 numbers of a change of colours, T tokens, N hard negatives (several for each row), G groups of rows that share their
 options, O options of a question.
 """
@@ -13,14 +13,14 @@ class InputSpec:
     """One input of the objectives.
 
     Attributes:
-        axes: shape in a batch, one letter an axis; empty for what is in no batch.
+        axes: shape in a batch, one letter per axis; empty for inputs that are in no batch.
         dtype: type in a batch.
-        tower: the tower that encodes it, "visual" or "text"; empty for what a loss takes as it is.
+        tower: the tower that encodes it, "visual" or "text"; empty for inputs that a loss uses directly.
         changes: the input whose pixels it changes before they are encoded; empty for none.
-        teacher_of: the input of which these are the embeddings by the teacher, `model.init_from`; empty for none.
+        teacher_of: the input whose embeddings by the teacher, `model.init_from`, these are; empty for none.
         field: the field of a data set that it needs, empty for images. A set of questions may stand in for "captions".
-        setting: the property of a `negjax.config.Source` that adds it to a batch; empty for what is in a batch exactly
-            if an objective of the source needs it.
+        setting: the property of a `negjax.config.Source` that adds it to a batch; empty for inputs that are in a batch
+            exactly if an objective of the source needs them.
     """
 
     axes: str = ""
@@ -32,7 +32,7 @@ class InputSpec:
     setting: str = ""
 
 
-# In the order in which the towers see them.
+# In the order in which the towers encode them.
 INPUTS = {
     "image": InputSpec("BSSC", "uint8", tower="visual"),
     "augment": InputSpec("BA", "float32", changes="image", setting="recolors"),

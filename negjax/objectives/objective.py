@@ -1,4 +1,4 @@
-"""What an objective declares of itself, and what its loss is given."""
+"""The interface of an objective, and the inputs of its loss."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ LossAndMetrics = tuple[jax.Array, dict[str, jax.Array]]
 
 @dataclass(frozen=True)
 class LossForm:
-    """How the losses over all pairs of a batch are computed, without changing what they are.
+    """How the losses over all pairs of a batch are computed, without changing their values.
 
     Attributes:
-        mesh: the devices that take their own rows each; None to leave the cut to the compiler.
-        chunk: rows of a device that are taken at a time, 0 for all.
+        mesh: the devices, each of which computes its own rows; None to leave the partition to the compiler.
+        chunk: rows of a device that are computed at a time, 0 for all.
     """
 
     mesh: Mesh | None = None
@@ -26,11 +26,11 @@ class LossForm:
 
 @dataclass(frozen=True)
 class LossInputs:
-    """What the objectives of one source are computed from; index it by the name of an input.
+    """The inputs of the objectives of one source; index it by the name of an input.
 
     Attributes:
-        arrays: name of an input (`negjax.objectives.inputs.INPUTS`) -> the embeddings of what a tower encodes, of any
-            length, [..., E] in the place of [..., T] or [B, S, S, C]; other arrays as the batch has them.
+        arrays: name of an input (`negjax.objectives.inputs.INPUTS`) -> embeddings of any length for inputs that a tower
+            encodes, [..., E] instead of [..., T] or [B, S, S, C]; other arrays as in the batch.
         logit_scale: the factor on the cosines (not its logarithm).
         logit_bias: the learned bias of SigLIP's logits, None for models without one.
         form: how losses over all pairs are computed.
@@ -54,10 +54,10 @@ class Objective:
     """An objective of the table `negjax.objectives.table.OBJECTIVES`.
 
     Attributes:
-        meaning: what the loss is, in a phrase for the list of settings.
+        meaning: the loss in a phrase, for the list of settings.
         loss: the loss (mean over the batch, natural logarithm) and other metrics by name.
         inputs: the names of the inputs that it needs, see `negjax.objectives.inputs.INPUTS`.
-        optional_inputs: the names of those that it takes where a source asks for them.
+        optional_inputs: the names of the inputs that it uses if a source provides them.
         needs_logit_bias: whether the model must have a logit bias.
     """
 
@@ -69,5 +69,5 @@ class Objective:
 
     @property
     def teacher_inputs(self) -> tuple[str, ...]:
-        """The inputs that the teacher has to encode, too."""
+        """The inputs that the teacher encodes as well."""
         return tuple(INPUTS[name].teacher_of for name in self.inputs if INPUTS[name].teacher_of)

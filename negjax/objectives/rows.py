@@ -1,4 +1,4 @@
-"""Work on the rows of a batch: all at once, or a few at a time to save memory."""
+"""Maps functions over the rows of a batch: all at once, or a few at a time to save memory."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""SigLIP's sigmoid loss, in three forms that give the same value and gradient."""
+"""SigLIP's sigmoid loss, in three forms with the same value and gradient."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ def sigmoid_loss(
 ) -> LossAndMetrics:
     """Every pair of the batch as a yes-or-no question; row i of both belong together.
 
-    The form is a matter of memory and communication alone (memory: float32, beside the embeddings and their gradients):
+    The forms differ in memory and communication only (memory: float32, besides the embeddings and their gradients):
     - plain: the matrix [B, B]. On rows spread over devices the compiler splits it: [b, B] for b rows a device, and
       one all-gather of the images.
     - chunk: `chunk` captions at a time against all images, [chunk, B], whose products the backward pass computes again.
@@ -71,7 +71,7 @@ def _ring_with_gradients(chunk: int, text_bE: jax.Array, bias_b: jax.Array, imag
     """The sum over all pairs of all devices, and whether this device's captions rank their images first; gradients.
 
     The gradients are computed in the same round: a separate backward pass would need all images of the batch in memory.
-    The gradient of the images is passed on with them, and is complete when they are back on their own device.
+    The gradient of the images is passed on with them, and is complete when they have returned to their device.
     """
     devices, b = jax.lax.axis_size(BATCH_AXES), len(text_bE)
     to_next = [(i, (i + 1) % devices) for i in range(devices)]

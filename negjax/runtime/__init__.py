@@ -1,1 +1,1 @@
-"""How negjax runs on machines: devices, checkpoints, metrics and progress."""
+"""Running on machines: devices, processes, checkpoints, files, metrics and progress."""

@@ -1,7 +1,7 @@
 """Writing checkpoints in the background, and resuming from the newest one that is intact.
 
-A checkpoint is moved to its name DIRECTORY/STEP when all its files and their checksums are written, so it is there
-completely or not at all. Reading is `negjax.runtime.checkpoint_reader`.
+A checkpoint is moved to its name DIRECTORY/STEP when all its files and their checksums are written, so it exists
+completely or not at all. `negjax.runtime.checkpoint_reader` reads checkpoints.
 """
 
 import logging
@@ -127,7 +127,7 @@ class Checkpoints(CheckpointReader):
         return self.restore(abstract_state, newest) if intact < 0 else self._restore_verified(abstract_state, intact)
 
     def _remove_damaged(self, steps: Sequence[int]) -> int:
-        """The last of the steps whose checkpoint is intact, after removing those behind it; -1 if none is."""
+        """Removes the damaged checkpoints after the last intact one, and returns its step; -1 if none is intact."""
         damaged: dict[int, str] = {}
         for step in reversed(steps):
             folder = self._folder(step)

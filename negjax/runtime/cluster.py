@@ -1,7 +1,7 @@
 """Finding and joining the processes of a run, before JAX is used.
 
 `detect_cluster` asks the cluster (TPU pod, SLURM, Open MPI, Kubernetes) which process this is; `join_cluster` connects
-it to the others. What the processes of a run do together once they are connected is in `negjax.runtime.distributed`.
+it to the others. The coordination of connected processes is in `negjax.runtime.distributed`.
 """
 
 import logging
@@ -96,7 +96,7 @@ def join_cluster(
         num_processes: number of processes of the run.
         process_id: index of this process, from 0.
         local_device_ids: ids of the GPUs that this process uses on its machine; None for all.
-        timeout: seconds to wait for all processes.
+        timeout: seconds to wait for all processes to join.
         preemption: SIGTERM to any process does not end it; `negjax.runtime.distributed.reached_preemption` reports it
             to all processes.
 

@@ -70,7 +70,7 @@ def collectives(hlo: str) -> list[Collective]:
                     kind = "reduce-scatter" if name.startswith("all-reduce-scatter") else op
                     size = _shape_bytes(shape, started_op=op if start_suffix else "")
                     counts[kind] += times
-                    sizes[kind] += times * _sent_bytes(kind, size, own_name=kind == op, line=line)
+                    sizes[kind] += times * _sent_bytes(kind, size, is_explicit=kind == op, line=line)
             elif match := _WHILE.search(line):
                 visit(match[2], times * _trip_count(line, computations.get(match[1], ())))
             else:
@@ -118,12 +118,12 @@ def _shape_bytes(shapes: str, started_op: str = "") -> int:
     return sum(sizes[len(sizes) // 2 :]) if started_op not in ("", "all-reduce") else sum(sizes)
 
 
-def _sent_bytes(kind: str, size: int, own_name: bool, line: str) -> int:
-    """Bytes that a device sends, along a ring, for a result of `size` bytes. own_name: the line itself says `kind`."""
+def _sent_bytes(kind: str, size: int, is_explicit: bool, line: str) -> int:
+    """Bytes that a device sends, along a ring, for a result of `size` bytes. is_explicit: the line names `kind`."""
     if kind == "collective-permute":
         return size
     devices = _group_size(line)
-    if kind == "reduce-scatter" and own_name:
+    if kind == "reduce-scatter" and is_explicit:
         size *= devices
     return (2 if kind == "all-reduce" else 1) * size * (devices - 1) // devices
 

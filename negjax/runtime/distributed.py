@@ -1,4 +1,4 @@
-"""What the processes of a run do together: agree on values, stop at the same step, and end when one of them fails.
+"""Coordination of the processes of a run: they agree on values, stop at the same step, and end when one fails.
 
 A process that dies silently is noticed by its heartbeat, and JAX then ends all others. One that stops with an error
 must leave as promptly (`exit_together`): the normal shutdown of JAX waits for processes that wait for this one.

@@ -13,7 +13,7 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 
-COPY_BYTES = 1 << 22  # that are copied to a store at a time
+COPY_BYTES = 1 << 22  # size of the blocks in which files are copied to a store
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Folders that one process uses at a time."""
+"""Locks on folders that only one process may use at a time."""
 
 import errno
 import logging

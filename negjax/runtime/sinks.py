@@ -1,4 +1,4 @@
-"""Where the metrics of a run are written: always WORKDIR/metrics.jsonl, on request TensorBoard and Weights & Biases.
+"""The sinks of a run's metrics: always WORKDIR/metrics.jsonl, optionally TensorBoard and Weights & Biases.
 
 A sink is a context manager with `write(values)`, which takes the object of a line of metrics.jsonl with its "step".
 """

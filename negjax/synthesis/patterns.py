@@ -46,8 +46,8 @@ def select_for_medium(patterns: SentencePatterns, medium: Medium) -> SentencePat
         medium: what the images are.
 
     Returns:
-        The table itself for drawings. For photos "drawing" becomes "photo", and patterns that mention that somebody
-        drew something are left out.
+        The table itself for drawings. For photos "drawing" becomes "photo", and patterns that mention drawing are
+        omitted.
     """
 
     def adapt_to_photos(part: tuple[str, ...]) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class Question:
 
 @dataclass(frozen=True)
 class OptionWording:
-    """How the four forms of a NegBench option are put into words.
+    """Functions that write the four forms of a NegBench option.
 
     Attributes:
         pair: names of two present objects to "A and B".

@@ -59,7 +59,7 @@ def draw_co_occurring_pairs(labels: ObjectLabels, rng: np.random.Generator) -> I
     """Draw pairs of objects for truth tables.
 
     A pair that is frequent in all four cells comes early and often; one without images in a cell never comes. Pairs
-    with similar names (a bear and a teddy bear) are left out.
+    with similar names (a bear and a teddy bear) are skipped.
 
     Args:
         labels: the labels of the images.

@@ -24,4 +24,4 @@ def tokenizer_from_dict(data: dict[str, Any], context_length: int) -> AnyTokeniz
         return Tokenizer(context_length)
     if kind == HF_KIND:
         return HFTokenizer.from_dict({**data, "context_length": context_length})
-    raise NegjaxError(f"unknown kind of tokenizer {kind!r}; this version of negjax knows {CLIP_KIND}, {HF_KIND}")
+    raise NegjaxError(f"unknown kind of tokenizer {kind!r}; choose one of {CLIP_KIND}, {HF_KIND}")

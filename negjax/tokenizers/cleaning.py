@@ -1,4 +1,4 @@
-"""How texts are cleaned before they are tokenized: the functions of open_clip and of transformers' SiglipTokenizer."""
+"""Cleaning of texts before they are tokenized, as open_clip and transformers' SiglipTokenizer do it."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Tokenizers other than CLIP's: a tokenizer.json, with the ids that open_clip and transformers make of a text.
+"""Tokenizers other than CLIP's: a tokenizer.json, with the same ids as in open_clip and transformers.
 
 SigLIP, SigLIP 2, CLIPA and the worldwide models bring a `tokenizer.json`, which the `tokenizers` library runs. What
 their loaders do around it is done here: cleaning, padding and truncation. `negjax.tokenizers.hf_folder` reads a folder.
@@ -103,11 +103,11 @@ class HFTokenizer:
             NegjaxError: `data` is anything else.
         """
         if not isinstance(data, dict) or data.get("kind") != HF_KIND:
-            raise NegjaxError(f'this is not a tokenizer of the kind "{HF_KIND}" as negjax writes it')
+            raise NegjaxError(f'the tokenizer is not of the kind "{HF_KIND}": copy the checkpoint again')
         try:
             return cls(**{key: value for key, value in data.items() if key != "kind"})
         except (TypeError, AttributeError) as error:
-            raise NegjaxError(f'this tokenizer of the kind "{HF_KIND}" is not as negjax writes it: {error}') from error
+            raise NegjaxError(f'the tokenizer of the kind "{HF_KIND}" is malformed: {error}') from error
 
     def __reduce__(self) -> tuple[Callable[..., "HFTokenizer"], tuple[dict[str, Any]]]:
         return HFTokenizer.from_dict, (self.to_dict(),)

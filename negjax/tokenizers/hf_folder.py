@@ -10,7 +10,7 @@ from negjax.tokenizers.cleaning import SENTENCEPIECE_SPACE
 from negjax.tokenizers.hf import HFTokenizer
 from negjax.tokenizers.sentencepiece import split_normalizer
 
-# What transformers uses where a folder does not say, by the class's name without its "Fast".
+# Defaults of transformers, by the name of the class without "Fast".
 DEFAULT_PAD_TOKENS = {"SiglipTokenizer": "</s>", "BertTokenizer": "[PAD]"}
 DEFAULT_PAD_SIDES = {"GemmaTokenizer": "left", "Siglip2Tokenizer": "left"}
 DEFAULT_SEPARATORS = {"BertTokenizer": "[SEP]", "XLMRobertaTokenizer": "</s>"}
@@ -105,7 +105,7 @@ def _token_ids(tokenizer: dict[str, Any], path: epath.Path) -> dict[str, int]:
 
 
 def _override_as_class(tokenizer: dict[str, Any], class_name: str, config: dict[str, Any]) -> None:
-    """Sets what a class of transformers sets itself, whatever its tokenizer.json says (older ones differ)."""
+    """Applies the settings that a class of transformers uses instead of those in tokenizer.json (old files differ)."""
     parts = split_normalizer(tokenizer.get("normalizer"))
     if class_name == "BertTokenizer":
         tokenizer["normalizer"] = {

@@ -1,1 +1,1 @@
-"""The train step and the loop around it."""
+"""The training step, and the loop that runs it."""

@@ -12,7 +12,7 @@ def new_ema(params: Params) -> Params:
 
 
 def ema_update(ema: Params, params: Params, decay: float, step: jax.Array | int) -> Params:
-    """The average after a step: ema + (1 - d) (params - ema), so that a constant parameter is its average to the bit.
+    """The average after a step: ema + (1 - d) (params - ema), which is exact for constant parameters.
 
     d grows to `decay` as min(decay, (1 + step) / (10 + step)), so that the average of a short run is not dominated by
     its start (the warm-up of TensorFlow's ExponentialMovingAverage).

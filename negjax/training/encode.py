@@ -1,4 +1,4 @@
-"""What the towers encode for the objectives: each image once, and texts of one length in one run.
+"""Encodes the inputs of the objectives: each image once, and texts of one length in one run of the tower.
 
 Shapes: S side of an image, T tokens, E width of the embeddings, G groups of rows that share their O options.
 """
@@ -57,7 +57,7 @@ class Towers:
 
 
 def encoder_inputs(batches: Batches, sources: Mapping[str, Source]) -> Encoded:
-    """What the towers have to encode for the objectives, with the changes of colours that come before."""
+    """The inputs that the towers encode for the objectives, and the colour changes that are applied before."""
     return {
         (source, name): batches[source][name]
         for source, settings in sources.items()
@@ -67,7 +67,7 @@ def encoder_inputs(batches: Batches, sources: Mapping[str, Source]) -> Encoded:
 
 
 def teacher_inputs(batches: Batches, sources: Mapping[str, Source], towers: Collection[str] = TOWERS) -> Encoded:
-    """What the teacher has to encode: the same images and captions that the student sees.
+    """The inputs that the teacher encodes: the same images and captions as the student.
 
     Args:
         batches: the batch of each source.
@@ -83,7 +83,7 @@ def teacher_inputs(batches: Batches, sources: Mapping[str, Source], towers: Coll
 
 
 def _run_joined(inputs: Mapping[Any, jax.Array], tower: Callable[[jax.Array], jax.Array]) -> dict:
-    """The embeddings of several batches, those whose rows have one shape in a single run of the tower."""
+    """The embeddings of several batches; batches with rows of equal shape share a run of the tower."""
     embeddings: dict = {}
     for shape in dict.fromkeys(batch.shape[1:] for batch in inputs.values()):
         alike = {key: batch for key, batch in inputs.items() if batch.shape[1:] == shape}

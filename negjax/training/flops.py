@@ -18,25 +18,25 @@ def step_flops(
     batches: Mapping[str, Mapping[str, Any]],
     sources: Mapping[str, Source],
     learns: Any,
-    again: int = 0,
+    recomputed: int = 0,
 ) -> int:
     """Model operations of a step on global batches, over all devices.
 
-    Forward and, for a tower of which anything learns, twice that backward; and for such a tower forward as a teacher,
-    where an objective has one.
+    A tower counts once forward and, if any of its parameters learn, twice that backward; such a tower also counts
+    forward as a teacher, if an objective has one.
 
     Args:
         config: the architecture.
         batches: source name -> its batch, arrays or only shapes.
         sources: the settings of each.
         learns: tree of True for the parameters that learn.
-        again: how often a tower that learns runs forward once more, for rematerialisation or GradCache; by custom such
-            operations are not counted as the model's.
+        recomputed: number of extra forward passes of towers that learn, for rematerialisation or GradCache; model FLOPs
+            do not include them by convention.
     """
     learning = [tower for tower in TOWERS if any(jax.tree.leaves(learns[tower]))]
     student = forward_flops(config, encoder_inputs(batches, sources))
     teacher = forward_flops(config, teacher_inputs(batches, sources, learning))
-    return sum((3 + again if tower in learning else 1) * student[tower] + teacher[tower] for tower in TOWERS)
+    return sum((3 + recomputed if tower in learning else 1) * student[tower] + teacher[tower] for tower in TOWERS)
 
 
 def forward_flops(config: CLIPConfig, inputs: Mapping[tuple[str, str], Any]) -> dict[str, int]:

@@ -1,13 +1,13 @@
-"""The towers over the devices of a mesh, each on its own rows, and over batches whose activations do not fit in memory.
+"""Runs the towers on the devices of a mesh, each on its own rows, and on batches too large for memory (GradCache).
 
 Objectives that compare all items of a batch are not sums over parts of it, so gradients of parts cannot just be added.
 The solution (Gao et al. 2021, "GradCache"): encode everything, a part at a time, and keep only the embeddings; take
 the gradient of the objectives with respect to these; then encode each part again, now with its activations, and
 propagate that gradient back to the parameters.
 
-Each device adds up the gradients of its own parts, and their sum alone goes over the mesh. Blocks that are cut over
-"fsdp" are an exception, because no device has room for the whole of them: they are gathered, and their gradients
-summed, for each part.
+Each device adds up the gradients of its own parts, and only the sum is sent over the mesh. Blocks that are sharded
+over "fsdp" are an exception, because they do not fit on a device: they are gathered, and their gradients summed, for
+each part.
 """
 
 from collections.abc import Callable
@@ -92,13 +92,15 @@ def cached_gradient(
     if mesh is None:
         grads = sum_of_parts(moving, fixed, inputs, by_embedding)
     else:
-        of_moving, of_fixed = partition(param_shards(mesh, params), learns)
+        moving_shards, fixed_shards = partition(param_shards(mesh, params), learns)
 
         def sum_of_device(moving: list, fixed: list, inputs: Inputs, cotangents: Embeddings) -> list:
-            moving, summed = jax.vjp(lambda moving: list(map(ParamShard.localize, of_moving, moving)), moving)
-            return summed(sum_of_parts(moving, list(map(ParamShard.localize, of_fixed, fixed)), inputs, cotangents))[0]
+            moving, summed = jax.vjp(lambda moving: list(map(ParamShard.localize, moving_shards, moving)), moving)
+            return summed(
+                sum_of_parts(moving, list(map(ParamShard.localize, fixed_shards, fixed)), inputs, cotangents)
+            )[0]
 
-        specs = [[share.spec for share in of] for of in (of_moving, of_fixed)]
+        specs = [[shard.spec for shard in shards] for shards in (moving_shards, fixed_shards)]
         spread = shard_map_over_batch(sum_of_device, mesh, (*specs, BATCH_SPEC, BATCH_SPEC), specs[0])
         grads = spread(moving, fixed, inputs, by_embedding)
     return jax.tree.map(jnp.add, direct, grads), metrics
@@ -115,6 +117,6 @@ def _check_rows(inputs: Inputs, mesh: Mesh | None, parts: int) -> None:
         if len(x) % (parts * devices):
             times = f" x {parts} micro-batches" if parts > 1 else ""
             raise NegjaxError(
-                f"{jax.tree_util.keystr(path)} has {len(x)} rows, which cannot be cut for {devices} devices{times}: "
+                f"{jax.tree_util.keystr(path)} has {len(x)} rows, not divisible by {devices} devices{times}: "
                 f"batch_size, counted in groups that share their options, must be a multiple of {parts * devices}"
             )

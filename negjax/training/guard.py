@@ -1,6 +1,6 @@
-"""What happens after a bad step: one whose loss or gradient is not finite, or whose gradient is suddenly far too large.
+"""Handling of bad steps, whose loss or gradient is not finite, or whose gradient is suddenly far too large.
 
-The decision is taken on the device. Whatever the policy, a bad step changes neither parameters nor moments.
+The decision is made on the device. With any policy, a bad step changes neither parameters nor moments.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import optax
 from negjax.config import Optim
 
 State = dict[str, Any]  # params, opt_state, step, guard, and ema where it is kept
-WINDOW = 64  # a spike is measured by the median of so many norms of the gradient
+WINDOW = 64  # number of gradient norms whose median a spike is compared with
 
 
 def new_guard(optim: Optim) -> dict[str, jax.Array]:

@@ -25,7 +25,7 @@ Evaluate = Callable[[LoadedModel], dict[str, float]]  # "TASK/metric" -> figure 
 
 @dataclass(frozen=True)
 class Due:
-    """What has to be done after a step.
+    """Actions that are due after a step.
 
     Attributes:
         log: its metrics are logged.
@@ -41,7 +41,14 @@ class Due:
 
 
 def due_after(step: int, experiment: Experiment, *, evaluates: bool, stop: bool) -> Due:
-    """What has to be done after a step. stop: whether the run was asked to stop. evaluates: whether it has tasks."""
+    """The actions that are due after a step.
+
+    Args:
+        step: number of the step.
+        experiment: the settings.
+        evaluates: whether the run has tasks.
+        stop: whether the run was asked to stop.
+    """
     last = step == experiment.steps
     evaluate = evaluates and (last or _is_multiple(step, experiment.evaluation.every))
     return Due(
@@ -61,7 +68,7 @@ def train(
     the run resumes from the newest that is not damaged. All processes must call it, with the same workdir.
 
     Args:
-        run: what `negjax.training.prepare.prepare_run` gave.
+        run: the result of `negjax.training.prepare.prepare_run`.
         workdir: the folder of this run.
         evaluate: scores a model during training.
         window: the steps to trace, if any.
@@ -91,7 +98,7 @@ def train(
 
         step = first
         while step < experiment.steps:
-            # Dispatch the step; the devices compute it while the host goes on.
+            # Dispatch the step; the devices compute it while the host continues.
             step += 1
             with log.step(step):
                 with log.waiting():
@@ -106,7 +113,7 @@ def train(
                 pending.hold(step, metrics)
             log.advance(step, metrics, step_flops(run.model.config, batch, experiment.sources, program.learns))
 
-            # Before anything is saved, this step must be over and good, and its metrics be written.
+            # Before anything is saved, this step must be complete and good, and its metrics written.
             if due.save and not halted:
                 halted = bool(metrics["halted"])
                 _write_pending(log, pending)

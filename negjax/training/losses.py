@@ -41,7 +41,7 @@ def total_loss(
     total = jnp.zeros(())
     metrics: Metrics = {}
     for name, source in sources.items():
-        arrays = {key: x for (of, key), x in embeddings.items() if of == name}
+        arrays = {key: x for (source_name, key), x in embeddings.items() if source_name == name}
         arrays |= {key: batches[name][key] for key in source.inputs if not INPUTS[key].tower}
         arrays |= _teacher_arrays(name, source, embeddings | teacher_embeddings)
         inputs = LossInputs(arrays, scale, bias, form)

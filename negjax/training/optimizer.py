@@ -44,7 +44,7 @@ def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
             raise NegjaxError(f"config.optim.freeze: {pattern!r} matches no parameter {PATH_HINT}")
     learns = jax.tree.map(lambda name: not any(re.fullmatch(pattern, name) for pattern in freeze), names)
     if not any(jax.tree.leaves(learns)):
-        raise NegjaxError("config.optim.freeze leaves no parameter that learns")
+        raise NegjaxError("config.optim.freeze matches all parameters: leave some to train")
     return learns
 
 
@@ -83,7 +83,7 @@ def factors(params: Params, optim: Optim) -> Any:
     for pair in optim.lr_factors:
         if pair not in used:
             raise NegjaxError(
-                f"config.optim.lr_factors: {pair[0]!r} matches no parameter that no earlier pattern matches {PATH_HINT}"
+                f"config.optim.lr_factors: {pair[0]!r} matches no parameter beyond earlier patterns {PATH_HINT}"
             )
     return tree
 
@@ -101,7 +101,7 @@ def _layers_above(name: str, depths: dict[str, int]) -> int:
 
 
 def schedule(optim: Optim, steps: int) -> optax.Schedule:
-    """Count of updates -> learning rate: a linear warm-up to the peak, then a cosine or a line to 0, or the peak.
+    """The learning rate by count of updates: a linear warm-up to the peak, then cosine or linear to 0, or constant.
 
     Args:
         optim: peak, warm-up and form.

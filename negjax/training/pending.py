@@ -16,7 +16,7 @@ class PendingMetrics:
         self._metrics: Mapping[str, jax.Array] | None = None
 
     def hold(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
-        """Keeps the metrics of a step, which are to be read later."""
+        """Keeps the metrics of a step until they are read."""
         self._step, self._metrics = step, metrics
 
     def halted(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a training run needs, prepared once: devices, open sets, the rows of this process, the model and the program."""
+"""Prepares a training run: devices, open sets, the rows of this process, the model and the program."""
 
 import os
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A training run that only has to be given a workdir.
+    """A training run that only lacks a workdir.
 
     Attributes:
         experiment: the settings.
@@ -84,7 +84,7 @@ class PreparedRun:
         return replace(self.model, params=params, **changes)
 
     def checkpoint_meta(self) -> dict[str, Any]:
-        """What each checkpoint holds beside its arrays: model, settings, and what the weights and data were."""
+        """The metadata of each checkpoint: model, settings, and hashes of the weights and data."""
         return to_meta(self.model) | {
             "config": self.experiment.to_dict(),
             "start": self.model.info.get("sha256", ""),
@@ -110,7 +110,7 @@ def prepare_data(experiment: Experiment) -> PreparedData:
 
 
 def prepare_run(experiment: Experiment, model: LoadedModel, data: PreparedData | None = None) -> PreparedRun:
-    """Everything that a run needs; no array is put on a device, and nothing is compiled yet.
+    """Prepares a run; no array is put on a device, and nothing is compiled yet.
 
     Args:
         experiment: the settings.

@@ -1,4 +1,4 @@
-"""Starting, resuming and rolling back: where the state of a run comes from."""
+"""The state of a run at its start, when it resumes, and after a roll-back."""
 
 import logging
 from collections.abc import Mapping

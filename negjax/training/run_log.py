@@ -1,4 +1,4 @@
-"""What a run writes about itself: its metrics to metrics.jsonl and other sinks, its progress, a trace."""
+"""The output of a run: metrics in metrics.jsonl and other sinks, progress, and a trace."""
 
 import math
 import tempfile
@@ -100,11 +100,11 @@ class RunLog:
             self._progress.set_loss(metrics["loss"])
 
     def restart_timings(self) -> None:
-        """Time before now is not training."""
+        """Restarts the timings; the time before is not counted as training."""
         self._timer.start()
 
     def flush(self) -> None:
-        """After it nothing that was written can be lost."""
+        """Makes sure that everything written so far is in the workdir."""
         self._copy()
 
     def write_evaluation(self, step: int, figures: Mapping[str, float]) -> None:

@@ -47,8 +47,8 @@ def make_step(
         optimizer: what updates the parameters.
         learns: tree of True for the parameters that learn.
         optim: whether an average is kept, and what happens after a bad step.
-        mesh: over which batches and state lie; None for one device.
-        loss: how the gradient is computed, without changing what it is.
+        mesh: the devices over which batches and state are sharded; None for one device.
+        loss: how the gradient is computed, without changing its value.
 
     Returns:
         (state, batches, teacher) -> (state, metrics). The teacher's parameters are read only; None where no objective
@@ -78,7 +78,7 @@ def _make_gradient(
 ) -> Callable[[clip.Params, Batches, clip.Params], tuple[clip.Params, Metrics]]:
     """(parameters, batches, teacher's parameters) -> (gradient, zero for parameters that do not learn; metrics)."""
     form = LossForm(mesh if loss.sharded else None, loss.chunk)
-    # A tower that does not learn is the teacher's still, and is not run twice.
+    # A tower that does not learn is identical to the teacher's, and is not run twice.
     learning_towers = [tower for tower in TOWERS if any(jax.tree.leaves(learns[tower]))]
 
     def gradient(params: clip.Params, batches: Batches, teacher: clip.Params) -> tuple[clip.Params, Metrics]:

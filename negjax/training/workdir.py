@@ -17,8 +17,8 @@ from negjax.runtime.distributed import check_agreement, is_first_process
 from negjax.runtime.files import check_writable, is_local, write_atomic
 from negjax.runtime.locks import lock_folder
 
-SECONDS_TO_LEAVE = 120  # for another run in the workdir: it may be saving, or its machine be lost and its lock expire
-SECONDS_TO_APPEAR = 60  # for a file that another machine wrote: network file systems have delays
+SECONDS_TO_LEAVE = 120  # wait for another run in the workdir, which may be saving, or whose lock may expire
+SECONDS_TO_APPEAR = 60  # wait for a file of another machine: network file systems have delays
 
 # Settings that may change when a run is resumed: they do not decide what is learned.
 FREE_SETTINGS = (

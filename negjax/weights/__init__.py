@@ -1,1 +1,1 @@
-"""Weights in and out."""
+"""Reading and writing weights: PyTorch files, Hugging Face folders and negjax checkpoints."""

@@ -1,4 +1,4 @@
-"""Conversion of weights between formats: what `negjax convert` does."""
+"""Converts weights between formats: `negjax convert`."""
 
 import math
 from collections.abc import Callable

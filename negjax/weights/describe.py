@@ -27,11 +27,11 @@ CONFIG_METADATA_KEY = "open_clip_config"  # in the header of safetensors files t
 
 @dataclass(frozen=True)
 class Description:
-    """What a weights file holds.
+    """The description of a weights file.
 
     Attributes:
         config: The architecture, with the activation to compute with.
-        weights_activation: The activation that the weights were made with, "" if unknown.
+        weights_activation: The activation that the weights were trained with, "" if unknown.
         preprocess: None where nothing states it.
         tokenizer_kwargs: open_clip's, None without a config of open_clip.
     """
@@ -55,7 +55,7 @@ def describe_weights(
     Args:
         opened: The file's content.
         tensors: Its tensors, under the names of the format's table.
-        file: Its path, beside which a config may be.
+        file: Its path; a config may be in the same folder.
         format: Its format.
         arch: A preset's name or an open_clip config file; "" for what the file states.
         activation: Overrides the activation; "" for what the file or `arch` states.
@@ -121,7 +121,7 @@ def _read_open_clip(text: str, where: str) -> Description:
 def _match_preset(
     tensors: Mapping[str, LazyTensor], format: WeightFormat, file: epath.Path, activation: str
 ) -> Description:
-    """The only preset that fits the shapes, where the user gives the activation; else an error that asks for it."""
+    """The only preset that fits the shapes, if the user gives the activation; raises NegjaxError otherwise."""
     fitting = fitting_presets(tensors, format)
     if len(fitting) == 1 and activation:
         return Description(fitting[0], "")

@@ -1,4 +1,4 @@
-"""Which model a file of tensors holds: its format by tensor names, the architectures that fit by shapes."""
+"""Detects the model in a file of tensors: its format by tensor names, the fitting architectures by shapes."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Weights by name: the Hugging Face hub and open_clip's list, through those libraries' own download code."""
+"""Downloads weights by name from the Hugging Face hub or open_clip's list, with the code of these libraries."""
 
 from etils import epath
 

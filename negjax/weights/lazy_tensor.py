@@ -1,4 +1,4 @@
-"""Tensors of a file that are read only when needed, and the reading of their bytes."""
+"""Tensors of a file that are read on demand, and the reading of their bytes."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The architecture of the archives in which OpenAI published CLIP, which follows from their tensors' shapes."""
+"""The architecture of OpenAI's CLIP archives, from the shapes of their tensors."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from negjax.weights.lazy_tensor import LazyTensor
 
 
 def read_openai_config(tensors: Mapping[str, LazyTensor]) -> CLIPConfig:
-    """The architecture of an archive of OpenAI's, in which all heads are 64 wide and the activation is QuickGELU."""
+    """The architecture of an OpenAI archive, where all heads are 64 wide and the activation is QuickGELU."""
     width, _, patch_size, _ = tensors["visual.conv1.weight"].shape
     grid = math.isqrt(tensors["visual.positional_embedding"].shape[0] - 1)
     vocab_size, text_width = tensors["token_embedding.weight"].shape

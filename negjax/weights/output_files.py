@@ -1,4 +1,4 @@
-"""The files beside the tensors of converted weights, and folders that appear only when they are complete."""
+"""Config and tokenizer files of converted weights, and folders that appear only when they are complete."""
 
 import json
 import uuid
@@ -16,7 +16,7 @@ from negjax.tokenizers.clip import Tokenizer, vocabulary
 
 @contextmanager
 def new_folder(dst: epath.PathLike) -> Iterator[epath.Path]:
-    """A temporary folder beside `dst` that becomes `dst` at the end, and is removed after an error.
+    """A temporary folder next to `dst` that is renamed to `dst` at the end, and removed after an error.
 
     Raises:
         NegjaxError: If `dst` exists or cannot be written.

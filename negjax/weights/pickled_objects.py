@@ -1,4 +1,4 @@
-"""What the calls in a PyTorch pickle stand for: tensors, modules, or nothing that holds weights. Nothing is called."""
+"""Interprets the calls in a PyTorch pickle as tensors, modules, or objects without weights. Nothing is called."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ _INTERPRETED_CALLS = {
     *(f"torch._utils._rebuild_{suffix}" for suffix in ("parameter", "parameter_with_state")),
 }
 _BUILTINS = ("set", "frozenset", "list", "dict", "int", "float", "complex", "bytes", "bytearray")
-# What training scripts and TorchScript save beside the weights: allowed, because it is skipped.
+# Other objects that training scripts and TorchScript save: allowed, because they are skipped.
 _SKIPPED_CALLS = {
     *("torch.Size", "torch.device", "torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"),
     *(f"torch.jit._pickle.build_{element}list" for element in ("int", "bool", "double", "tensor")),
@@ -90,7 +90,7 @@ class PickledModule:
 
 
 class Skipped:
-    """Something that holds no weights by name."""
+    """An object that holds no named weights."""
 
 
 def read_global(module: Any, name: Any) -> PickledGlobal:
@@ -116,7 +116,7 @@ def read_storage(persistent_id: Any) -> Storage:
 
 
 def interpret_call(function: Any, arguments: Any) -> Any:
-    """What the result of a call in the file stands for; nothing is called. Raises ValueError for an unknown call."""
+    """The object that a call in the file would return; nothing is called. Raises ValueError for an unknown call."""
     match function, arguments:
         case PickledGlobal("collections.OrderedDict"), ():
             return {}

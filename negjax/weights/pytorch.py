@@ -1,4 +1,4 @@
-"""A model from a PyTorch weights file, or from a Hugging Face or open_clip folder; PyTorch itself is not needed."""
+"""Reads a model from a PyTorch weights file, or a Hugging Face or open_clip folder, without PyTorch."""
 
 import hashlib
 import logging
@@ -156,7 +156,7 @@ def _set_param(params: Params, path: str, value: Any) -> None:
 
 
 def _sha256(files: Iterable[epath.Path]) -> str:
-    """Of the file; of several, of one after another."""
+    """The sha256 of the concatenated files."""
     digest = hashlib.sha256()
     for path in files:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""A model from anything that holds one: a workdir or checkpoint of negjax, PyTorch weights, or a name to download."""
+"""Reads a model from a workdir or checkpoint of negjax, PyTorch weights, or a name to download."""
 
 import hashlib
 
@@ -25,8 +25,8 @@ def read_model(
             "hf-hub:ORG/NAME" or "open_clip:ARCH/TAG", which those libraries download.
         step: Of a workdir: "latest", "best" or a number.
         arch: A preset (or open_clip config) for weights that do not state theirs; a checkpoint does, and must agree.
-        activation: Compute with this one, whatever the weights were made with; `info` then has activation_of_weights.
-        ema: Read the running average of the weights that a training run kept beside them; `info` and `origin` say so.
+        activation: Overrides the activation of the weights; `info` then has activation_of_weights.
+        ema: Read the running average of the weights from a training run; `info` and `origin` record it.
 
     Raises:
         NegjaxError: If the model or its average does not exist or is damaged, or its activation is unknown.

@@ -1,4 +1,4 @@
-"""The tensors of weight files by name, read only when needed: safetensors, also in shards, and what PyTorch saves."""
+"""The tensors of weight files by name, read on demand: safetensors, also in shards, and PyTorch's archives."""
 
 from dataclasses import dataclass, replace
 
@@ -32,7 +32,7 @@ class TensorFile:
 
 
 def open_tensors(path: epath.PathLike) -> TensorFile:
-    """Opens a weights file: safetensors, a safetensors index, or what PyTorch 1.6+ saves.
+    """Opens a weights file: safetensors, a safetensors index, or an archive of PyTorch 1.6 or newer.
 
     The content decides, not the file's name. Of a training checkpoint only the state dict is read, and a `module.` or
     `_orig_mod.` that all names start with is removed. Nothing in the file is executed.

@@ -132,7 +132,7 @@ def _find_state_dict(content: Any) -> dict[str, Any]:
 
 
 def _flatten_modules(root: PickledModule) -> dict[str, Any]:
-    """What the modules of a TorchScript archive hold besides modules, by dotted name."""
+    """The values in the modules of a TorchScript archive, by dotted name."""
     values: dict[str, Any] = {}
     modules, visited = [("", root)], 0
     for prefix, module in modules:  # grows during the loop

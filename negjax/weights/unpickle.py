@@ -26,7 +26,7 @@ def read_pickle(data: bytes) -> Any:
         data: The pickle.
 
     Returns:
-        What it describes, as dicts (without entries whose key is not a string), tuples, PickledTensors and
+        The described object, as dicts (without entries whose key is not a string), tuples, PickledTensors and
         PickledModules. Lists, sets and all else that holds no weights are Skipped.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A model as a checkpoint of negjax, as weights of open_clip, or as a Hugging Face folder: complete or absent.
+"""Writes a model as a checkpoint of negjax, as weights of open_clip, or as a Hugging Face folder, atomically.
 
 While the weights are unchanged since conversion, tensors are written in the number types of their source.
 """

@@ -264,12 +264,12 @@ def test_clips_tokenizer_is_of_a_kind_too():
         ({"kind": "word2vec"}, "unknown kind of tokenizer 'word2vec'"),
         ({}, "unknown kind of tokenizer None"),
         (None, "unknown kind of tokenizer None"),
-        ({"kind": "hf"}, "is not as negjax writes it: .*tokenizer_json"),
-        ({"kind": "hf", "tokenizer_json": 5}, "is not as negjax writes it"),
+        ({"kind": "hf"}, "is malformed: .*tokenizer_json"),
+        ({"kind": "hf", "tokenizer_json": 5}, "is malformed"),
         ({"kind": "hf", "tokenizer_json": "{}"}, "the tokenizers library cannot read"),
         ({"kind": "hf", "tokenizer_json": BYTES, "clean": "wash"}, "unknown cleaning of texts 'wash'"),
         ({"kind": "hf", "tokenizer_json": BYTES, "pad_side": "top"}, "unknown side 'top' to pad or truncate on"),
-        ({"kind": "hf", "tokenizer_json": BYTES, "padding": 1}, "is not as negjax writes it: .*padding"),
+        ({"kind": "hf", "tokenizer_json": BYTES, "padding": 1}, "is malformed: .*padding"),
     ],
 )
 def test_what_a_checkpoint_names_is_checked(data, message):
@@ -278,7 +278,7 @@ def test_what_a_checkpoint_names_is_checked(data, message):
 
 
 def test_only_its_own_kind_is_taken():
-    with pytest.raises(NegjaxError, match='not a tokenizer of the kind "hf"'):
+    with pytest.raises(NegjaxError, match='the tokenizer is not of the kind "hf"'):
         HFTokenizer.from_dict({"kind": "clip"})
 
 

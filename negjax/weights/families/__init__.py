@@ -1,1 +1,1 @@
-"""Families of weights: one file a family, one line each in `negjax.weights.families.table`."""
+"""Families of weights: one file per family, and one line each in `negjax.weights.families.table`."""

@@ -34,7 +34,7 @@ _HF_FORMAT = WeightFormat(
     rows=(
         *hf_tower_rows(),
         row("visual/class_token", "vision_model.embeddings.class_embedding", SAME),
-        *norm_rows("visual/norm_pre", "vision_model.pre_layrnorm"),  # misspelt so in transformers
+        *norm_rows("visual/norm_pre", "vision_model.pre_layrnorm"),  # spelled like this in transformers
         row("visual/projection/kernel", "visual_projection.weight", LINEAR),
         row("text/projection/kernel", "text_projection.weight", LINEAR),
         row("logit_scale", "logit_scale", SCALAR),

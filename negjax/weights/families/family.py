@@ -1,6 +1,6 @@
-"""What makes up a family of weights: how libraries name its tensors and describe its models, and its tokenizer.
+"""The interface of a family of weights: how libraries name its tensors and describe its models, and its tokenizer.
 
-A family is one file beside this one and one line in `negjax.weights.families.table`; its architectures are in
+A family is one file in this folder and one line in `negjax.weights.families.table`; its architectures are in
 `negjax.models.presets`. All else (detection, reading, conversion in every direction) iterates over the table.
 """
 

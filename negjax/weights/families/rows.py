@@ -58,7 +58,7 @@ def open_clip_text_rows(prefix: str) -> list[TableRow]:
 
 
 def hf_tower_rows() -> list[TableRow]:
-    """What the towers of transformers' CLIPModel and SiglipModel have in common."""
+    """The rows that the towers of transformers' CLIPModel and SiglipModel share."""
     return [
         row("visual/patch/kernel", "vision_model.embeddings.patch_embedding.weight", CONV),
         *_hf_transformer_rows("visual", "vision_model"),
