@@ -34,7 +34,7 @@ def get_config(also: str = "") -> ConfigDict:
     if also == "keep":
         config.sources["keep"] = {"dataset": "affirmative", "batch_size": 128, "contrastive": 0.5, "distill": 1.0}
     elif also:
-        raise ValueError(f"there is no {also}, only keep")
+        raise ValueError(f"unknown {also!r}; choose keep")
     config.data_dir = "data"
     config.steps = 10_000
     config.optim = {"learning_rate": 1e-6, "warmup_steps": 50}

@@ -48,14 +48,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh" "${PLATFORM:-cpu}"
 
 declare -A running=() # pid -> index of the process
 start() {
-    local each=("${command[@]}" --coordinator "127.0.0.1:$PORT" --num-processes "$processes" --process-id "$1")
-    [[ -z ${given[gpus]:-} ]] || each=(env "CUDA_VISIBLE_DEVICES=${gpus[$1]}" "${each[@]}")
+    local process_command=("${command[@]}" --coordinator "127.0.0.1:$PORT" --num-processes "$processes" --process-id "$1")
+    [[ -z ${given[gpus]:-} ]] || process_command=(env "CUDA_VISIBLE_DEVICES=${gpus[$1]}" "${process_command[@]}")
     if [[ ${given[dry-run]:-} ]]; then
-        quoted "${each[@]}"
+        quoted "${process_command[@]}"
         return
     fi
     # The reader ignores the signals that end its process, to show the last lines.
-    "${each[@]}" </dev/null > >(trap '' TERM INT && exec sed -u "s/^/[$1] /") 2>&1 &
+    "${process_command[@]}" </dev/null > >(trap '' TERM INT && exec sed -u "s/^/[$1] /") 2>&1 &
     running[$!]=$1
 }
 

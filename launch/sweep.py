@@ -1,4 +1,4 @@
-"""Prints the commands of a grid of settings, one a line, each with its own run name and workdir. Runs nothing.
+"""Prints the commands of a grid of settings, one per line, each with its own run name and workdir. Runs nothing.
 
     python launch/sweep.py --workdir runs/lr --config.optim.learning_rate=1e-4,3e-4 --config.seed=0,1 -- \\
         negjax train --config configs/scenes_pretrain.py --config.data_dir=runs/quickstart/data

@@ -40,7 +40,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "config") -> T:
         if key not in fields:
             close = difflib.get_close_matches(key, fields, 1)
             hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(fields)}"
-            raise NegjaxError(f"{where}.{key} is not a setting: {hint}")
+            raise NegjaxError(f"unknown setting {where}.{key}; {hint}")
     for name, f in fields.items():
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
         if required and name not in values:

@@ -87,7 +87,7 @@ def _describe_missing(requirement: Requirement) -> str:
     except PackageNotFoundError:
         return f"{requirement.name} is not installed"
     if not requirement.specifier.contains(installed, prereleases=True):
-        return f"{requirement.name} is {installed}, needed is {requirement.specifier}"
+        return f"{requirement.name} is {installed}, but {requirement.specifier} is needed"
     inner = [Requirement(text) for text in requires(requirement.name) or ()] if requirement.extras else []
     for extra in requirement.extras:
         for dependency in inner:

@@ -165,7 +165,7 @@ def test_wrong_configs(place, says, tmp_path):
         *train, config, "--config.sources.captions.batch_size=12"
     )
     missing = says(*train, config, "--config.sources.captions.dataset=cats")
-    assert "no set called cats" in missing
+    assert "set cats not found" in missing
     assert "scenes_captions" in missing
     (tmp_path / "broken.py").write_text("def get_config(:\n")
     assert "broken.py" in says(*train, tmp_path / "broken.py")
@@ -221,7 +221,7 @@ def test_wrong_evaluations(place, says, tmp_path):
 
     assert "there is no" in evaluate(model=tmp_path / "none")
     line = evaluate(tasks="scenes_mqc")
-    assert "no set called scenes_mqc" in line
+    assert "set scenes_mqc not found" in line
     assert "scenes_mcq" in line
     assert "step" in evaluate(step="first")
     assert "was altered" in evaluate(tasks="scenes_negmcq") or "kind 'train'" in evaluate(tasks="scenes_negmcq")

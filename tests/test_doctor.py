@@ -25,7 +25,7 @@ def test_this_machine():
 
 def test_a_missing_or_old_package_is_named():
     assert _describe_missing(Requirement("no-such-package>=1")) == "no-such-package is not installed"
-    assert _describe_missing(Requirement("numpy<1")) == f"numpy is {version('numpy')}, needed is <1"
+    assert _describe_missing(Requirement("numpy<1")) == f"numpy is {version('numpy')}, but <1 is needed"
     assert _describe_missing(Requirement("numpy>=1")) == ""
     extras = [
         _describe_missing(Requirement(f"jax[{extra}]>=0.1")) for extra in ("tpu", "cuda13")

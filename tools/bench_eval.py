@@ -2,7 +2,7 @@
 
     python tools/bench_eval.py --csv NEGBENCH/images --media-root COCO/val2017 --repeats 2
 
-The same random weights on both sides, in turns, on the rows whose photograph is there. PyTorch's side is what a simple
+The same random weights on both sides, in turns, on the rows whose photograph exists. PyTorch's side is what a simple
 script does with open_clip: each task encodes its distinct images and its captions, 64 at a time, padded to 77 tokens.
 Ours is `evaluate` from the loaded model to the figures, compilation included. Needs the extra `torch`.
 """
@@ -35,7 +35,7 @@ BATCH = 64
 
 def with_pytorch(model: torch.nn.Module, transform: object, tokenize: object, tables: dict, root: Path) -> dict:
     """Accuracy of the questions and recall@5 of the captions: each task on its own."""
-    found = {}
+    figures = {}
     for name, rows in tables.items():
         files = list(dict.fromkeys(Path(row.get("image_path") or row["filepath"]).name for row in rows))
         texts = [
@@ -60,17 +60,17 @@ def with_pytorch(model: torch.nn.Module, transform: object, tokenize: object, ta
                     for start in range(0, len(texts), BATCH)
                 ]
             ).numpy()
-        place = {file: i for i, file in enumerate(files)}
-        own = np.array([place[Path(row.get("image_path") or row["filepath"]).name] for row in rows])
+        index_of = {file: i for i, file in enumerate(files)}
+        image_index = np.array([index_of[Path(row.get("image_path") or row["filepath"]).name] for row in rows])
         if "caption_0" in rows[0]:
-            scores = np.einsum("ne,noe->no", image[own], text.reshape(len(rows), 4, -1))
-            found[name] = (scores.argmax(1) == [int(row["correct_answer"]) for row in rows]).mean()
+            scores = np.einsum("ne,noe->no", image[image_index], text.reshape(len(rows), 4, -1))
+            figures[name] = (scores.argmax(1) == [int(row["correct_answer"]) for row in rows]).mean()
         else:
-            owner = np.repeat(own, [len(ast.literal_eval(row["captions"])) for row in rows])
+            owner = np.repeat(image_index, [len(ast.literal_eval(row["captions"])) for row in rows])
             scores = text @ image.T
             better = (scores > scores[np.arange(len(owner)), owner][:, None]).sum(1)
-            found[name] = (better < 5).mean()
-    return found
+            figures[name] = (better < 5).mean()
+    return figures
 
 
 def with_negjax(model: object, sets: list) -> dict:
@@ -92,18 +92,18 @@ def main() -> None:
     theirs, _, transform = open_clip.create_model_and_transforms(args.arch)
     tokenize = open_clip.get_tokenizer(args.arch)
     theirs.eval()
-    with tempfile.TemporaryDirectory() as place:
-        torch.save(theirs.state_dict(), f"{place}/weights.pt")
-        ours = read_model(f"{place}/weights.pt", arch=args.arch)
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(theirs.state_dict(), f"{folder}/weights.pt")
+        ours = read_model(f"{folder}/weights.pt", arch=args.arch)
         tables = {}
         for name, (kind, file) in FILES.items():
-            build_from_csv(kind, args.csv / file, args.media_root, name, place, skip_missing=True, progress=False)
+            build_from_csv(kind, args.csv / file, args.media_root, name, folder, skip_missing=True, progress=False)
             with (args.csv / file).open(newline="", encoding="utf-8") as lines:
                 rows = list(csv.DictReader(lines))
             tables[name] = [
                 row for row in rows if (args.media_root / Path(row.get("image_path") or row["filepath"]).name).exists()
             ]
-        sets = [open_set(place, name) for name in FILES]
+        sets = [open_set(folder, name) for name in FILES]
         seconds: dict[str, list[float]] = {"PyTorch": [], "negjax": []}
         for _ in range(args.repeats):
             for name, run in (
@@ -111,10 +111,10 @@ def main() -> None:
                 ("negjax", lambda: with_negjax(ours, sets)),
             ):
                 begin = time.perf_counter()
-                found = run()
+                figures = run()
                 seconds[name].append(time.perf_counter() - begin)
-                figures = ", ".join(f"{task} {100 * value:.2f}" for task, value in found.items())
-                print(f"{name}: {seconds[name][-1]:.1f} s; {figures}", flush=True)
+                line = ", ".join(f"{task} {100 * value:.2f}" for task, value in figures.items())
+                print(f"{name}: {seconds[name][-1]:.1f} s; {line}", flush=True)
     ratios = [ours / theirs for ours, theirs in zip(seconds["negjax"], seconds["PyTorch"])]
     print(f"first: {ratios[0]:.3f} of PyTorch's time, compilation included; median {statistics.median(ratios):.3f}")
 

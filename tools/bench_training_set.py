@@ -3,8 +3,8 @@
     python tools/bench_training_set.py build --rows 1000000 --folder /tmp/million
     python tools/bench_training_set.py read --photos DIR --folder /tmp/photos
 
-build: draws tiny pictures as tar files, as img2dataset lays out CC12M, with a NegCap and a NegMCQ file, and makes a set
-of them in processes of their own. read: makes a pre-resized set of the photographs of a folder, repeated up to --rows,
+build: draws tiny pictures as tar files, in img2dataset's format of CC12M, with a NegCap and a NegMCQ file, and builds a
+set from them in several processes. read: makes a pre-resized set of the photographs of a folder, repeated up to --rows,
 and takes batches of it from the training pipeline. Both print one JSON object.
 """
 

@@ -4,8 +4,8 @@
 
 --photos holds captions.csv (image, caption; several rows an image) and images/, like Flickr8k. The objects of an image
 are those of a short list that its captions name; all others count as absent. NegCap rows are the
-captions as given, with absent objects woven in by a few templates; NegMCQ rows are NegBench's templates. The weights
-are --weights in open_clip's layout or else random ones, written so first. This shows that the steps
+captions with absent objects inserted by a few templates; NegMCQ rows are NegBench's templates. The weights
+are --weights in open_clip's layout, or random ones that are written in it first. This shows that the steps
 work together and that both losses fall on the training photographs; nothing about other photographs.
 """
 
@@ -76,9 +76,7 @@ def write_tables(photos: Path, folder: Path, seed: int) -> None:
         for number, image in enumerate(images):
             for caption in captions[image]:
                 absent = labels.draw_likely_absent(number, NEGATED, rng)
-                rows.writerow(
-                    [f"images/{image}", caption, [writer.insert_negation(caption, thing) for thing in absent]]
-                )
+                rows.writerow([f"images/{image}", caption, [writer.insert_negation(caption, name) for name in absent]])
     with (folder / "negmcq.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["image_path", "correct_answer", *(f"caption_{i}" for i in range(4)), "correct_answer_template"])

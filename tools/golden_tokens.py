@@ -117,9 +117,9 @@ PIECES = ["&amp;", "&lt;", "&#39;", "&eacute;", "'s", "'LL", "\u200d", "\ufe0f",
 
 
 def texts(rng: random.Random) -> list[str]:
-    """COUNT texts: the chosen ones, captions put together from words, and random characters."""
-    made = [" ".join(rng.choices(WORDS, k=rng.randint(1, 30))) for _ in range((COUNT - len(CHOSEN)) // 2)]
-    return [*CHOSEN, *made, *(random_text(rng, 30) for _ in range(COUNT - len(CHOSEN) - len(made)))]
+    """COUNT texts: the chosen ones, captions assembled from words, and random characters."""
+    captions = [" ".join(rng.choices(WORDS, k=rng.randint(1, 30))) for _ in range((COUNT - len(CHOSEN)) // 2)]
+    return [*CHOSEN, *captions, *(random_text(rng, 30) for _ in range(COUNT - len(CHOSEN) - len(captions)))]
 
 
 def random_text(rng: random.Random, longest: int) -> str:

@@ -5,9 +5,9 @@
 #     VENV=.venv tools/slurm_here.sh
 #
 # As root, on Debian or Ubuntu. Starts munged, slurmctld and two slurmd in a temporary folder with a configuration and a
-# key of their own, trains a tiny CLIP on drawn scenes as a job of two tasks, and the same again as a job that is told
-# to stop (SIGTERM) and then loses a task (SIGKILL). It shows that the job was queued again each time, went on by itself
-# and has the losses of the first, that a cancelled job stays cancelled, and stops what it started.
+# key of their own, trains a tiny CLIP on drawn scenes as a job of two tasks, and the same again as a job that gets
+# SIGTERM and then loses a task (SIGKILL). It shows that the job was requeued each time, resumed by itself and has the
+# losses of the first, and that a cancelled job stays cancelled. It stops all processes that it started.
 #
 # VENV        virtual environment with negjax; default: .venv
 # STEPS       of a run; default: 40
@@ -67,8 +67,8 @@ give_up() {
 free_ports() {
     python3 - "$1" <<'PYTHON'
 import socket, sys
-held = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
-print(*(each.getsockname()[1] for each in held))
+servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+print(*(server.getsockname()[1] for server in servers))
 PYTHON
 }
 
@@ -233,4 +233,4 @@ print(f"losses of {len(unbroken)} steps, first {unbroken[0][1]:.6f}, last {unbro
 print("broken and unbroken are bit-identical" if broken == unbroken else f"differ: {set(broken) ^ set(unbroken)}")
 sys.exit(broken != unbroken or len(unbroken) != int(sys.argv[2]))
 PYTHON
-say "all as it should be"
+say "all checks passed"

@@ -100,7 +100,7 @@ def join_processes(args: argparse.Namespace, *, preemption: bool = False) -> Non
 
 
 def show(table: Any) -> None:
-    """Prints a rich table. rich itself would end the program when nobody reads its output."""
+    """Prints a rich table. rich alone would end the program when its output is closed."""
     from rich.console import Console
 
     console = Console()

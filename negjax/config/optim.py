@@ -84,9 +84,9 @@ class Optim:
                 raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must not be negative")
         for key in ("b1", "b2", "momentum", "ema"):
             if getattr(self, key) is not None and not 0 <= getattr(self, key) < 1:
-                raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must lie from 0 to below 1")
+                raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must be at least 0 and below 1")
         if not 0 < self.layer_decay <= 1:
-            raise NegjaxError(f"config.optim.layer_decay is {self.layer_decay}: it must lie above 0 and not above 1")
+            raise NegjaxError(f"config.optim.layer_decay is {self.layer_decay}: it must be above 0 and at most 1")
         if self.spike_factor and not self.spike_factor > 1:
             raise NegjaxError(f"config.optim.spike_factor is {self.spike_factor}: it must be above 1, or 0 for none")
 

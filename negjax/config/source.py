@@ -103,7 +103,7 @@ class Source(_WeightedSet):
             return f".batch_size is {self.batch_size}: it must be positive"
         for name in ("negated_fraction", "color_jitter_prob", "gray_scale_prob"):
             if not 0 <= getattr(self, name) <= 1:
-                return f".{name} must lie between 0 and 1"
+                return f".{name} must be between 0 and 1"
         if self.negated_fraction and "text" not in self.inputs:
             takers = ", ".join(objectives_with("text"))
             return f".negated_fraction is given, but no objective takes a caption ({takers})"
@@ -115,7 +115,7 @@ class Source(_WeightedSet):
 
     def _problem_of_images(self) -> str | None:
         if not 0 < self.crop_scale <= 1:
-            return ".crop_scale must lie above 0 and not above 1"
+            return ".crop_scale must be above 0 and at most 1"
         if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
             return ".crop_ratio must be two positive numbers, the smaller first"
         if self.crop_scale == 1 and self.crop_ratio != Source.crop_ratio:

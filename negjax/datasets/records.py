@@ -80,7 +80,7 @@ def check_texts(texts: Any, name: str) -> None:
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{name} holds half a character ({error.reason})") from error
+        raise ValueError(f"{name} is not valid Unicode ({error.reason})") from error
 
 
 def check_answer(answer: int, options: Sequence[str]) -> None:

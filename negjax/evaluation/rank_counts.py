@@ -128,7 +128,7 @@ def _count_tile(
     answer_gallery_T: jax.Array,
     count_T: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """As `count_cosines`, for one tile; indices in own_BK that lie outside it are not in it."""
+    """As `count_cosines`, for one tile; indices in own_BK that are outside the tile are ignored."""
     score_BT = jnp.matmul(query_BE, answer_TE.T, precision=jax.lax.Precision.HIGHEST)
     count_BT = jnp.where(query_gallery_B[:, None] == answer_gallery_T, count_T, 0)
     inside_BK = (own_BK >= 0) & (own_BK < len(count_T))

@@ -33,7 +33,7 @@ class BrokenRows:
             count = len(self._rows)
         if count > self._most:
             raise NegjaxError(
-                f"set {data.name}: {count} of its {len(data)} rows have images that cannot be decoded, at last "
+                f"set {data.name}: {count} of its {len(data)} rows have images that cannot be decoded, the latest is "
                 f"{reason}; build the set again, or allow more (config.most_broken is {self._most})"
             ) from reason
         if new:

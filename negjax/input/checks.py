@@ -37,7 +37,7 @@ def group_size(data: StoredSet) -> int:
 
 
 def caption_fields(data: StoredSet, source: Source) -> list[str]:
-    """The fields that captions are drawn from, the affirmative one first; "question" stands for its right option."""
+    """The fields that captions are drawn from, the affirmative one first; "question" means its right option."""
     of_question = source.hard_negatives > 0 and "captions" not in data.fields and "question" in data.fields
     affirmative = ["question" if of_question else "captions"] if source.negated_fraction < 1 else []
     return affirmative + (["negated_captions"] if source.negated_fraction > 0 else [])

@@ -66,7 +66,7 @@ def noun_number(name: str) -> Number:
         return "singular"
     if singular == noun:  # one form for both: "scissors", "trousers", but also "sheep"
         return "plural" if noun.endswith("s") else "singular"
-    # Of "bus" `inflect` believes that it is the plural of "bu". What tells the two apart is that it knows the plural
+    # `inflect` takes "bus" for the plural of "bu". The two differ in that it knows the plural
     # "buses", while of a word that is a plural already it only appends another "s".
     return "plural" if _engine().plural_noun(noun) == noun + "s" else "singular"
 

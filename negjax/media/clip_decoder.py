@@ -93,7 +93,7 @@ def decode_frames(data: bytes, indices: np.ndarray, name: str) -> tuple[dict[int
 
 @contextmanager
 def _open(data: bytes, name: str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The clip's container and its first video stream. FFmpeg's errors, also in the block, become a NegjaxError."""
+    """Opens the container and the first video stream. FFmpeg's errors, also in the block, become a NegjaxError."""
     try:
         # A clip is one file: a playlist must not make FFmpeg open what it names, on this disk or on the network.
         options = {"protocol_whitelist": "none"}

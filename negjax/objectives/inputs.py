@@ -18,7 +18,7 @@ class InputSpec:
         tower: the tower that encodes it, "visual" or "text"; empty for inputs that a loss uses directly.
         changes: the input whose pixels it changes before they are encoded; empty for none.
         teacher_of: the input whose embeddings by the teacher, `model.init_from`, these are; empty for none.
-        field: the field of a data set that it needs, empty for images. A set of questions may stand in for "captions".
+        field: the field of a data set that it needs, empty for images. A set of questions may replace "captions".
         setting: the property of a `negjax.config.Source` that adds it to a batch; empty for inputs that are in a batch
             exactly if an objective of the source needs them.
     """

@@ -78,9 +78,9 @@ class CheckpointReader:
         """
         steps = self.steps()
         if not steps:
-            raise NegjaxError(f"there is no checkpoint in {self.directory}")
+            raise NegjaxError(f"no checkpoint found in {self.directory}: train first, or give another folder")
         if step is not None and step not in steps:
-            raise NegjaxError(f"no checkpoint of step {step} in {self.directory}; there are {join_steps(steps)}")
+            raise NegjaxError(f"no checkpoint of step {step} in {self.directory}; choose one of {join_steps(steps)}")
         return steps[-1] if step is None else step
 
     def restore(self, abstract_state: Mapping[str, ArrayTree], step: int | None = None) -> dict[str, ArrayTree]:

@@ -37,7 +37,7 @@ def guarded(
     `optim.spike_factor` times the median of the last WINDOW. All finite norms count there, those of bad steps too, so
     that a lasting change of scale is accepted after half a window; in the first WINDOW steps nothing is a spike. After
     a bad step the state is the old one except for the step counter, the schedule and the guard. With the policies
-    "stop" and "roll_back" it then does not change, whatever steps follow, until the loop acts on `halted`:
+    "stop" and "roll_back" it then does not change in later steps until the loop acts on `halted`:
     state["step"] remains the step that was bad.
 
     Args:

@@ -142,7 +142,7 @@ def train(
 
 
 def _is_multiple(step: int, every: int) -> bool:
-    """Whether something that is done every so many steps is done after this one; never for 0."""
+    """Whether an action that is due every `every` steps is due after this step; never for 0."""
     return every > 0 and step % every == 0
 
 

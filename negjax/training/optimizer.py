@@ -91,7 +91,7 @@ def factors(params: Params, optim: Optim) -> Any:
 def _layers_above(name: str, depths: dict[str, int]) -> int:
     """From the top of a parameter's tower: 0 in the head, 1 in the last block, depth + 1 in the embeddings.
 
-    As BEiT counts (Bao et al. 2022), in each tower; the logit scale lies in none.
+    As BEiT counts (Bao et al. 2022), in each tower; the logit scale is in none.
     """
     tower, _, rest = name.partition("/")
     if tower not in depths or re.match(r"(norm_post|norm_final|pool|projection)/", rest):

@@ -58,7 +58,7 @@ def table_names(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> dict
 
 
 def fitting_presets(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> list[CLIPConfig]:
-    """The presets that fit the shapes, whatever their activation.
+    """The presets that fit the shapes, with any activation.
 
     Of presets that differ only in image size, those of the size of the file's position embeddings.
     """

@@ -28,7 +28,7 @@ def download(name: str) -> tuple[epath.Path, str]:
         raise NegjaxError(f'{name}: {error.name} is not installed: pip install "negjax[torch]"') from error
     except NegjaxError:
         raise
-    except Exception as error:  # these libraries raise whatever their HTTP client does
+    except Exception as error:  # these libraries raise the errors of their HTTP clients
         reason = " ".join(str(error).split())[:160]
         raise NegjaxError(
             f"{name} cannot be downloaded ({type(error).__name__}: {reason}): check the network, "

@@ -70,7 +70,7 @@ def read_model_cfg(model_cfg: Mapping[str, Any]) -> CLIPConfig:
 
 
 def known_name(config: CLIPConfig) -> str | None:
-    """open_clip's name for an architecture, whatever its name here; None where it has none."""
+    """open_clip's name for an architecture, independent of `config.name`; None where it has none."""
     embedding_part = _embedding_part(config)
     for base in PRESETS:
         for name in variant_names(base):

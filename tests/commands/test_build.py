@@ -119,7 +119,7 @@ def test_the_home_folder_in_any_path(capsys, monkeypatch, tmp_path):
     assert (code, out.splitlines()[0]) == (0, f"a: 1 rows in {tmp_path / 'data' / 'a'}"), err
     assert main(["data", "list", "--data-dir=~/data"]) == 0
     code, _, err = run(capsys, "--kind", "captions", "--webdataset", "~/*.tar", "--name", "b", "--data-dir", tmp_path)
-    assert (code, f"--webdataset {tmp_path}/*.tar: there are no such files" in err) == (2, True)
+    assert (code, f"--webdataset {tmp_path}/*.tar: no such files found" in err) == (2, True)
 
 
 def test_odd_pictures_are_stored_as_they_are(capsys, tmp_path):

@@ -64,7 +64,9 @@ def test_more_than_are_allowed_stop_the_run_with_the_set_and_the_remedy(data):
     with pytest.raises(NegjaxError) as caught:
         read(data, 5, BrokenRows(len(CUT) - 1))
     message = str(caught.value)
-    assert message.startswith("set some_cut: 4 of its 40 rows have images that cannot be decoded, at last some_cut row")
+    assert message.startswith(
+        "set some_cut: 4 of its 40 rows have images that cannot be decoded, the latest is some_cut row"
+    )
     assert message.endswith("build the set again, or allow more (config.most_broken is 3)")
     assert "\n" not in message
 

@@ -88,7 +88,7 @@ def test_reading_changes_nothing(saved, tmp_path):
 
     with Checkpoints(tmp_path / "none") as checkpoints:
         assert (checkpoints.steps(), checkpoints.latest(), checkpoints.best()) == ([], None, None)
-        with pytest.raises(NegjaxError, match=f"there is no checkpoint in {tmp_path}/none"):
+        with pytest.raises(NegjaxError, match=f"no checkpoint found in {tmp_path}/none"):
             checkpoints.restore(abstract(new_state()))
     assert not (tmp_path / "none").exists()
 
@@ -136,12 +136,12 @@ def test_without_a_best_metric_only_the_last_are_kept(tmp_path):
 
 
 def test_unknown_steps(saved, tmp_path):
-    with pytest.raises(NegjaxError, match=f"no checkpoint of step 8 in {saved}; there are 7"):
+    with pytest.raises(NegjaxError, match=f"no checkpoint of step 8 in {saved}; choose one of 7"):
         Checkpoints(saved).resolve_step(8)
     with pytest.raises(NegjaxError, match="unknown step 'newest'; choose latest, best or a number"):
         Checkpoints(saved).resolve_step("newest")
     for which in ("latest", "best", "7"):
-        with pytest.raises(NegjaxError, match=f"there is no checkpoint in {tmp_path}/none"):
+        with pytest.raises(NegjaxError, match=f"no checkpoint found in {tmp_path}/none"):
             Checkpoints(tmp_path / "none").resolve_step(which)
 
 

@@ -48,7 +48,7 @@ def decide_negated(
         return source.negated, []
     share = negated_texts / texts
     word = "negated" if share > 0.5 else "affirmative"
-    return share > 0.5, [f"taken for {word}: {share:.0%} of its {what} hold a negation word; change it with --negated"]
+    return share > 0.5, [f"counted as {word}: {share:.0%} of its {what} hold a negation word; change it with --negated"]
 
 
 def empty_text_notes(count: int) -> list[str]:

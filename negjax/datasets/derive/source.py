@@ -48,7 +48,7 @@ def read_object_names(path: epath.PathLike) -> list[str]:
         raise NegjaxError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8") from error
     names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if len(names) < 2:
-        raise NegjaxError(f"{path} names {len(names)} objects: give two or more, one a line")
+        raise NegjaxError(f"{path} names {len(names)} objects: give two or more, one per line")
     return names
 
 

@@ -31,7 +31,7 @@ def folder_source(folder: epath.PathLike, classnames: str | None, templates: str
     """
     root = epath.Path(folder)
     if not root.is_dir():
-        raise NegjaxError(f"no folder {folder}: give the folder that holds a folder per class as --folder")
+        raise NegjaxError(f"folder {folder} not found: give the folder that holds a folder per class as --folder")
     classes = [path.name for path in root.iterdir() if not _is_ignored(path.name) and path.is_dir()]
     if not classes:
         raise NegjaxError(f"{folder} has no subfolders: it must hold a folder per class, each with its images")

@@ -9,7 +9,7 @@ from negjax.media.boxes import BoxLTRB
 
 
 def corners(box: BoxXYWH, width: int, height: int) -> BoxLTRB:
-    """The part of a box that lies inside an image.
+    """The part of a box that is inside an image.
 
     Args:
         box: The box.
@@ -20,7 +20,7 @@ def corners(box: BoxXYWH, width: int, height: int) -> BoxLTRB:
         Its edges in whole pixels, rounded as Pillow's `crop` rounds.
 
     Raises:
-        ValueError: The box has no area, or lies outside the image.
+        ValueError: The box has no area, or is outside the image.
     """
     check_box(box)
     left, top = max(round(box.x), 0), max(round(box.y), 0)

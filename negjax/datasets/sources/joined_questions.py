@@ -176,7 +176,7 @@ class _QuestionIndex:
 
 
 def _name_key(path: str) -> int:
-    """A 64-bit hash of the name of a file, whatever its folder."""
+    """A 64-bit hash of the name of a file, without its folder."""
     return int.from_bytes(hashlib.blake2b(_path_parts(path)[-1].encode(), digest_size=8).digest(), signed=True)
 
 

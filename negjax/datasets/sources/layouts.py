@@ -7,7 +7,7 @@ pairs:      filepath, caption, negative_caption
 
 Columns come in any order, and others are ignored, such as an index without a name. The path of the image or clip is in
 filepath or in image_path. A CSV file has such a table (`csv_tables`), and so has the .json of a WebDataset sample
-(`webdataset`). A layout of somebody else's is one file like `crepe`, and one line in `table`.
+(`webdataset`). Another layout is one file like `crepe`, and one line in `table`.
 """
 
 import re

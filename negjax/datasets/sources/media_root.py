@@ -24,7 +24,7 @@ class MediaRoot:
         """Raises NegjaxError if there is no such folder."""
         self.root = epath.Path(root)
         if not self.root.is_dir():
-            raise NegjaxError(f"no folder {root}: give the folder that holds the images as --media-root")
+            raise NegjaxError(f"folder {root} not found: give the folder that holds the images as --media-root")
         self._has_folder = functools.cache(lambda parts: self.root.joinpath(*parts).is_dir())
         self._has_tar = functools.cache(lambda parts: _tar_path(self.root, parts).is_file())
 

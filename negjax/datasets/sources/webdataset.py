@@ -34,7 +34,7 @@ def webdataset_source(kind: str, pattern: str, shard_rows: int = 0) -> RowSource
     path = epath.Path(pattern)
     tars = sorted(map(str, path.parent.glob(path.name)))
     if not tars:
-        raise NegjaxError(f"--webdataset {pattern}: there are no such files; give 'DIR/*.tar' in quotes")
+        raise NegjaxError(f"--webdataset {pattern}: no such files found: give 'DIR/*.tar' in quotes")
     digest, counts, unused, first_unused = hashlib.sha256(), [], 0, ""
     for tar in tars:
         members = list(read_members(tar))

@@ -104,14 +104,14 @@ def open_set(data_dir: epath.PathLike, name: str) -> StoredSet:
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)
         hint = f" (did you mean {close[0]}?)" if close else ""
-        raise NegjaxError(f"no set called {name} in {data_dir}{hint}; there are: {', '.join(names) or 'none'}")
+        raise NegjaxError(f"set {name} not found in {data_dir}{hint}; choose one of {', '.join(names) or '(none)'}")
     return StoredSet(data_dir, name)
 
 
 def list_sets(data_dir: epath.PathLike) -> list[SetSummary]:
     """Lists the sets of a data folder; raises NegjaxError if the folder does not exist or a set is damaged."""
     if not epath.Path(data_dir).is_dir():
-        raise NegjaxError(f"no folder {data_dir}: give the --data-dir that sets were built in")
+        raise NegjaxError(f"folder {data_dir} not found: give the --data-dir that sets were built in")
     sets = [StoredSet(data_dir, name) for name in set_names(data_dir)]
     return [
         SetSummary(data.name, len(data), data.metadata["task_kind"], data.metadata["negated"], data.bytes)

@@ -72,7 +72,7 @@ class TaskKind:
         score: scores a task from embeddings [D, E] of the distinct media (unit length), the distinct captions'
             query vectors, and the credits of scorers that read only texts.
         item_credits: the items of a metric, from the rows of the prediction file that has them.
-        main_metrics: the metrics that stand for the task in a report.
+        main_metrics: the metrics that represent the task in a report.
         lower_is_better: metrics for which smaller values are better.
         main_blind: kinds of blind figure to show with the main metrics; the first that a task has is shown.
         note: explanation of its figures, printed below the leaderboard; "" for none.

@@ -42,7 +42,7 @@ def test_captions(tmp_path, media):
     built = build(table(tmp_path, ["b.jpg", "a.jpg", "b.jpg"], caption=""), media)
     assert (built.rows, built.written, built.skipped["missing"], built.skipped["broken"]) == (3, 3, 0, 0)
     assert built.notes == (
-        "taken for affirmative: 50% of its captions hold a negation word; change it with --negated",
+        "counted as affirmative: 50% of its captions hold a negation word; change it with --negated",
         "empty texts: 3, kept like the others",
     )
     data = open_set(tmp_path / "sets", "built")
@@ -104,8 +104,8 @@ def test_nothing_found_is_an_error_even_when_skipping(tmp_path, media):
 @pytest.mark.parametrize(
     ("captions", "flag", "negated", "noted"),
     [
-        (["a cat", "a dog", "a cat without a dog"], None, False, "taken for affirmative: 33% of its captions"),
-        (["a cat, no dog", "it is not here", "a cat"], None, True, "taken for negated: 67% of its captions"),
+        (["a cat", "a dog", "a cat without a dog"], None, False, "counted as affirmative: 33% of its captions"),
+        (["a cat, no dog", "it is not here", "a cat"], None, True, "counted as negated: 67% of its captions"),
         (["a cat", "a dog"], "yes", True, None),
         (["no cat", "no dog"], "no", False, None),
     ],

@@ -67,7 +67,7 @@ def content(folder: Path) -> dict[str, str]:
 def test_captions_and_question_of_each_image_in_one_record(files):
     built = build(files)
     assert (built.rows, built.written, sum(built.skipped.values())) == (ROWS, ROWS, 0)
-    assert built.notes == ("taken for negated: 100% of its rows hold a negation word; change it with --negated",)
+    assert built.notes == ("counted as negated: 100% of its rows hold a negation word; change it with --negated",)
     data = open_set(files / "sets", "built")
     assert data.fields == ("captions", "negated_captions", "question")
     assert (data.metadata["task_kind"], data.metadata["negated"], data.metadata["altered"]) == ("train", True, "")
@@ -301,7 +301,7 @@ def test_webdataset(tmp_path):
     )
     data = open_set(tmp_path / "sets", "questions")
     assert (data[5]["options"], data[5]["answer"]) == (["a", "b"], 1)
-    with pytest.raises(NegjaxError, match=r"--webdataset .*absent\*: there are no such files"):
+    with pytest.raises(NegjaxError, match=r"--webdataset .*absent\*: no such files found"):
         webdataset_source("captions", f"{tmp_path}/absent*")
     write_tar(
         tmp_path / "bad" / "0.tar",

@@ -215,7 +215,7 @@ def test_objects_can_be_given(sets):
     assert data.metadata["objects"] == ["a cat", "a dog", "a zebra"]
     assert not [row for row in data.rows() if "bus" in row["options"][0]]
     (sets / "few.txt").write_text("cat\n")
-    with pytest.raises(NegjaxError, match=r"few\.txt names 1 objects: give two or more, one a line"):
+    with pytest.raises(NegjaxError, match=r"few\.txt names 1 objects: give two or more, one per line"):
         derive(sets, "affirmation", "other", objects=sets / "few.txt")
     (sets / "none.txt").write_text("zebra\ngnu\n")
     with pytest.raises(NegjaxError, match=r"no row has positive_objects of .*none\.txt"):
@@ -250,7 +250,7 @@ def test_no_more_than_the_labels_allow(sets):
         ("questions", {"least": 2}, "--least is for --kind queries, not for questions"),
         ("questions", {"groups": 0}, "--groups 0: give 1 or more"),
         ("questions", {"seed": -1}, "--seed -1: give 0 or more"),
-        ("questions", {"source": "sauce"}, "no set called sauce .*did you mean source"),
+        ("questions", {"source": "sauce"}, "set sauce not found .*did you mean source"),
         ("questions", {"name": "source"}, "source exists already"),
     ],
 )

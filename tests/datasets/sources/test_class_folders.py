@@ -88,7 +88,7 @@ def test_what_is_no_whole_image_ends_the_build_unless_skipped(folder, content):
 
 
 def test_folders_that_hold_no_classes(folder, tmp_path):
-    with pytest.raises(NegjaxError, match=r"no folder .*absent: give the folder .* as --folder"):
+    with pytest.raises(NegjaxError, match=r"folder .*absent not found: give the folder .* as --folder"):
         build_folder(tmp_path / "absent")
     with pytest.raises(NegjaxError, match="has no subfolders"):
         build_folder(folder / "dog" / "2020")

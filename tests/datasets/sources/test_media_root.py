@@ -38,5 +38,5 @@ def test_nothing_outside_the_folder_is_found(tmp_path, path):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(NegjaxError, match=r"no folder .*/absent: .* --media-root"):
+    with pytest.raises(NegjaxError, match=r"folder .*/absent not found: .* --media-root"):
         MediaRoot(tmp_path / "absent")
