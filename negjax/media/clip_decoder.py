@@ -102,7 +102,7 @@ def _open(data: bytes, name: str) -> Iterator[tuple[InputContainer, VideoStream]
                 stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic
             ]
             if not streams:
-                raise NegjaxError(f"{name} has no video stream ({container.format.name})")
+                raise NegjaxError(f"{name}: no video stream found ({container.format.name})")
             stream = streams[0]
             if stream.codec_context is None:
                 raise NegjaxError(f"{name}: FFmpeg has no decoder for this video")

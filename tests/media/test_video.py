@@ -238,8 +238,8 @@ def test_what_is_no_clip(capfd):
         assert "cannot be read" in refused(data)
     for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", *(["AVIF"] if features.check("avif") else [])):
         assert "still image" in refused(saved(kind, still))
-    assert "has no video stream (wav)" in refused(sound("wav", "pcm_s16le"))
-    assert "has no video stream (mp3)" in refused(sound("mp3", "libmp3lame", cover=saved("JPEG", still)))
+    assert "no video stream found (wav)" in refused(sound("wav", "pcm_s16le"))
+    assert "no video stream found (mp3)" in refused(sound("mp3", "libmp3lame", cover=saved("JPEG", still)))
     assert capfd.readouterr() == ("", "")
 
 
