@@ -253,7 +253,7 @@ def test_bad_metadata(tmp_path, metadata, fields, expected):
 
 
 def test_list_and_absent_sets(tmp_path):
-    with pytest.raises(NegjaxError, match="folder .* not found"):
+    with pytest.raises(NegjaxError, match=r"folder .* not found"):
         list_sets(tmp_path / "absent")
     with pytest.raises(NegjaxError, match=r"set b not found in .*; choose one of \(none\)"):
         open_set(tmp_path / "absent", "b")
