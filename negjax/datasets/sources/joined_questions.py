@@ -2,8 +2,8 @@
 
 The two files may name another folder before the same end, "/mnt/cc12m/00000/1.jpg" and "/data/00000/1.jpg". A question
 belongs to an image if the name and the folder are the same, or the name where one path has no folder; if several
-questions do, it is the one whose path has the longest end in common with the image's. Nothing here holds more in memory
-than 32 bytes for each question.
+questions do, it is the one whose path has the longest end in common with the image's. Each question takes
+32 bytes of memory.
 """
 
 import hashlib
@@ -33,9 +33,9 @@ JOINED_LAYOUT = "questions"
 
 
 def with_questions(source: RowSource, path: epath.PathLike) -> RowSource:
-    """The source with a question per image from a CSV file of kind "questions"; of several, the first.
+    """Adds a CSV file of kind "questions" to a source, with one question per image; of several, the first counts.
 
-    The rows get their questions once the questions are indexed, by `join_questions`.
+    `join_questions` later indexes the questions and joins them to the rows.
 
     Raises:
         NegjaxError: The file is not of that kind, or the source has questions already.
@@ -53,12 +53,12 @@ def with_questions(source: RowSource, path: epath.PathLike) -> RowSource:
 
 
 def join_questions(source: RowSource, index: epath.Path, skip_malformed: bool) -> RowSource:
-    """The source with shards in which each row has the question of its image.
+    """Indexes the questions of a source, and joins them to the rows of its shards.
 
     Args:
         source: A source with `questions_csv`.
         index: The file to write, in which the shards look questions up.
-        skip_malformed: Count malformed questions in the notes, and leave out the images that they name.
+        skip_malformed: Count malformed questions in the notes, and skip the images that they name.
 
     Raises:
         NegjaxError: There are malformed questions, and `skip_malformed` is False.

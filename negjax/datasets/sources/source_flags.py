@@ -18,7 +18,7 @@ from negjax.errors import NegjaxError
 
 @dataclass(frozen=True)
 class SourceRequest:
-    """What a user says of a source; the attributes are the flags of `negjax data build`. path: the flag's value."""
+    """The flags of `negjax data build` that describe a source. path: the value of the flag that names it."""
 
     kind: str
     path: str
@@ -37,7 +37,7 @@ class SourceFlag:
         name: The flag, without dashes.
         metavar: Stands for its value in the help.
         help: Its help.
-        kinds: The `--kind`s that it holds.
+        kinds: The values of `--kind` that it supports.
         open: Makes the source.
         needs: Flags that must be given too, as attributes of SourceRequest.
         allows: Further flags that may be given.
