@@ -16,7 +16,7 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 from negjax.runtime import orbax_io
-from negjax.runtime.checkpoint_reader import CheckpointReader, one_line
+from negjax.runtime.checkpoint_reader import CheckpointReader, shorten_error
 from negjax.runtime.checksums import find_damage, write_checksums
 from negjax.runtime.distributed import broadcast_from_first, is_first_process
 from negjax.runtime.orbax_io import META, PARAMS, TRAINING, ArrayTree
@@ -153,4 +153,4 @@ class Checkpoints(CheckpointReader):
         try:
             yield
         except Exception as error:
-            raise NegjaxError(f"cannot write a checkpoint to {self.directory}: {one_line(error)}") from error
+            raise NegjaxError(f"cannot write a checkpoint to {self.directory}: {shorten_error(error)}") from error

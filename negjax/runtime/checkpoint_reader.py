@@ -176,7 +176,7 @@ class CheckpointReader:
     def _damaged(self, step: int, reason: object) -> NegjaxError:
         others = join_steps(other for other in self.steps() if other != step)
         return NegjaxError(
-            f"checkpoint {self._folder(step)} is damaged ({one_line(reason)}): copy it again, or remove that folder "
+            f"checkpoint {self._folder(step)} is damaged ({shorten_error(reason)}): copy it again, or remove that folder "
             f"and resume from another step (there are: {others or 'none'})"
         )
 
@@ -196,8 +196,8 @@ def join_steps(steps: Iterable[int]) -> str:
     return ", ".join(str(step) for step in steps)
 
 
-def one_line(reason: object) -> str:
-    """Returns an error's message in one line: the system's error first, and only the ends of a long message."""
+def shorten_error(reason: object) -> str:
+    """Returns an error message in one line: the system error first, and only both ends of a long message."""
     text = " ".join(str(reason).split()) or type(reason).__name__
     if code := re.search(r"os_error_code=\W*(\d+)", text):
         text = f"{os.strerror(int(code[1]))}: {text}"
