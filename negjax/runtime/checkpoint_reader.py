@@ -176,7 +176,7 @@ class CheckpointReader:
     def _damaged(self, step: int, reason: object) -> NegjaxError:
         others = join_steps(other for other in self.steps() if other != step)
         return NegjaxError(
-            f"checkpoint {self._folder(step)} is damaged ({shorten_error(reason)}): copy it again, or remove that folder "
+            f"checkpoint {self._folder(step)} is damaged ({shorten_error(reason)}): copy it again, or remove it "
             f"and resume from another step (there are: {others or 'none'})"
         )
 
