@@ -102,6 +102,7 @@ def test_nothing_pulls_where_the_student_is_the_teacher(config, params, batch, w
     assert largest(jax.tree.map(np.subtract, same[0], whole[0])) > 0.01 * largest(whole[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sizes", "micro_batches"), [({}, 2), ({"fsdp": 2, "tensor": 2}, 1), ({"fsdp": 4}, 2)], ids=str
 )

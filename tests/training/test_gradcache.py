@@ -81,6 +81,7 @@ def test_what_is_frozen_has_no_gradient(config, params, batch, whole):
     assert_close(grads["text"], whole[0]["text"], 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [{}, {"sharded": True, "chunk": 3}], ids=["plain losses", "sharded losses"])
 def test_eight_devices_cut_within_their_own_rows(config, params, batch, whole, form):
     mesh = make_mesh()
@@ -101,6 +102,7 @@ def test_eight_devices_cut_within_their_own_rows(config, params, batch, whole, f
 FREEZE = ("visual/transformer/blocks/0/.*", "text/tokens", "logit_scale")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "reference"), [("float32", None), ("bfloat16", make_mesh())], ids=["f32", "bf16"])
 def test_cut_parameters_and_frozen_ones(config, params, batch, dtype, reference):
     """As on one device; in bfloat16, where 8 rows are not rounded as 64 are, as on eight that have all parameters."""
@@ -117,6 +119,7 @@ def test_cut_parameters_and_frozen_ones(config, params, batch, dtype, reference)
     assert found[0]["visual"]["transformer"]["blocks"]["1"]["up"]["kernel"].any()
 
 
+@pytest.mark.slow
 def test_memory_falls_with_the_number_of_micro_batches(config, params):
     """On shapes alone: a batch of 3,072 rows, with chunked losses."""
 

@@ -79,6 +79,7 @@ FULL = {"compute": Compute(remat="full")}
 FORMS = [({}, {}), ({"fsdp": 4}, {}), ({"fsdp": 4}, FULL), ({"tensor": 2}, {}), ({"fsdp": 2, "tensor": 2}, {})]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sizes", "how"), [*FORMS, ({"fsdp": 8}, HARD), ({"fsdp": 2, "tensor": 4}, HARD)], ids=str)
 def test_every_mesh_gives_what_one_device_gives(config, params, batches, one, sizes, how):
     many, cut = run(config, params, batches, make_mesh(**sizes), **how)
@@ -97,6 +98,7 @@ def sent(config, params, batch, mesh, **how) -> dict[str, int]:
     return {each.kind: each.bytes for each in collectives(program.as_text())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("micro_batches", [1, 2])
 def test_fsdp_moves_parameters_and_no_activations(config, params, batches, micro_batches):
     """A block's kernels are gathered forward and backward, all else once; gradients are summed where they belong."""
@@ -118,6 +120,7 @@ def test_fsdp_moves_parameters_and_no_activations(config, params, batches, micro
     assert moved.keys() == {"all-gather", "reduce-scatter", "all-reduce"}
 
 
+@pytest.mark.slow
 def test_micro_batches_send_no_more_gradients(config, params, batches):
     """Each device adds up its own, and the sum is sent once."""
     one, four = (

@@ -124,6 +124,7 @@ def test_eight_devices_give_the_loss_and_gradients_of_one(config, params, batch,
     assert all(grad.sharding.is_fully_replicated for grad in jax.tree.leaves(grads))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remat", ["dots", "full"])
 def test_remat_and_scan_change_nothing(config, params, batch, alone, remat):
     (loss, _), grads = value_and_grad(config, compute=Compute(remat=remat, scan=True))(params, batch)
@@ -131,6 +132,7 @@ def test_remat_and_scan_change_nothing(config, params, batch, alone, remat):
     assert_close(grads, alone[2], 1e-4)
 
 
+@pytest.mark.slow
 def test_remat_takes_less_memory_the_more_is_computed_again(config):
     """What the compiler plans for eight layers: everything kept, the linear layers' results, the blocks' inputs.
 
@@ -254,6 +256,7 @@ def test_the_logit_scale_is_clipped_of_clip_alone_and_where_it_learns(config, mi
         assert state["params"]["logit_scale"] == pytest.approx(start, abs=2 * GENTLE.learning_rate)
 
 
+@pytest.mark.slow
 def test_steps_in_bfloat16_learn_as_those_in_float32(config, params, batch):
     losses = []
     for compute in (Compute(), Compute(dtype="bfloat16")):

@@ -49,6 +49,7 @@ def changed_before(config, params, batch):
     return gradients(config, params, batch | {"coloured": before}, SOURCES | plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shards", "micro_batches"), [(1, 1), (1, 4), (8, 2)])
 def test_as_if_changed_before(config, params, batch, changed_before, shards, micro_batches):
     found = gradients(config, params, batch, SOURCES, shards, micro_batches)
