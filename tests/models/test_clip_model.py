@@ -148,6 +148,7 @@ def test_padding_after_the_end_token_changes_nothing(inputs):
     np.testing.assert_allclose(clip.encode_text(SMALL, params, noise)[0], whole[0], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compute", [Compute(scan=True), Compute(remat="full"), Compute(scan=True, remat="dots")])
 def test_scan_and_remat_change_neither_values_nor_gradients(inputs, compute):
     params, (image, text) = random_params(SMALL), inputs
