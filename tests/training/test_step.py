@@ -58,11 +58,14 @@ def alone(config, params, batch):
 def test_losses_equal_numpy(config, params, batch, alone):
     """Through negjax's embeddings; everything after them in float64."""
 
+    encode_image = jax.jit(lambda params, pixels: clip.encode_image(config, params, normalise(pixels, PREPROCESS)))
+    encode_text = jax.jit(lambda params, ids: clip.encode_text(config, params, ids))
+
     def image(part):
-        return unit(np.float64(clip.encode_image(config, params, normalise(part["image"], PREPROCESS))))
+        return unit(encode_image(params, part["image"]))
 
     def text(ids):
-        return unit(np.float64(clip.encode_text(config, params, ids)))
+        return unit(encode_text(params, ids))
 
     def cross_entropy(logits, right):
         return np.mean([math.log(sum(np.exp(row - row[i]))) for row, i in zip(logits, right)])
