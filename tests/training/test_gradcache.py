@@ -138,6 +138,6 @@ def test_memory_falls_with_the_number_of_micro_batches(config, params):
 
 def test_rows_that_cannot_be_cut(config, params, batch):
     step = step_of(config, params, mesh=make_mesh(), micro_batches=4)
-    said = r"\('balanced', 'options'\).* has 16 rows, .* for 8 devices x 4 micro-batches"
+    said = r"\('balanced', 'options'\).* has 16 rows, not divisible by 8 devices x 4 micro-batches"
     with pytest.raises(NegjaxError, match=said):
         step.lower(new_state(params, KEEP_GRADIENTS), batch)
