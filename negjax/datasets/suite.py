@@ -56,10 +56,13 @@ def build_suite(
 
 def _open_source(entry: SetSource, files: epath.PathLike, media_root: epath.PathLike) -> RowSource:
     """The source of a set that is built from a file or a folder of images."""
+    is_json = PurePath(entry.file).suffix in (".json", ".jsonl")
+    if entry.split and (entry.kind == "folder" or not is_json):
+        raise NegjaxError(f"split {entry.split!r} of {entry.file}: only JSON benchmarks have splits, leave it out")
     if entry.kind == "folder":
         return folder_source(epath.Path(media_root) / entry.file, entry.classnames or None, entry.templates)
     path = _find_file(epath.Path(files), entry.file)
-    if PurePath(entry.file).suffix in (".json", ".jsonl"):
+    if is_json:
         return json_source(path, media_root, entry.split)
     return csv_source(entry.kind, path, media_root)
 

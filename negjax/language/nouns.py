@@ -6,6 +6,7 @@ because the import takes a third of a second.
 """
 
 import re
+import threading
 import unicodedata
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -37,6 +38,7 @@ _TAKES_AN = re.compile(
 _TAKES_A = re.compile(r"(?:eu|ups|url|uv)s?\b", re.IGNORECASE)
 
 # A name's head noun is the last word before any of these: "pair of skis", "man with glasses", "mouse (computer)".
+_IMPORT_LOCK = threading.Lock()
 _AFTER_HEAD = re.compile(r" (?:at|for|from|in|near|of|on|with|without) |\s*[(,]", re.IGNORECASE)
 
 
@@ -90,8 +92,14 @@ def indefinite_article(phrase: str) -> Literal["a", "an"]:
     return "an" if _engine().a(letters).startswith("an ") else "a"
 
 
-@cache
 def _engine() -> "inflect.engine":
+    """The library; the first call imports it, in one thread at a time."""
+    with _IMPORT_LOCK:
+        return _import_engine()
+
+
+@cache
+def _import_engine() -> "inflect.engine":
     """The library, imported without the run-time type checks that typeguard would compile into it (4 s of CPU time)."""
     import typeguard
 

@@ -75,7 +75,7 @@ def _read_items(path: epath.PathLike) -> list[Item]:
     try:
         text = epath.Path(path).read_bytes().decode("utf-8-sig")
         is_lines = PurePath(path).suffix == ".jsonl"
-        content = [json.loads(line) for line in text.splitlines() if line.strip()] if is_lines else json.loads(text)
+        content = [json.loads(line) for line in text.split("\n") if line.strip()] if is_lines else json.loads(text)
     except OSError as error:
         raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -107,7 +107,7 @@ def _choose_split(items: list[Item], benchmark: JsonBenchmark, split: str, path:
     if split not in splits:
         problem = f"unknown --split {split!r}" if split else f"{benchmark.title} needs --split"
         raise NegjaxError(f"{path}: {problem}; choose one of {', '.join(splits)}")
-    return [item for item in items if item.get(benchmark.split_key) == split]
+    return [item for item in items if str(item.get(benchmark.split_key)) == split]
 
 
 def _recognise(items: Sequence[Item], path: epath.PathLike) -> JsonBenchmark:

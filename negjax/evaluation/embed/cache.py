@@ -118,8 +118,10 @@ class EmbeddingCache:
 
 def model_key(model: LoadedModel) -> str:
     """sha256 of all that determines a model's embeddings: weights, architecture, compute types and backend."""
+    architecture = to_dict(model.config)
+    del architecture["family"]  # it changes no embedding, and caches of earlier versions have keys without it
     settings = {
-        "arch": to_dict(model.config),
+        "arch": architecture,
         "compute": asdict(model.compute),
         "backend": jax.default_backend(),
     }

@@ -160,3 +160,9 @@ def test_an_evaluation_that_was_killed_goes_on(model, mcq_set, tmp_path, encoded
     result = evaluate(same, [mcq_set], cache_dir=tmp_path, progress=False)
     assert encoded == [80]  # the captions alone
     assert result.results["tasks"] == evaluate(same, [mcq_set], progress=False).results["tasks"]
+
+
+def test_the_family_of_weights_is_no_part_of_a_key(model):
+    """Keys are those of before architectures had a family, so that older caches are still read."""
+    other = dataclasses.replace(model, config=dataclasses.replace(model.config, family="other"))
+    assert model_key(other) == model_key(model)

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from negjax.cli import main
+from negjax.datasets.sources.json_files import json_source
+from negjax.datasets.sources.rows import refuse_row
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
@@ -102,6 +104,14 @@ def test_operators_are_questions_and_equivalences_are_pairs(factor, data_dir, tm
 def test_a_split_must_be_named(factor, tmp_path, capsys, split, message):
     assert build(factor, tmp_path, split) == 2
     assert message in capsys.readouterr().err
+
+
+def test_separators_of_lines_inside_a_caption_do_not_end_an_item(tmp_path, factor):
+    items = [sample("operator", "NOT", 0, ("a\u2028dog", "no\x85dog"), "b")]
+    (tmp_path / "lines.jsonl").write_text("".join(json.dumps(item, ensure_ascii=False) + "\r\n" for item in items))
+    source = json_source(tmp_path / "lines.jsonl", factor / "coco", "operator")
+    (row,) = source.read(refuse_row)
+    assert row.record["options"] == ["a\u2028dog", "no\x85dog"]
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
