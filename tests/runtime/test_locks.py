@@ -69,7 +69,7 @@ def test_the_lock_is_the_one_of_flock(tmp_path):
             pass
 
 
-@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO, errno.ESTALE])
 def test_file_systems_without_locks_are_used_as_they_are(tmp_path, monkeypatch, code):
     def no_lock(file, operation):
         raise OSError(code, "no locks")

@@ -133,8 +133,8 @@ def _claim_workspace(workspace: epath.Path, name: str, plan: str) -> Iterator[No
     with lock_folder(workspace, f"{workspace} is in use: another build of this set is running"):
         if plan_path.exists() and plan_path.read_text() != plan and (workspace / name).exists():
             raise NegjaxError(
-                f"{workspace} holds an unfinished build from other files or with other settings: resume that one, "
-                "delete the folder to start again, or choose another name"
+                f"{workspace} holds an unfinished build from other files, with other settings or by an "
+                "earlier version: resume that one, delete the folder to start again, or choose another name"
             )
         write_atomic(plan_path, plan)
         yield

@@ -190,7 +190,8 @@ def test_another_build_in_the_same_place(files):
         build(files)
     for other in ({"rows": 4}, {"short_side": 20}):
         with pytest.raises(
-            NegjaxError, match=r"built\.building holds an unfinished build from other files or with other settings"
+            NegjaxError,
+            match=r"built\.building holds an unfinished build from other files, with other settings or by an earlier version",
         ):
             build(files, **other)
     shard = next((files / "sets" / "built.building").rglob("*00003-of*"))
@@ -207,7 +208,9 @@ def test_a_build_is_not_taken_up_with_shards_of_other_rows(files):
     (files / "media" / "00001.tar").rename(files / "away.tar")
     with pytest.raises(NegjaxError):
         build(files, rows=8)
-    with pytest.raises(NegjaxError, match="holds an unfinished build from other files or with other settings"):
+    with pytest.raises(
+        NegjaxError, match="holds an unfinished build from other files, with other settings or by an earlier version"
+    ):
         build(files, rows=9, skip_missing=True)
     assert build(files, rows=8, skip_missing=True).written == 13
 
