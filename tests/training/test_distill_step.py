@@ -168,18 +168,21 @@ def cut_off(experiment, model, workdir) -> None:
     assert Checkpoints(workdir / "checkpoints").steps() == [2]
 
 
+@pytest.mark.slow
 def test_a_run_starts_at_no_distance_and_leaves(unbroken):
     kept = [distance for _, distance in losses(unbroken)]
     assert kept[0] == pytest.approx(0, abs=1e-10)
     assert kept[-1] > 1e-4
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_goes_on_bit_for_bit(experiment, begun, unbroken, tmp_path):
     cut_off(experiment, begun, tmp_path)
     train(prepare_run(experiment, begun), tmp_path)
     assert losses(tmp_path) == losses(unbroken)
 
 
+@pytest.mark.slow
 def test_another_start_is_refused_when_the_run_goes_on(experiment, begun, tmp_path):
     cut_off(experiment, begun, tmp_path)
     other = dataclasses.replace(begun, params=init_params(begun.config, 1), info={"sha256": "b" * 64})
@@ -199,6 +202,7 @@ def test_the_teacher_is_no_part_of_a_checkpoint(begun, unbroken):
     assert 3 * parameters <= numbers < 3.01 * parameters
 
 
+@pytest.mark.slow
 def test_how_it_is_computed_changes_no_loss(experiment, begun, unbroken, tmp_path):
     cut = {"mesh": MeshSpec(fsdp=2, tensor=2), "loss": LossSpec(sharded=True, micro_batches=2)}
     train(prepare_run(dataclasses.replace(experiment, **cut), begun), tmp_path)

@@ -63,6 +63,7 @@ def test_micro_batches_give_the_gradients_of_the_whole_batch(config, params, bat
     assert whole[0]["logit_bias"] != 0
 
 
+@pytest.mark.slow
 def test_hard_negatives_count(config, params, batch, whole):
     """Two for each image of one of the sources."""
     harder = {**batch, "pairs": {**batch["pairs"], "negative_text": tokens(np.random.default_rng(1), 64)}}

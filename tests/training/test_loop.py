@@ -217,6 +217,7 @@ def test_the_workdir_of_another_experiment_is_refused(experiment, mini, unbroken
     train(prepare_run(dataclasses.replace(experiment, log_every=3, keep=5), mini), unbroken)  # these decide nothing
 
 
+@pytest.mark.slow
 def test_other_rows_under_the_name_of_a_set_are_refused(experiment, mini, unbroken, tmp_path):
     data, workdir = shutil.copytree(experiment.data_dir, tmp_path / "data"), shutil.copytree(unbroken, tmp_path / "run")
     (workdir / "checkpoints" / "6").rename(tmp_path / "last")
@@ -238,6 +239,7 @@ def test_a_store_that_checkpoints_cannot_be_written_to(experiment, mini):
         train(prepare_run(experiment, mini), "s3://b/run")
 
 
+@pytest.mark.slow
 def test_two_runs_in_one_workdir(experiment, mini, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(workdir_module, "SECONDS_TO_LEAVE", 0.2)
     watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5))
@@ -291,11 +293,12 @@ def test_when_all_checkpoints_are_damaged_the_run_stops_and_removes_none(experim
     workdir = shutil.copytree(unbroken, tmp_path / "run")
     for step in (2, 4, 6):
         flip(largest_file(workdir / "checkpoints" / str(step)))
-    with pytest.raises(NegjaxError, match=r"checkpoints/6 is damaged \(the content of .* was altered\): copy it there"):
+    with pytest.raises(NegjaxError, match=r"checkpoints/6 is damaged \(the content of .* was altered\): copy it again"):
         train(prepare_run(experiment, mini), workdir)
     assert Checkpoints(workdir / "checkpoints").steps() == [2, 4, 6]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(experiment, mini, unbroken, tmp_path):
     """No file may grow beyond 100,000 bytes from step 3 on, where a checkpoint is due because of an evaluation."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
