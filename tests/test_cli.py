@@ -153,14 +153,16 @@ def test_dry_run_writes_nothing(place, tmp_path, capsys):
 def test_wrong_configs(place, says, tmp_path):
     train = ["train", "--workdir", tmp_path / "new", "--config"]
     config = place / "config.py"
-    assert "no config file" in says(*train, tmp_path / "none.py")
+    assert f"config file {tmp_path}/none.py not found" in says(*train, tmp_path / "none.py")
     assert "did you mean steps" in says(*train, config, "--config.stepz=3")
     assert "config.steps" in says(*train, config, "--config.steps=many")
     assert "config.model.dtype" in says(*train, config, "--config.model.dtype=float16")
     assert "unknown architecture" in says(*train, config, "--config.model.arch=ViT-Z")
     assert "--profile 9: it must be FIRST:LAST, as in 10:15" in says(*train, config, "--profile", "9")
     assert "config.logging.tensorboard is 'yes'" in says(*train, config, "--config.logging.tensorboard=yes")
-    assert "none: give a workdir of" in says(*train, config, f"--config.model.init_from={tmp_path}/none")
+    assert f"{tmp_path}/none not found: give a workdir of" in says(
+        *train, config, f"--config.model.init_from={tmp_path}/none"
+    )
     assert "batch_size is 12: it must be a multiple of 8 devices" in says(
         *train, config, "--config.sources.captions.batch_size=12"
     )
@@ -219,14 +221,14 @@ def test_wrong_evaluations(place, says, tmp_path):
         pairs = (given | changes).items()
         return says("eval", *(word for name, value in pairs for word in (f"--{name.replace('_', '-')}", value)))
 
-    assert "there is no" in evaluate(model=tmp_path / "none")
+    assert f"{tmp_path}/none not found" in evaluate(model=tmp_path / "none")
     line = evaluate(tasks="scenes_mqc")
     assert "set scenes_mqc not found" in line
     assert "scenes_mcq" in line
     assert "step" in evaluate(step="first")
     assert "was altered" in evaluate(tasks="scenes_negmcq") or "kind 'train'" in evaluate(tasks="scenes_negmcq")
     assert "batch size" in evaluate(batch_size=0)
-    assert "0 frames of a clip" in evaluate(frames=0)
+    assert "--frames 0: it must be at least 1" in evaluate(frames=0)
     (tmp_path / "file").write_text("")
     assert "cannot write" in evaluate(out=tmp_path / "file")
     assert not (tmp_path / "out").exists()

@@ -71,7 +71,7 @@ def embed(model: LoadedModel, photos: Path, files: list[str], texts: list[str]) 
 
 def test_without_skip_missing_the_build_stops(test_data: Path, photos: Path, tmp_path: Path):
     kind, file = FILES["coco_mcq"]
-    with pytest.raises(NegjaxError, match=r"5587 of 5914 rows .* first is row \d+"):
+    with pytest.raises(NegjaxError, match=r"5,587 of 5,914 rows .* first is row \d+"):
         build_from_csv(kind, test_data / "negbench/images" / file, photos, "mcq", tmp_path, progress=False)
     assert not list(tmp_path.iterdir())
 

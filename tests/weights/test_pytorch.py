@@ -306,6 +306,7 @@ def test_names_need_a_library_and_a_network(monkeypatch):
             read_model(name)
 
 
+@pytest.mark.slow
 def test_every_parameter_has_a_row():
     for config in PRESETS.values():
         format = family_of(config).open_clip.format
