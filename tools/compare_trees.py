@@ -34,7 +34,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import distributions
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,10 @@ NOT_COMPARED = {  # file name -> fields that differ between any two runs or tree
         *("model_flops_per_second", "mfu", "memory_peak_bytes", "host_memory_peak_bytes"),
     },
 }
+PACKAGES = (  # OLD runs again if one of them has another version
+    *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy", "scikit-learn", "grain", "regex", "ftfy"),
+    *("tensorflow-datasets", "array-record", "pillow", "simplejpeg", "tokenizers"),
+)
 DROPPED = ("PYTHON", "JAX_", "XLA_", "NEGJAX_", "GLIBC_")  # beginnings of environment variables that are not passed on
 
 # Writes random models in negjax's form to the folders clip, siglip, clipa and b32; run in OLD.
@@ -212,7 +216,7 @@ PARTS: tuple[Part, ...] = (quickstart, negbench, convert, old)
 
 
 def compare(old: Path, new: Path) -> Iterator[tuple[str, str]]:
-    """Yields each folder and checkpoint with its first difference, "" if they are equal."""
+    """Yields folders, checkpoints and the files in them that differ, each with its difference; "" if there is none."""
     groups: dict[Path, set[Path]] = {}
     for root in (old, new):
         for place in (file.relative_to(root) for file in root.rglob("*") if file.is_file()):
@@ -221,19 +225,19 @@ def compare(old: Path, new: Path) -> Iterator[tuple[str, str]]:
                 groups.setdefault(Path(*place.parts[:depth]), set()).add(place)
     for folder, files in sorted(groups.items()):
         if "cache" in folder.parts:
-            cached, again = _embeddings(old / folder), _embeddings(new / folder)
-            yield (
-                f"{folder}, {len(cached)} embeddings",
-                f"{len(set(cached) ^ set(again))} not in both" * (cached != again),
-            )
+            a, b = _embeddings(old / folder), _embeddings(new / folder)
+            differing = len(a ^ b)
+            yield f"{folder}, {len(a)} embeddings", f"{len(b)} in NEW, {differing} not in both" if differing else ""
             continue
         if folder.parent.name == "checkpoints":
-            a, b = _arrays(old / folder), _arrays(new / folder)
-            found = ((name, array_difference(a.get(name), b.get(name))) for name in {**a, **b})
-            yield f"{folder}, {len(a)} arrays", next((f"{name}, {what}" for name, what in found if what), "")
+            before, after = _arrays(old / folder), _arrays(new / folder)
+            found = ((name, array_difference(before.get(name), after.get(name))) for name in {**before, **after})
+            yield f"{folder}, {len(before)} arrays", next((f"{name}, {what}" for name, what in found if what), "")
             files = {file for file in files if file.name in ("metadata", "metrics")}
-        found = ((file.name, bytes_difference(_content(old / file), _content(new / file))) for file in sorted(files))
-        yield f"{folder}, {len(files)} files", next((f"{name}, {what}" for name, what in found if what), "")
+        differences = {file: bytes_difference(_content(old / file), _content(new / file)) for file in sorted(files)}
+        if equal := sum(not what for what in differences.values()):
+            yield f"{folder}, {equal} files", ""
+        yield from ((str(file), what) for file, what in differences.items() if what)
 
 
 def bytes_difference(old: bytes | None, new: bytes | None) -> str:
@@ -274,9 +278,9 @@ def _content(path: Path) -> bytes | None:
     ).encode()
 
 
-def _embeddings(folder: Path) -> list[tuple[bytes, int]]:
+def _embeddings(folder: Path) -> set[tuple[bytes, int]]:
     """Key and checksum of each embedding in a cache folder; their distribution over files depends on timing."""
-    return sorted(entry for file in folder.glob("*.keys.npy") for entry in np.load(file).tolist())
+    return {entry for file in folder.glob("*.keys.npy") for entry in np.load(file).tolist()}
 
 
 def _arrays(folder: Path) -> dict[str, Any]:
@@ -336,7 +340,7 @@ def main() -> int:
     ready, different = work / f"old-{commit[:12]}", 0
     ready.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="new-", dir=work))
-    versions = sorted({f"{each.name} {each.version}" for each in distributions()})
+    versions = [version(name) for name in PACKAGES]
     for name in names:
         part = parts[name]
         if part is negbench and not data:
