@@ -169,7 +169,7 @@ def test_a_killed_run_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
 def test_a_run_in_a_store_that_cannot_append_or_rename_goes_on_bit_for_bit(experiment, mini, unbroken, tmp_path):
     watched = dataclasses.replace(experiment, evaluation=Evaluation(tasks=("x",), every=5))
     (tmp_path / "run.pickle").write_bytes(pickle.dumps((watched, mini)))
-    arguments = [str(tmp_path / "run.pickle"), str(tmp_path / "run"), str(Path(__file__).parent)]
+    arguments = [str(tmp_path / "run.pickle"), str(tmp_path / "run"), str(Path(__file__).parents[1])]
     run = subprocess.run([sys.executable, "-c", IN_A_STORE, *arguments], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     trained = [line for line in untimed_lines(tmp_path / "run") if "loss" in line]
