@@ -23,6 +23,8 @@ from negjax.media.images import MAX_PIXELS
 
 av.logging.set_level(None)  # FFmpeg prints nothing: what matters is an error or a warning of negjax
 
+# Titles that are not UTF-8 are no reason to refuse a clip. PyAV 19 takes them as they are and has no such option.
+NOT_UTF8: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 IMAGE_FORMATS = ("gif", "apng", "ico")  # besides those that FFmpeg calls png_pipe, jpeg_pipe ...
 IMAGE_BRANDS = ("avif", "heic", "heix", "mif1")  # images in a video's container
 
@@ -97,7 +99,7 @@ def _open(data: bytes, name: str) -> Iterator[tuple[InputContainer, VideoStream]
     try:
         # A clip is one file: a playlist must not make FFmpeg open what it names, on this disk or on the network.
         options = {"protocol_whitelist": "none"}
-        with av.open(io.BytesIO(data), "r", options=options, metadata_errors="replace") as container:
+        with av.open(io.BytesIO(data), "r", options=options, **NOT_UTF8) as container:
             streams = [
                 stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic
             ]

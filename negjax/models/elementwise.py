@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from negjax.models.architecture import Activation
@@ -18,7 +19,20 @@ def activate(x: jax.Array, activation: Activation) -> jax.Array:
     Returns:
         The activations, in the shape and type of `x`.
     """
-    return x * jax.nn.sigmoid(1.702 * x) if activation == "quick_gelu" else jax.nn.gelu(x, activation == "gelu_tanh")
+    if activation == "quick_gelu":
+        return x * jax.nn.sigmoid(1.702 * x)
+    if activation == "gelu_tanh":
+        return jax.nn.gelu(x, approximate=True)
+    return 0.5 * x * _erfc(-x * np.sqrt(0.5).astype(x.dtype))
+
+
+@jax.custom_jvp
+def _erfc(x: jax.Array) -> jax.Array:
+    """1 - erf(x). Its own derivative, because that of JAX 0.12 cannot be traced within `jax.shard_map`."""
+    return jax.lax.erfc(x)
+
+
+_erfc.defjvps(lambda tangent, _, x: jnp.asarray(-2 / np.sqrt(np.pi), x.dtype) * (tangent * jnp.exp(-jnp.square(x))))
 
 
 class LayerNorm(nnx.Module):
