@@ -15,12 +15,6 @@ from negjax.commands.parsing import Parser
 from negjax.errors import NegjaxError
 from negjax.runtime.huge_pages import restart_with_huge_pages
 
-STORE_LIBRARIES = {  # library without which epath cannot open a path -> what to do
-    "gcsfs": 'gs:// needs gcsfs, which is not installed: pip install "negjax[gcs]"',
-    "s3fs": "negjax does not support s3://: mount the bucket as a folder, or use gs://",
-    "adlfs": "negjax does not support az://: mount the container as a folder, or use gs://",
-}
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command.
@@ -52,11 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         reason = error.strerror or str(error)
         return _print_error(f"{error.filename}: {reason}" if error.filename else reason, 2)
-    except ImportError as error:
-        missing = getattr(error.__cause__, "name", None)  # the cause of fsspec's "Please install gcsfs"
-        if missing not in STORE_LIBRARIES:
-            raise
-        return _print_error(STORE_LIBRARIES[missing], 2)
     except KeyboardInterrupt:
         return _print_error("interrupted", 130)
 

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from ml_collections import ConfigDict
 
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import to_local_path
 
 T = TypeVar("T")
 
@@ -92,6 +93,8 @@ def load_config(cls: type[T], file: str, overrides: Sequence[str] = ()) -> T:
         NegjaxError: the file does not exist or cannot be run, or a setting is unknown, missing or of another type.
     """
     name, _, arg = file.partition(":")
+    if arg.startswith("//"):
+        to_local_path(file, "config file")
     path = Path(name)
     if not path.is_file():
         raise NegjaxError(f"config file {path} not found")

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from etils import epath
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +28,7 @@ from negjax.evaluation.results import write_results
 from negjax.experiment import run_experiment
 from negjax.runtime.files import write_atomic
 from negjax.runtime.memory import host_peak_bytes
+from negjax.runtime.paths import to_local_path
 from negjax.weights.read import read_model
 
 # Sizes of a trial run.
@@ -70,7 +72,7 @@ def experiments(data_dir: str, pretrained: str, seed: int) -> dict[str, Experime
     }
 
 
-def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
+def run(workdir: epath.PathLike, seed: int = 0, short: bool = False) -> dict[str, Any]:
     """Runs all stages and returns what was written to WORKDIR/results.json.
 
     Args:
@@ -79,9 +81,10 @@ def run(workdir: Path, seed: int = 0, short: bool = False) -> dict[str, Any]:
         short: a trial run with a twentieth of the steps on a tenth of the data; its figures mean nothing.
 
     Raises:
-        NegjaxError: the workdir holds scenes of another seed or size.
+        NegjaxError: the workdir holds scenes of another seed or size, or is in a store.
     """
     begin = time.monotonic()
+    workdir = Path(to_local_path(workdir, "--workdir"))
     console = Console(stderr=True)
     data_dir = workdir / "data"
     _announce(console, "Drawing the scenes")

@@ -2,7 +2,6 @@
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from negjax.commands.parsing import add_model_flags, add_process_flags, command, join_processes, path, show
@@ -50,6 +49,7 @@ def _eval(args: argparse.Namespace) -> int:
     from negjax.evaluation.results import write_results
     from negjax.runtime.distributed import exit_together, is_first_process
     from negjax.runtime.files import check_writable
+    from negjax.runtime.paths import to_path
     from negjax.weights.read import read_model
 
     with exit_together():
@@ -68,10 +68,10 @@ def _eval(args: argparse.Namespace) -> int:
         sets = [open_set(args.data_dir, name) for name in names]
         check_writable(args.out)
         model = read_model(args.model, args.step, arch=args.arch, activation=args.activation, ema=args.ema)
-        cache_dir = args.cache_dir or Path(args.out) / "cache"
+        cache_dir = args.cache_dir or to_path(args.out) / "cache"
         evaluated = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
         if is_first_process():
             write_results(evaluated, args.out)
             show(table(evaluated.results))
-            print(f"written: {Path(args.out) / 'results.json'}")
+            print(f"written: {to_path(args.out) / 'results.json'}")
     return 0

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 from negjax.errors import NegjaxError
@@ -43,8 +42,18 @@ def command(commands: Any, name: str, run: CommandHandler | None, summary: str, 
 
 
 def path(text: str) -> str:
-    """Returns the path that a flag gives, with ~ as the home folder: no shell expands it after --flag= or in quotes."""
-    return str(Path(text).expanduser()) if text == "~" or text.startswith("~/") else text
+    """Returns the path that a flag gives, with ~ as the home folder: no shell expands it after --flag= or in quotes.
+
+    Raises:
+        argparse.ArgumentTypeError: the path has a scheme that is not supported, such as s3://.
+    """
+    from negjax.runtime.paths import to_path
+
+    try:
+        expanded = to_path(text)
+    except NegjaxError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return str(expanded) if text.startswith("~") else text
 
 
 def add_model_flags(parser: Parser) -> None:

@@ -1,7 +1,6 @@
 """`negjax quickstart`: data, training, evaluation and report on drawn scenes."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from negjax.commands.parsing import command, path
@@ -18,9 +17,7 @@ WORKDIR/report.html and WORKDIR/results.json. Run it again to resume where it st
 def add(commands: Any) -> None:
     """Adds `quickstart` to the commands of the parser."""
     parser = command(commands, "quickstart", _quickstart, "the whole story, on drawn scenes", QUICKSTART)
-    parser.add_argument(
-        "--workdir", type=lambda text: Path(path(text)), default=Path("runs/quickstart"), help="default: %(default)s"
-    )
+    parser.add_argument("--workdir", type=path, default="runs/quickstart", metavar="DIR", help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="decides drawings, weights and order; default: 0")
     parser.add_argument("--short", action="store_true", help="a trial run of a minute; its figures mean nothing")
     parser.set_defaults(heavy=True)

@@ -4,8 +4,6 @@ import argparse
 import json
 from typing import Any
 
-from etils import epath
-
 from negjax.commands.parsing import add_process_flags, command, join_processes, path
 
 TRAIN = """\
@@ -29,9 +27,7 @@ def add(commands: Any) -> None:
     """Adds `train` to the commands of the parser."""
     parser = command(commands, "train", _train, "train a model as a config file says", TRAIN)
     parser.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config()")
-    parser.add_argument(
-        "--workdir", type=lambda text: epath.Path(path(text)), metavar="DIR", help="folder of this run alone"
-    )
+    parser.add_argument("--workdir", type=path, metavar="DIR", help="folder of this run alone")
     parser.add_argument(
         "--settings", action="store_true", help="show type, value and meaning of every setting, and exit"
     )

@@ -9,6 +9,7 @@ from negjax.config.optim import Optim
 from negjax.config.source import Source
 from negjax.errors import NegjaxError
 from negjax.objectives.table import objective
+from negjax.runtime.paths import check_path
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class ModelSpec:
     dtype: Literal["float32", "bfloat16"] = "float32"
     remat: Literal["none", "dots", "full"] = "none"
     scan: bool = False
+
+    def __post_init__(self) -> None:
+        check_path(self.init_from, "config.model.init_from")
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ class Experiment:
     most_broken: int = 100
 
     def __post_init__(self) -> None:
+        check_path(self.data_dir, "config.data_dir")
         if not self.sources:
             raise NegjaxError("config.sources is empty: name at least one source of examples")
         for name, source in self.sources.items():

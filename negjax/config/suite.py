@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import check_path
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class SetSource:
     templates: str = "openai"
 
     def __post_init__(self) -> None:
+        for name in ("file", "classnames", "templates"):
+            check_path(getattr(self, name), name)
         if bool(self.file) == bool(self.source):
             raise NegjaxError(f"a set of kind {self.kind} needs a file or a source to derive from, one of them")
 

@@ -14,6 +14,7 @@ from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import TaskResults
 from negjax.evaluation.tasks.kind import Columns, task_kind
 from negjax.runtime.files import write_atomic
+from negjax.runtime.paths import to_path
 
 
 def write_results(results: TaskResults, out_dir: epath.PathLike) -> None:
@@ -24,7 +25,7 @@ def write_results(results: TaskResults, out_dir: epath.PathLike) -> None:
     Raises:
         NegjaxError: the folder cannot be written.
     """
-    out = epath.Path(out_dir)
+    out = to_path(out_dir)
     try:
         _remove_earlier(out)
     except OSError as error:

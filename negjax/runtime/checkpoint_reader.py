@@ -15,8 +15,8 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.runtime import orbax_io
 from negjax.runtime.checksums import find_damage
-from negjax.runtime.files import is_local
 from negjax.runtime.orbax_io import META, METRICS, PARAMS, TRAINING, ArrayTree
+from negjax.runtime.paths import is_local
 
 EMA = "ema"  # entry of the item "training": the running average of the parameters
 

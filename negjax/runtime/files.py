@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import IO
 from etils import epath
 
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import is_local, to_path
+from negjax.runtime.temporary import temporary_beside
 
 COPY_BYTES = 1 << 22  # size of the blocks in which files are copied to a store
 
@@ -21,8 +22,9 @@ def open_atomic(path: epath.PathLike) -> Iterator[IO[bytes]]:
     """Opens a file for writing that appears at `path` only when the block ends without an error.
 
     On a local disk the file is written under a temporary name in the same folder, which is created if it is missing,
-    and then moved. A store has no moves, but shows a file only when it is complete: there a local file is copied at the
-    end. Until then, and after an error, `path` keeps its former content.
+    and then moved; what a killed process left of the file is removed. A store has no moves, but shows a file only when
+    it is complete: there a local file is copied at the end. Until then, and after an error, `path` keeps its former
+    content.
 
     Args:
         path: the file, local or in a store.
@@ -30,19 +32,15 @@ def open_atomic(path: epath.PathLike) -> Iterator[IO[bytes]]:
     Raises:
         NegjaxError: the file cannot be written.
     """
-    target = epath.Path(path)
+    target = to_path(path)
     try:
         if is_local(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
-            try:
+            with temporary_beside(target) as temporary:
                 with temporary.open("wb") as file:
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
                 temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
         else:
             with tempfile.TemporaryFile() as file:
                 yield file
@@ -79,7 +77,7 @@ def copy_folder(source: Path, target: epath.PathLike) -> None:
     """
     for path in sorted(source.rglob("*")):
         if path.is_file():
-            write_atomic(epath.Path(target) / path.relative_to(source).as_posix(), path.read_bytes())
+            write_atomic(to_path(target) / path.relative_to(source).as_posix(), path.read_bytes())
 
 
 def check_writable(folder: epath.PathLike) -> None:
@@ -93,16 +91,15 @@ def check_writable(folder: epath.PathLike) -> None:
     Raises:
         NegjaxError: the folder cannot be created or written to.
     """
-    if not is_local(folder):
+    if not is_local(to_path(folder)):
         return
     existing = Path(folder).absolute()
     while not existing.exists():
+        if existing.is_symlink():
+            raise NegjaxError(
+                f"cannot write to {folder}: {existing} is a link to {existing.readlink()}, which is missing"
+            )
         existing = existing.parent
     if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
         reason = "is not writable" if existing.is_dir() else "is not a folder"
         raise NegjaxError(f"cannot write to {folder}: {existing} {reason}")
-
-
-def is_local(path: epath.PathLike) -> bool:
-    """Whether a path is on this machine's file systems, not in a store such as gs://."""
-    return "://" not in str(epath.Path(path))

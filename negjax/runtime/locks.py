@@ -9,7 +9,7 @@ from etils import epath
 from filelock import BaseFileLock, FileLock, Timeout
 
 from negjax.errors import NegjaxError
-from negjax.runtime.files import is_local
+from negjax.runtime.paths import is_local
 
 LOCK_FILE = "lock"
 POLL_SECONDS = 1.0

@@ -14,7 +14,8 @@ import jax
 from etils import epath
 
 from negjax.errors import NegjaxError
-from negjax.runtime.files import copy_folder, is_local
+from negjax.runtime.files import copy_folder
+from negjax.runtime.paths import is_local
 
 PROFILE_FOLDER = "profile"  # in the workdir
 

@@ -9,7 +9,8 @@ from typing import Any
 from etils import epath
 
 from negjax.errors import NegjaxError
-from negjax.runtime.files import is_local, write_atomic
+from negjax.runtime.files import write_atomic
+from negjax.runtime.paths import is_local
 
 WANDB_FILE = "wandb.json"  # in the workdir: the id of the run at W&B
 

@@ -9,6 +9,7 @@ from etils import epath
 from negjax.config import Experiment
 from negjax.input.broken import BrokenRows
 from negjax.models.loaded import LoadedModel
+from negjax.runtime.paths import to_path
 from negjax.runtime.profiler import ProfileWindow
 from negjax.training.flops import step_flops
 from negjax.training.optimizer import schedule
@@ -77,7 +78,7 @@ def train(
         NegjaxError: the workdir belongs to another experiment.
         Preempted: SIGTERM was received and a checkpoint was saved.
     """
-    workdir, experiment, program = epath.Path(workdir), run.experiment, run.program
+    workdir, experiment, program = to_path(workdir, "--workdir"), run.experiment, run.program
     with ExitStack() as stack:
         # From here on the workdir is this run's; all processes must have the same start and the same data.
         stack.enter_context(claim_workdir(workdir, experiment))

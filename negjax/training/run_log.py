@@ -15,9 +15,10 @@ from etils import epath
 from negjax.config import Experiment
 from negjax.runtime.chips import peak_flops
 from negjax.runtime.distributed import is_first_process
-from negjax.runtime.files import copy_folder, is_local, write_atomic
+from negjax.runtime.files import copy_folder, write_atomic
 from negjax.runtime.memory import device_peak_bytes, host_peak_bytes
 from negjax.runtime.metrics_log import METRICS_FILE
+from negjax.runtime.paths import is_local
 from negjax.runtime.profiler import ProfileWindow, StepProfiler
 from negjax.runtime.progress import TrainingProgress
 from negjax.runtime.sinks import MetricSink, open_sinks

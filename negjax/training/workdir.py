@@ -14,8 +14,9 @@ from jax.experimental import multihost_utils
 from negjax.config import Experiment
 from negjax.errors import NegjaxError
 from negjax.runtime.distributed import check_agreement, is_first_process
-from negjax.runtime.files import check_writable, is_local, write_atomic
+from negjax.runtime.files import check_writable, write_atomic
 from negjax.runtime.locks import lock_folder
+from negjax.runtime.paths import to_path
 
 SECONDS_TO_LEAVE = 120  # wait for another run in the workdir, which may be saving, or whose lock may expire
 SECONDS_TO_APPEAR = 60  # wait for a file of another machine: network file systems have delays
@@ -50,7 +51,6 @@ def claim_workdir(workdir: epath.PathLike, experiment: Experiment) -> Iterator[N
     check_agreement(hashlib.sha256(shared.encode()).hexdigest(), "settings")
     with ExitStack() as stack:
         if is_first_process():
-            check_writable(folder)
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(lock_folder(folder, f"--workdir {workdir} is in use by another run", SECONDS_TO_LEAVE))
             check_workdir(workdir, experiment)
@@ -69,15 +69,12 @@ def check_workdir(workdir: epath.PathLike, experiment: Experiment) -> None:
     """Checks that a workdir is usable and holds no other experiment. Writes nothing.
 
     Raises:
-        NegjaxError: it holds another experiment (the first setting that differs is named), is not a folder, or is in a
-            store that checkpoints cannot be written to.
+        NegjaxError: it holds another experiment (the first setting that differs is named), is not a folder that can be
+            written to, or is in a store that is not supported.
     """
-    workdir = epath.Path(workdir)
+    workdir = to_path(workdir, "--workdir")
     path = workdir / "config.json"
-    if not is_local(workdir) and not str(workdir).startswith("gs://"):
-        raise NegjaxError(
-            f"--workdir {workdir}: gs:// is the only store that checkpoints can be written to; mount it as a folder"
-        )
+    check_writable(workdir)
     if workdir.exists() and not workdir.is_dir():
         raise NegjaxError(f"--workdir {workdir} is not a folder: use another one")
     if path.exists():

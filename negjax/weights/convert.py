@@ -10,6 +10,7 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.models.clip import abstract_params
 from negjax.models.loaded import LoadedModel
+from negjax.runtime.paths import to_path
 from negjax.runtime.progress import track_progress
 from negjax.weights.interpolate import interpolate
 from negjax.weights.read import read_model
@@ -60,7 +61,7 @@ def convert(
     """
     if to not in OUTPUT_FORMATS:
         raise NegjaxError(f"unknown --to {to!r}; choose one of {', '.join(OUTPUT_FORMATS)}")
-    if epath.Path(dst).exists():
+    if to_path(dst).exists():
         raise NegjaxError(f"{dst} exists already: choose another name")
     if bool(mix) != (share is not None):
         raise NegjaxError("--mix and --share belong together: name the other weights and the share of SRC")

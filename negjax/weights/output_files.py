@@ -1,7 +1,6 @@
 """Config and tokenizer files of converted weights, and folders that appear only when they are complete."""
 
 import json
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,8 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.files import write_atomic
+from negjax.runtime.paths import to_path
+from negjax.runtime.temporary import temporary_beside
 from negjax.tokenizers.clip import Tokenizer, vocabulary
 
 
@@ -18,22 +19,20 @@ from negjax.tokenizers.clip import Tokenizer, vocabulary
 def new_folder(dst: epath.PathLike) -> Iterator[epath.Path]:
     """A temporary folder next to `dst` that is renamed to `dst` at the end, and removed after an error.
 
+    What a killed process left of such a folder is removed.
+
     Raises:
         NegjaxError: If `dst` exists or cannot be written.
     """
-    target = epath.Path(dst)
+    target = to_path(dst)
     if target.exists():
         raise NegjaxError(f"{target} exists already: choose another name")
-    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(target)
+        with temporary_beside(target, folder=True) as temporary:
+            yield temporary
+            temporary.rename(target)
     except OSError as error:
         raise NegjaxError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        if temporary.exists():
-            temporary.rmtree()
 
 
 def write_json(path: epath.Path, data: Any) -> None:

@@ -11,6 +11,7 @@ from negjax.models.clip import Params, abstract_params, flatten_params
 from negjax.models.loaded import LoadedModel, from_meta
 from negjax.models.presets import preset
 from negjax.runtime.checkpoint_reader import CheckpointReader
+from negjax.runtime.paths import to_path
 from negjax.weights.hub import download
 from negjax.weights.pytorch import read_pytorch
 
@@ -38,7 +39,7 @@ def read_model(
         model = read_pytorch(file, arch or arch_of_name, activation)
         model.info["source"] = source
         return model
-    local = epath.Path(path).expanduser()
+    local = to_path(path)
     if not local.exists():
         raise NegjaxError(f"{path} not found: give a workdir of `negjax train`, a checkpoint, or PyTorch weights")
     checkpoint = _find_checkpoint(local, step)

@@ -17,6 +17,7 @@ from negjax.datasets.stored.stored_set import VERSION, StoredSet
 from negjax.datasets.stored.writing import SetSpec, finish_set, shard_path, write_shard
 from negjax.datasets.task_kinds import TASK_KINDS
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import to_path
 
 SET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 MEDIA_TYPES = ("image", "video")
@@ -99,7 +100,7 @@ def open_set(data_dir: epath.PathLike, name: str) -> StoredSet:
     Raises:
         NegjaxError: There is no set of that name, or it is damaged.
     """
-    data_dir = epath.Path(data_dir).expanduser()
+    data_dir = to_path(data_dir)
     names = set_names(data_dir)
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)
@@ -110,7 +111,7 @@ def open_set(data_dir: epath.PathLike, name: str) -> StoredSet:
 
 def list_sets(data_dir: epath.PathLike) -> list[SetSummary]:
     """Lists the sets of a data folder; raises NegjaxError if the folder does not exist or a set is damaged."""
-    if not epath.Path(data_dir).is_dir():
+    if not to_path(data_dir).is_dir():
         raise NegjaxError(f"folder {data_dir} not found: give the --data-dir that sets were built in")
     sets = [StoredSet(data_dir, name) for name in set_names(data_dir)]
     return [
@@ -121,7 +122,7 @@ def list_sets(data_dir: epath.PathLike) -> list[SetSummary]:
 
 def set_names(data_dir: epath.PathLike) -> list[str]:
     """The names of the sets of a data folder, sorted; leftovers of interrupted builds are ignored."""
-    folder = epath.Path(data_dir)
+    folder = to_path(data_dir)
     if not folder.is_dir():
         return []
     return sorted(path.name for path in folder.iterdir() if SET_NAME.fullmatch(path.name) and (path / VERSION).is_dir())
@@ -145,7 +146,7 @@ def check_free(data_dir: epath.PathLike, name: str, *, overwrite: bool) -> epath
         raise NegjaxError(
             f"{name!r} cannot name a set: use up to 100 letters, digits, _ and -, not beginning with _ or -"
         )
-    folder = epath.Path(data_dir) / name
+    folder = to_path(data_dir) / name
     if folder.exists() and name not in set_names(data_dir):
         raise NegjaxError(f"{folder} exists and is not a set: choose another name")
     if folder.exists() and not overwrite:

@@ -22,6 +22,7 @@ from negjax.evaluation.report.sections.question_browser import question_browser
 from negjax.evaluation.report.sections.task_details import collect_details, summarize_model
 from negjax.evaluation.report.sections.worst_captions import worst_captions
 from negjax.runtime.files import write_atomic
+from negjax.runtime.paths import to_path
 
 
 def write_report(
@@ -47,7 +48,7 @@ def write_report(
         NegjaxError: `out` has another ending, a folder holds no complete evaluation, or the predictions are for other
             data than the sets in `data_dir`.
     """
-    page_path = epath.Path(out)
+    page_path = to_path(out)
     if page_path.suffix != ".html":
         raise NegjaxError(f"the report would be written to {out}: give a name that ends in .html")
     runs = read_runs(folders)

@@ -1,0 +1,96 @@
+"""Temporary files and folders beside what they are to become, and the removal of those that killed processes left.
+
+A temporary is locked as long as its process lives, however that ends; one that nobody has locked is abandoned.
+"""
+
+import fcntl
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from etils import epath
+
+from negjax.runtime.paths import is_local
+
+TEMPORARY_NAME = ".{name}.{token}.tmp"
+
+
+@contextmanager
+def temporary_beside(
+    target: epath.Path, *, folder: bool = False, pattern: str = TEMPORARY_NAME
+) -> Iterator[epath.Path]:
+    """A new temporary file or folder beside `target`, which the block is to move to its place.
+
+    Removed at the end of the block if it is still there. The abandoned ones of the same target and pattern are removed
+    first, except in a store and on file systems without locks.
+
+    Args:
+        target: the path that is written; missing folders above it are created.
+        folder: make a folder, not a file.
+        pattern: of the temporary's name, with {name} of the target and {token}, eight random hexadecimal digits.
+
+    Yields:
+        The path of the empty file or folder.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(target, pattern)
+    temporary, lock = _create(target, pattern, folder)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+        if lock is not None:
+            os.close(lock)
+
+
+def _create(target: epath.Path, pattern: str, folder: bool) -> tuple[epath.Path, int | None]:
+    """A new temporary and the file descriptor that locks it; None in a store."""
+    while True:
+        temporary = target.parent / pattern.format(name=target.name, token=uuid.uuid4().hex[:8])
+        if folder:
+            temporary.mkdir()
+        if not is_local(temporary):
+            return temporary, None
+        lock = os.open(temporary, os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):  # another process took it for abandoned before it was locked
+            if os.path.samestat(Path(temporary).stat(), os.fstat(lock)):
+                return temporary, lock
+        os.close(lock)
+
+
+def _remove_abandoned(target: epath.Path, pattern: str) -> None:
+    """Removes what killed processes left of a target; leaves what is locked, or cannot be locked or removed."""
+    if not is_local(target):
+        return
+    name = re.escape(pattern).replace(r"\{name\}", re.escape(target.name)).replace(r"\{token\}", "[0-9a-f]{8}")
+    for path in target.parent.iterdir():
+        if re.fullmatch(name, path.name):
+            with suppress(OSError), _locked(path):
+                _remove(path)
+
+
+@contextmanager
+def _locked(path: epath.Path) -> Iterator[None]:
+    """Locks a file or folder; raises OSError if another process has, or the file system has no locks."""
+    lock = os.open(path, os.O_NOFOLLOW | (os.O_RDONLY if path.is_dir() else os.O_RDWR))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _remove(path: epath.Path) -> None:
+    """Removes a file or folder, if it exists."""
+    if path.is_dir():
+        path.rmtree()
+    elif path.exists():
+        path.unlink()
