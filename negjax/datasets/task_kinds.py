@@ -17,22 +17,24 @@ class TaskKindEntry:
     Attributes:
         fields: keys of `records.COLUMNS`; a set of this kind has at least one of them.
         module: the module in `negjax/evaluation/tasks` that implements the kind; "" for sets that are not evaluated.
+        metadata: entries of the set's metadata that determine what is asked.
     """
 
     fields: tuple[str, ...]
     module: str
+    metadata: tuple[str, ...] = ()
 
 
 TASK_KINDS = {
     "mcq": TaskKindEntry(("question",), "questions"),
     "binary_mcq": TaskKindEntry(("question",), "questions"),
     "truth_table": TaskKindEntry(("question",), "questions"),
-    "affirmation": TaskKindEntry(("question",), "affirmation"),
+    "affirmation": TaskKindEntry(("question",), "affirmation", ("objects", "bias_templates")),
     "pairs": TaskKindEntry(("question", "captions"), "pairs"),
     "retrieval": TaskKindEntry(("captions",), "retrieval"),
-    "zeroshot": TaskKindEntry(("label",), "zeroshot"),
+    "zeroshot": TaskKindEntry(("label",), "zeroshot", ("classnames", "templates")),
     "equivalence": TaskKindEntry(("captions",), "equivalence"),
-    "queries": TaskKindEntry(("objects",), "queries"),
+    "queries": TaskKindEntry(("objects",), "queries", ("queries",)),
     "train": TaskKindEntry(tuple(COLUMNS), ""),
 }
 EVALUATED_KINDS = tuple(name for name, entry in TASK_KINDS.items() if entry.module)

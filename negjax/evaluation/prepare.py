@@ -12,6 +12,7 @@ from negjax.datasets.task_kinds import EVALUATED_KINDS
 from negjax.errors import NegjaxError
 from negjax.evaluation.blind.text_credits import text_credits
 from negjax.evaluation.eval_data import EvalData, Task
+from negjax.evaluation.fingerprint import SetFingerprint
 from negjax.evaluation.media import DistinctMedia, Origin, VideoSampling
 from negjax.evaluation.tasks.kind import task_kind
 from negjax.media.images import Preprocess
@@ -102,8 +103,10 @@ def _read_task(data: StoredSet, media: _Index, captions: _Index, video: VideoSam
     """The task of a set; enters its media and captions."""
     rows: list[Record] = []
     media_numbers = []
+    fingerprint = SetFingerprint(data)
     for index in range(len(data)):
         row = data[index]
+        fingerprint.add(row)
         del row["media"]
         rows.append(row)
         media_numbers.append(media.add(row["media_sha256"], Origin(data, index, int(row["id"]))))
@@ -125,7 +128,7 @@ def _read_task(data: StoredSet, media: _Index, captions: _Index, video: VideoSam
         group_N=np.array([row["group"] for row in rows], np.int64),
         media_N=np.array(media_numbers, np.int64),
         content=content,
-        provenance=_provenance(data, video),
+        provenance=_provenance(data, video) | {"set": fingerprint.sums()},
     )
 
 

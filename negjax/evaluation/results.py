@@ -11,6 +11,7 @@ from etils import epath
 from negjax.datasets.stored.store import SET_NAME
 from negjax.datasets.task_kinds import EVALUATED_KINDS
 from negjax.errors import NegjaxError
+from negjax.evaluation.csv_cells import to_cell
 from negjax.evaluation.evaluate import TaskResults
 from negjax.evaluation.tasks.kind import Columns, task_kind
 from negjax.runtime.files import write_atomic
@@ -45,9 +46,11 @@ def to_csv(columns: Columns) -> str:
 
 
 def _cells(column: Any) -> list[Any]:
-    """The cells of a column, floats as text."""
+    """The cells of a column, as texts; only texts of others can be formulas."""
     values = np.asarray(column)
-    return [f"{x:.9g}" for x in values.tolist()] if values.dtype.kind == "f" else values.tolist()
+    if values.dtype.kind == "f":
+        return [f"{x:.9g}" for x in values.tolist()]
+    return [to_cell(x) if isinstance(x, str) else x for x in values.tolist()]
 
 
 def _remove_earlier(out: epath.Path) -> None:

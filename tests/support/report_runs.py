@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from negjax.datasets.stored.store import write_set
+from negjax.datasets.stored.store import open_set, write_set
+from negjax.evaluation.fingerprint import SetFingerprint
 from negjax.evaluation.report.report import write_report
 from support.images import noise_png
 
@@ -120,9 +121,18 @@ def update_task(folder: Path, **changes: Any) -> None:
 
 def add_task(folder: Path, name: str, task: dict[str, Any], predictions: str) -> None:
     content = json.loads((folder / "results.json").read_text())
-    content["tasks"][name] = {"negated": True, "ci95": {}, "blind": {}} | task
+    content["tasks"][name] = {"negated": True, "ci95": {}, "blind": {}, "set": {"questions": "q", "media": "m"}} | task
     (folder / "results.json").write_text(json.dumps(content))
     (folder / f"predictions/{name}.csv").write_text(predictions)
+
+
+def set_sums(data_dir: Path, name: str) -> dict[str, str]:
+    """What results.json records of a stored set."""
+    data = open_set(data_dir, name)
+    fingerprint = SetFingerprint(data)
+    for row in data.rows():
+        fingerprint.add(row)
+    return fingerprint.sums()
 
 
 def make_runs(tmp_path: Path) -> list[Path]:
@@ -142,10 +152,11 @@ def make_runs(tmp_path: Path) -> list[Path]:
     ]
     metadata = {"task_kind": "mcq", "negated": True, "altered": "", "tokenizer": "clip", "source": {}}
     write_set(tmp_path / "data", "asked", lambda: iter(rows), ["question"], metadata)
-    folders = []
+    asked, folders = set_sums(tmp_path / "data", "asked"), []
     for name, content, right in (("before", results(0.25, None), 3), ("after/eval", results(0.75, 0.5), 9)):
         folder = tmp_path / name
         (folder / "predictions").mkdir(parents=True)
+        content["tasks"]["asked"]["set"] = asked
         (folder / "results.json").write_text(json.dumps(content))
         lines = [
             f"{i},{i},{QUESTION_KINDS[i % 3]},0,{0 if i < right else 2},{0.5 if i < right else 0.1},0,0.25,0,{i}"

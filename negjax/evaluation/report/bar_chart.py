@@ -84,14 +84,15 @@ def bar_chart(
 
 def _draw_bars(axes: Axes, run: _RunBars, width: float, *, numbered: bool) -> None:
     """A bar in each group, its number and its blind mark."""
-    bars = axes.bar(run.x, [value or 0 for value in run.values], 0.92 * width, label=run.name)
+    label = f" {run.name}" if run.name.startswith("_") else run.name  # Matplotlib hides labels that begin with _
+    bars = axes.bar(run.x, [value or 0 for value in run.values], 0.92 * width, label=label)
     for bar, x, value, blind in zip(bars, run.x, run.values, run.blind):
         bar.set(facecolor=COLOURS[run.style_index % len(COLOURS)], edgecolor="white", linewidth=0)
         bar.set_hatch(HATCHES[run.style_index // len(COLOURS) % len(HATCHES)])
         if value is not None and numbered:
             y = value if blind is None or abs(blind - value) > LABEL_CLEARANCE else max(blind, value) + 0.02
-            label = axes.annotate(f"{100 * value:.0f}", (x, y), ha="center", va="bottom", fontsize=8)
-            label.set(zorder=4, path_effects=[withStroke(linewidth=2, foreground="white")])
+            number = axes.annotate(f"{100 * value:.0f}", (x, y), ha="center", va="bottom", fontsize=8)
+            number.set(zorder=4, path_effects=[withStroke(linewidth=2, foreground="white")])
     marks = [(x, blind) for x, blind in zip(run.x, run.blind) if blind is not None]
     if marks:
         axes.plot(*zip(*marks), "D", color="black", markeredgecolor="white", markersize=5, zorder=3)

@@ -27,8 +27,9 @@ class Chart:
 
 
 def svg_style() -> AbstractContextManager[None]:
-    """Settings to draw within: SVG ids do not vary from run to run, and texts become outlines (no font is needed)."""
-    return matplotlib.rc_context({"svg.hashsalt": "negjax", "svg.fonttype": "path"})
+    """Settings to draw within: SVG ids do not vary from run to run, texts become outlines (no font is needed), and a
+    name with dollar signs is no formula."""
+    return matplotlib.rc_context({"svg.hashsalt": "negjax", "svg.fonttype": "path", "text.parse_math": False})
 
 
 def new_axes(width: float, height: float) -> tuple[Figure, Axes]:

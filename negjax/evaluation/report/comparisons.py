@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from negjax.errors import NegjaxError
+from negjax.evaluation.report.asked_sets import COMPARABLE, set_remarks
 from negjax.evaluation.report.runs import Run, main_figures, runs_with_task
 from negjax.evaluation.statistics.paired import Comparison, compare
 from negjax.evaluation.tasks.kind import ItemCredits, item_credits
@@ -25,6 +26,7 @@ class Compared:
         task: the task.
         metric: the figure.
         result: the comparison; None where the two runs were not scored on the same items.
+        set_remark: how the run's set differs from the first run's; "" where it does not.
         more: items on which the run earned more than the first.
         less: items on which it earned less.
     """
@@ -33,6 +35,7 @@ class Compared:
     task: str
     metric: str
     result: Comparison | None
+    set_remark: str = ""
     more: int = 0
     less: int = 0
 
@@ -53,15 +56,17 @@ def compare_runs(runs: Sequence[Run]) -> list[Compared]:
         having_figure = [run for run in runs_with_task(runs, task) if run.figure(task, metric) is not None]
         if len(having_figure) < 2 or having_figure[0] is not runs[0]:
             continue
-        first = _items(runs[0], task, metric)
+        first, remarks = _items(runs[0], task, metric), set_remarks(runs, task)
         for run in having_figure[1:]:
-            other = _items(run, task, metric)
-            if first.labels != other.labels:
-                compared.append(Compared(run.name, task, metric, None))
+            other, remark = _items(run, task, metric), remarks[run.name]
+            if first.labels != other.labels and remark in COMPARABLE:
+                remark = "other questions"
+            if remark not in COMPARABLE:
+                compared.append(Compared(run.name, task, metric, None, remark))
                 continue
             result = compare(first.credit_I, other.credit_I, first.unit_I)
             more, less = int(np.sum(other.credit_I > first.credit_I)), int(np.sum(other.credit_I < first.credit_I))
-            compared.append(Compared(run.name, task, metric, result, more, less))
+            compared.append(Compared(run.name, task, metric, result, remark, more, less))
     return compared
 
 

@@ -6,6 +6,7 @@ The page's template and the exports draw it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from negjax.evaluation.report.asked_sets import COMPARABLE, set_remarks
 from negjax.evaluation.report.comparisons import Compared
 from negjax.evaluation.report.published import PublishedRow, published_file, published_rows, subset_note
 from negjax.evaluation.report.runs import Run, lower_is_better, main_figures, runs_with_task
@@ -43,6 +44,7 @@ class LeaderboardCell:
         blind: The same model's figure without the image.
         text_only: The figure of a scorer fitted on texts alone.
         upper_value: Of a published range, its upper end.
+        set_remark: How the run's set differs from that of the first run with this task; "" where it does not.
     """
 
     value: float
@@ -53,6 +55,7 @@ class LeaderboardCell:
     blind: float | None = None
     text_only: float | None = None
     upper_value: float | None = None
+    set_remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def build_leaderboard(runs: Sequence[Run], comparisons: Sequence[Compared]) -> L
     rows = [
         LeaderboardRow(
             run.name,
-            [_cell(run, runs[0], column, by_figure.get((run.name, column.task, column.metric))) for column in columns],
+            [_cell(run, runs, column, by_figure.get((run.name, column.task, column.metric))) for column in columns],
         )
         for run in runs
     ]
@@ -114,19 +117,24 @@ def _column(runs: Sequence[Run], task: str, metric: str) -> LeaderboardColumn:
     return LeaderboardColumn(task, metric, lower_is_better(runs, task, metric), file, note)
 
 
-def _cell(run: Run, first: Run, column: LeaderboardColumn, comparison: Compared | None) -> LeaderboardCell | None:
+def _cell(
+    run: Run, runs: Sequence[Run], column: LeaderboardColumn, comparison: Compared | None
+) -> LeaderboardCell | None:
     task, metric = column.task, column.metric
-    value, first_value = run.figure(task, metric), first.figure(task, metric)
+    value, first_value = run.figure(task, metric), runs[0].figure(task, metric)
     if value is None:
         return None
+    remark = comparison.set_remark if comparison else set_remarks(runs, task)[run.name]
+    has_change = run is not runs[0] and remark in COMPARABLE
     return LeaderboardCell(
         value,
         ci95=run.interval(task, metric),
-        change=None if run is first or first_value is None else value - first_value,
+        change=value - first_value if has_change and first_value is not None else None,
         differs=bool(comparison and comparison.differs),
         p_value=comparison.result.p_value if comparison and comparison.result else None,
         blind=run.blind(task, metric),
         text_only=run.blind(task, metric, "text_only"),
+        set_remark=remark,
     )
 
 

@@ -1,6 +1,7 @@
 """The page as HTML: templates of negjax/assets/report, filled with the data of the sections.
 
-Jinja escapes every text (`autoescape`) and refuses a name that a template does not get (`StrictUndefined`).
+Jinja escapes every text (`autoescape`), shows control characters and marks of direction as escapes (`finalize`), and
+refuses a name that a template does not get (`StrictUndefined`).
 """
 
 import base64
@@ -13,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from negjax.evaluation.report.formats import FILTERS
+from negjax.runtime.printable import printable
 
 SCRIPTS = ("sortable_tables.js", "question_browser.js")
 
@@ -32,6 +34,7 @@ def render_page(title: str, notes: Sequence[str], sections: Mapping[str, Any]) -
     environment = Environment(
         loader=PackageLoader("negjax", "assets/report"),
         autoescape=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,12 +4,14 @@
 and renders the page (`page.py`). The page is one file that needs no network.
 """
 
+import logging
 from collections.abc import Sequence
 
 from etils import epath
 
 from negjax.datasets.stored.store import open_set, set_names
 from negjax.errors import NegjaxError
+from negjax.evaluation.report.asked_sets import set_notes
 from negjax.evaluation.report.comparisons import compare_runs
 from negjax.evaluation.report.exports import to_csv, to_latex, to_markdown
 from negjax.evaluation.report.leaderboard import build_leaderboard
@@ -23,6 +25,8 @@ from negjax.evaluation.report.sections.task_details import collect_details, summ
 from negjax.evaluation.report.sections.worst_captions import worst_captions
 from negjax.runtime.files import write_atomic
 from negjax.runtime.paths import to_path
+
+logger = logging.getLogger(__name__)
 
 
 def write_report(
@@ -52,6 +56,9 @@ def write_report(
     if page_path.suffix != ".html":
         raise NegjaxError(f"the report would be written to {out}: give a name that ends in .html")
     runs = read_runs(folders)
+    notes_on_sets = set_notes(runs)
+    for note in notes_on_sets:
+        logger.warning("%s", note)
     comparisons = compare_runs(runs)
     leaderboard = build_leaderboard(runs, comparisons)
     question_sets, retrieval_sets = [], []
@@ -62,6 +69,7 @@ def write_report(
         retrieval_sets = [open_set(data_dir, name) for name in retrieval]
     sections = {
         "leaderboard": leaderboard,
+        "set_notes": notes_on_sets,
         "figure_notes": figure_notes(runs),
         "first_run": runs[0].name,
         "comparisons": comparisons,
@@ -77,6 +85,6 @@ def write_report(
     }
     page = render_page(title, notes, sections)
     write_atomic(page_path.with_suffix(".csv"), to_csv(runs, comparisons))
-    write_atomic(page_path.with_suffix(".md"), to_markdown(leaderboard))
-    write_atomic(page_path.with_suffix(".tex"), to_latex(leaderboard))
+    write_atomic(page_path.with_suffix(".md"), to_markdown(leaderboard, notes_on_sets))
+    write_atomic(page_path.with_suffix(".tex"), to_latex(leaderboard, notes_on_sets))
     write_atomic(page_path, page)

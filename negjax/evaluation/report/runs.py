@@ -1,16 +1,22 @@
-"""Finished evaluations, read back from their folders, and their main figures."""
+"""Finished evaluations, read back from their folders, and their main figures.
+
+Names and texts are made printable when they are read, so that none of them acts on a terminal, a page or a chart.
+"""
 
 import csv
 import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from etils import epath
 
 from negjax.errors import NegjaxError
+from negjax.evaluation.csv_cells import from_cell
 from negjax.evaluation.tasks.kind import PredictionRow, task_kind
+from negjax.runtime.printable import printable
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
     named = [path.absolute().parent if path.absolute().name == "eval" else path.absolute() for path in paths]
     names = [path.name for path in named]
     names = [f"{path.parent.name}/{path.name}" if names.count(path.name) > 1 else path.name for path in named]
+    names = [printable(name) for name in names]
     for name in names:
         if names.count(name) > 1:
             raise NegjaxError(f"two results are called {name}: rename one of the folders")
@@ -88,7 +95,11 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
 def read_csv(path: epath.Path) -> list[PredictionRow]:
     """The rows of a prediction file. Raises NegjaxError where it is missing or not CSV."""
     try:
-        return list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+        rows = csv.DictReader(io.StringIO(path.read_text(), newline=""))
+        return [
+            {name: printable(from_cell(cell)) if isinstance(cell, str) else cell for name, cell in row.items()}
+            for row in rows
+        ]
     except OSError as error:
         raise NegjaxError(f"cannot read {path} ({error.strerror}): evaluate this model again") from error
     except (ValueError, csv.Error) as error:
@@ -109,8 +120,10 @@ def _read_predictions(path: epath.Path, task: dict[str, Any]) -> list[Prediction
 def _read_results(path: epath.Path) -> dict[str, Any]:
     """A results.json, after a look at all that the report uses."""
     try:
-        results = json.loads(path.read_text())
-        for task in results["tasks"].values():
+        results = _printable_json(json.loads(path.read_text()))
+        for name, task in results["tasks"].items():
+            if Path(name).name != name:
+                raise ValueError(f"a task called {name!r} would be read from another folder")
             task_kind(task["kind"]), task["n"]
             for figures in (task["metrics"], *task["blind"].values()):
                 sum(figures.values(), 0.0)
@@ -119,7 +132,7 @@ def _read_results(path: epath.Path) -> dict[str, Any]:
             for shares in task.get("confusion", {}).values():
                 sum(shares.values(), 0.0)
             sum(task.get("affirmation_bias", {}).values(), 0.0)
-            source = task.get("source", {})
+            source, _ = task.get("source", {}), dict(task.get("set", {}))
             str(source.get("file", "")), source.get("rows", 0) - source.get("skipped", 0)
         dict(results["model"]), dict(results["software"])
     except OSError as error:
@@ -127,6 +140,15 @@ def _read_results(path: epath.Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError, NegjaxError) as error:
         raise NegjaxError(f"{path} is not a results.json of negjax eval ({error}): evaluate again") from error
     return results
+
+
+def _printable_json(value: Any) -> Any:
+    """A JSON value with all its texts printable."""
+    if isinstance(value, dict):
+        return {printable(key): _printable_json(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_printable_json(entry) for entry in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def kinds_of_tasks(runs: Sequence[Run]) -> dict[str, str]:

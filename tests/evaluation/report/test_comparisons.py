@@ -25,7 +25,7 @@ def test_runs_that_were_asked_other_questions(folders, tmp_path):
     path = folders[1] / "predictions/asked.csv"
     path.write_text(re.sub(r"(?m)^11,", "99,", path.read_text()))
     _, page = write_page(folders, tmp_path)
-    assert page.tables["figures"][1] == ["after ", "asked ", "accuracy ", "not asked the same questions "]
+    assert page.tables["figures"][1] == ["after ", "asked ", "accuracy ", "not compared: other questions "]
     assert "✱" not in page.headline[2][1]
 
 

@@ -42,7 +42,7 @@ def test_the_leaderboard_as_markdown(written):
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     assert {len(row) for row in cells} == {3}
     assert "on a subset of 12 of 5,914 rows: not comparable" in cells[0][1]
-    assert cells[2][0] == r"100%\_a\|b & {c}"
+    assert cells[2][0] == r"100%\_a\|b \& {c}"
     assert cells[2][1] == "25.0 [15.0–35.0]"
     assert cells[3] == ["after", "75.0 [65.0–85.0]", "50.0"]
     assert ["CLIP ViT-B/32 (arXiv 2501.09425, corrected version)", "39.2", ""] in cells
@@ -52,7 +52,7 @@ def test_the_leaderboard_as_latex(written):
     text = written("tex")
     rows = [line.partition(r" \\")[0].split(" & ") for line in text.splitlines() if " & " in line]
     assert {len(row) for row in rows} == {3}
-    assert rows[1][:2] == [r"100\%\_a|b \& \{c\}", "25.0 [15.0--35.0]"]
+    assert rows[1][:2] == [r"100\%\_a\textbar{}b \& \{c\}", "25.0 [15.0--35.0]"]
     assert rows[2] == ["after", "75.0 [65.0--85.0]", "50.0"]
     assert ["NegCLIP + NegFull", "56.2", ""] in rows
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\end{tabular}") == 1

@@ -27,7 +27,7 @@ def test_figures_are_those_of_results(folders, tmp_path):
     text = (tmp_path / "r.html").read_text()
     before, after = (" ".join(row[1].split()) for row in Page(text).headline[1:])
     assert before == "33.3 [23.3–43.3] blind 14.3 gain over blind +19.0 text only 66.7"
-    assert after == "33.3 [23.3–43.3] +0.0 points blind 14.3 gain over blind +19.0 text only 66.7"
+    assert after == "33.3 [23.3–43.3] +0.0 points same set unknown blind 14.3 gain over blind +19.0 text only 66.7"
     assert 'class="up"' not in text
     assert 'class="down"' not in text
     assert text.count("<h1>§body§") == 1

@@ -40,12 +40,17 @@ def page_with_texts(text: str, root) -> str:
         before, _ = make_runs(root / name)
         folder = before.rename(root / f"{name} {text}")
         update_task(folder, confusion={text: {"right": 0.5, text: 0.5}}, blind={text: {"accuracy": 0.1}})
-        bias = {"kind": "affirmation", "n": 1, "metrics": {"accuracy": 1.0}, "affirmation_bias": {text: 0.5}}
+        bias = {"kind": "affirmation", "n": 1, "metrics": {"accuracy": 1.0}, "affirmation_bias": {text: 0.5}, "set": {}}
         add_task(folder, "bias", bias, "id,group,kind,answer,predicted,score_0,score_1,image\n0,0,a,0,0,1,0,0\n")
         points = "object,template,x,y,text\ndog,yes,0,0,a\ndog,no,1,1,b\n"
         (folder / "predictions/bias.bias.csv").write_text(points)
         for task in ("found", f"task {text}"):
-            retrieval = {"kind": "retrieval", "n": 1, "metrics": {"image_retrieval_recall@5": 1.0, f"m {text}": 0.5}}
+            retrieval = {
+                "kind": "retrieval",
+                "n": 1,
+                "metrics": {"image_retrieval_recall@5": 1.0, f"m {text}": 0.5},
+                "set": {},
+            }
             add_task(folder, task, retrieval, "caption_id,image_id,rank,ties\n0,0,1,0\n")
         folders.append(folder)
     data_dir = root / "first/data"

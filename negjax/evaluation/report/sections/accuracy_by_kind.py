@@ -3,9 +3,16 @@
 import textwrap
 from collections.abc import Sequence
 
+from negjax.evaluation.report.asked_sets import set_remarks
 from negjax.evaluation.report.bar_chart import bar_chart
 from negjax.evaluation.report.chart import Chart
-from negjax.evaluation.report.runs import Run, accuracy_metrics, main_figures, question_tasks, runs_with_task
+from negjax.evaluation.report.runs import (
+    Run,
+    accuracy_metrics,
+    main_figures,
+    question_tasks,
+    runs_with_task,
+)
 
 BLIND_LEVELS = {  # blind kinds that need no model: one level for all runs
     "text_only": "text only, fitted on this set",
@@ -25,7 +32,7 @@ def accuracy_charts(runs: Sequence[Run]) -> list[Chart]:
             {run.name: [run.figure(task, metric) for task, metric in other_figures] for run in runs},
             {run.name: [run.blind(task, metric) for task, metric in other_figures] for run in runs},
         )
-        charts.append(Chart("the other tasks", svg))
+        charts.append(Chart("the other tasks", svg, _set_note(runs, [task for task, _ in other_figures])))
     return charts
 
 
@@ -44,7 +51,13 @@ def _question_chart(runs: Sequence[Run], task: str) -> Chart:
             for blind_kind, label in BLIND_LEVELS.items()
         },
     )
-    return Chart(f"{task}: accuracy by kind of answer", svg)
+    return Chart(f"{task}: accuracy by kind of answer", svg, _set_note(runs, [task]))
+
+
+def _set_note(runs: Sequence[Run], tasks: Sequence[str]) -> str:
+    """The bars of tasks that stand beside each other although the runs' sets differ, or may differ."""
+    remarks = {(run, remark): None for task in tasks for run, remark in set_remarks(runs, task).items() if remark}
+    return "; ".join(f"{run}: {remark}" for run, remark in remarks)
 
 
 def _group_label(task: str, metric: str) -> str:

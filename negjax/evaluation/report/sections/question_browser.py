@@ -9,9 +9,12 @@ from typing import Any
 
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
+from negjax.evaluation.fingerprint import SetFingerprint
+from negjax.evaluation.report.asked_sets import check_set
 from negjax.evaluation.report.runs import Run, runs_with_task
 from negjax.evaluation.report.thumbnails import make_thumbnails
 from negjax.evaluation.tasks.kind import PredictionRow
+from negjax.runtime.printable import printable
 from negjax.runtime.progress import track_progress
 
 OUTCOME_CODES = {"wrong": 0, "right": 1, "tied": 2}
@@ -80,22 +83,25 @@ def _read_task(
     """The columns of a task, and the first row of each of its images by media_sha256."""
     predictions = {run.name: run.predictions(dataset.name) for run in runs}
     _check_same_questions(dataset, predictions)
+    fingerprint = SetFingerprint(dataset)
     kind_index = _IndexByValue()
     first_rows: dict[str, int] = {}
     names = ("id", "group", "kind", "answer", "image", "options", "option_kinds")
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for row_index in range(len(dataset)):
         row = dataset[row_index]
+        fingerprint.add(row)
         _check_row(dataset, row, {run: rows[row_index] for run, rows in predictions.items()})
         first_rows.setdefault(row["media_sha256"], row_index)
         columns["id"].append(row["id"])
         columns["group"].append(row["group"])
-        columns["kind"].append(kind_index[row["kind"]])
+        columns["kind"].append(kind_index[printable(row["kind"])])
         columns["answer"].append(row["answer"])
         columns["image"].append(image_index[row["media_sha256"]])
-        columns["options"].append([text_index[text] for text in row["options"]])
-        columns["option_kinds"].append([kind_index[kind] for kind in row.get("option_kinds", ())])
+        columns["options"].append([text_index[printable(text)] for text in row["options"]])
+        columns["option_kinds"].append([kind_index[printable(kind)] for kind in row.get("option_kinds", ())])
         advance(1)
+    check_set(runs, dataset.name, fingerprint.sums())
     answers = {run: _answer_columns(rows) for run, rows in predictions.items()}
     grouped = 1 < len(set(columns["group"])) < len(dataset)
     task = {"name": dataset.name, "kinds": list(kind_index), "grouped": grouped, "runs": answers, **columns}

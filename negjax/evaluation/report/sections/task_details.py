@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from negjax.evaluation.report.asked_sets import set_remarks
 from negjax.evaluation.report.published import (
     FigureRange,
     PublishedRow,
@@ -45,6 +46,7 @@ class TaskDetails:
         runs: Names of all runs.
         published: Names of the published rows that have a figure on the same file.
         subset_note: Why the published figures are not comparable; "" where they are.
+        set_remarks: How each run's set differs from that of the first one with the task; "" where it does not.
         cells: Metric -> the figure of each run; None for none.
         published_cells: Metric -> the figure of each published row; None for none.
     """
@@ -55,6 +57,7 @@ class TaskDetails:
     runs: list[str]
     published: list[str]
     subset_note: str
+    set_remarks: list[str]
     cells: dict[str, list[DetailCell | None]]
     published_cells: dict[str, list[FigureRange | None]]
 
@@ -83,6 +86,7 @@ def collect_details(runs: Sequence[Run]) -> list[TaskDetails]:
 def _task_details(runs: Sequence[Run], task: str, kind: str) -> TaskDetails:
     results = [run.tasks[task] for run in runs_with_task(runs, task)]
     metrics = dict.fromkeys(metric for result in results for metric in result["metrics"])
+    remarks = set_remarks(runs, task)
     published = _published_on(next(filter(None, map(published_file, results)), ""))
     return TaskDetails(
         task=task,
@@ -91,6 +95,7 @@ def _task_details(runs: Sequence[Run], task: str, kind: str) -> TaskDetails:
         runs=[run.name for run in runs],
         published=[row.name for row, _ in published],
         subset_note=next(filter(None, map(subset_note, results)), "") if published else "",
+        set_remarks=[remarks.get(run.name, "") for run in runs],
         cells={metric: [_detail_cell(run, task, metric) for run in runs] for metric in metrics},
         published_cells={metric: [figures.get(metric) for _, figures in published] for metric in metrics},
     )

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
+from negjax.evaluation.fingerprint import SetFingerprint
+from negjax.evaluation.report.asked_sets import check_set
 from negjax.evaluation.report.runs import Run, runs_with_task
 from negjax.evaluation.report.thumbnails import make_thumbnails
 from negjax.evaluation.tasks.kind import PredictionRow
-from negjax.runtime.progress import no_progress
+from negjax.runtime.progress import no_progress, track_progress
 
 MAX_CAPTIONS = 12  # of a task
 
@@ -52,6 +54,12 @@ def worst_captions(runs: Sequence[Run], dataset: StoredSet) -> WorstCaptions:
         NegjaxError: The predictions are not for this set, or an image cannot be read.
     """
     runs = runs_with_task(runs, dataset.name)
+    fingerprint = SetFingerprint(dataset)
+    with track_progress(len(dataset), f"reading {dataset.name}") as advance:
+        for record in dataset.rows():
+            fingerprint.add(record)
+            advance(1)
+    check_set(runs, dataset.name, fingerprint.sums())
     rank_by_caption = [{row["caption_id"]: row["rank"] for row in run.predictions(dataset.name)} for run in runs]
     rows = runs[-1].predictions(dataset.name)
     row_index = {image_id: index for index, image_id in enumerate(dict.fromkeys(row["image_id"] for row in rows))}

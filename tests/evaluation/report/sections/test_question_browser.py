@@ -8,7 +8,7 @@ import re
 import pytest
 from PIL import Image
 from support.images import noise_png
-from support.report_runs import NASTY, ROWS, Page, dump_dom, make_runs
+from support.report_runs import NASTY, ROWS, Page, dump_dom, make_runs, update_task
 
 from negjax.datasets.stored.store import write_set
 from negjax.evaluation.report.report import write_report
@@ -74,6 +74,7 @@ def test_the_middle_frame_stands_for_a_clip(folders, tmp_path, test_data):
     metadata = {"task_kind": "mcq", "negated": True, "altered": "", "source": {}, "media_type": "video"}
     write_set(tmp_path / "clips", "asked", lambda: iter(rows), ["question"], metadata)
     for folder in folders:
+        update_task(folder, set={})
         path = folder / "predictions/asked.csv"
         path.write_text(re.sub("positive|negative|hybrid", "", path.read_text()))
     write_report(folders, tmp_path / "r.html", title="t", data_dir=tmp_path / "clips")

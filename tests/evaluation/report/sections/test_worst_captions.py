@@ -2,7 +2,7 @@
 
 import pytest
 from support.images import noise_png
-from support.report_runs import Page, add_task, make_runs
+from support.report_runs import Page, add_task, make_runs, set_sums
 
 from negjax.datasets.stored.store import write_set
 from negjax.errors import NegjaxError
@@ -25,6 +25,7 @@ def test_the_captions_found_last(folders, tmp_path):
     owners, ranks = (0, 0, 1, 1, 1, 3, 3), (1, 2, 1, 3, 1, 2, 3)
     lines = [f"{i},{owner},{rank},0" for i, (owner, rank) in enumerate(zip(owners, ranks))]
     task = {"kind": "retrieval", "n": 7, "metrics": {"image_retrieval_recall@5": 1.0}}
+    task["set"] = set_sums(tmp_path / "data", "found")
     add_task(folders[1], "found", task, "\n".join(["caption_id,image_id,rank,ties", *lines]) + "\n")
     write_report(folders, tmp_path / "r.html", title="t", data_dir=tmp_path / "data")
     table = [
