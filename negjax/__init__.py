@@ -1,19 +1,19 @@
 """CLIP models that understand negation, in JAX and Flax.
 
 model, preprocess, tokenize = negjax.load("runs/negfull")
-image = model.encode_image(preprocess("photo.jpg")[None])
+image = model.encode_image(preprocess(["photo.jpg", "other.jpg"]))
 text = model.encode_text(tokenize(["a street with no cars"]))
 """
 
 import os
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL.Image import Image
 
+    from negjax.media.arguments import ImageArgument
     from negjax.models.loaded import LoadedModel
 
 __version__ = version("negjax")
@@ -21,7 +21,7 @@ __version__ = version("negjax")
 
 def load(
     path: str | os.PathLike[str], step: str | int = "latest", *, arch: str = "", activation: str = ""
-) -> "tuple[LoadedModel, Callable[[Image | str | os.PathLike[str] | bytes], np.ndarray], Callable[..., np.ndarray]]":
+) -> "tuple[LoadedModel, Callable[[ImageArgument | Sequence[ImageArgument]], np.ndarray], Callable[..., np.ndarray]]":
     """Loads a model with the functions that prepare its input.
 
     Args:
@@ -32,35 +32,35 @@ def load(
         activation: overrides that of the weights, see `negjax.weights.read.read_model`.
 
     Returns:
-        The model, on the first device; `preprocess`, from a PIL image, a path or encoded bytes to uint8 pixels [S, S,
-        3]; and `tokenize`, from one or several texts to int32 ids [N, context length].
+        The model, on the first device, with `encode_image(pixels)` and `encode_text(ids)`;
+        `preprocess`, from an image (a path, encoded bytes, an open file, a PIL image, or an array of uint8 pixels with
+        channels last) to uint8 pixels [S, S, 3], and from a list of images to [N, S, S, 3];
+        `tokenize`, from one or several texts to int32 ids [N, context length].
+        Arguments of other types are a TypeError, images and ids that cannot be used a NegjaxError.
 
     Raises:
         negjax.errors.NegjaxError: the model cannot be loaded.
     """
     import jax  # here, so that `import negjax` does not take seconds
-    from etils import epath
+    import numpy as np
 
-    from negjax.errors import NegjaxError
-    from negjax.media.images import decode, to_pixels
+    from negjax.media.arguments import is_batch, open_image
+    from negjax.media.images import to_pixels
     from negjax.weights.read import read_model
 
     model = read_model(path, step, arch=arch, activation=activation)
     model.params = jax.device_put(model.params)
 
-    def preprocess(image: "Image | str | os.PathLike[str] | bytes") -> "np.ndarray":
-        if isinstance(image, str | os.PathLike):
-            try:
-                decoded = decode(epath.Path(image).read_bytes(), str(image))
-            except OSError as error:
-                raise NegjaxError(f"cannot read {image}: {error.strerror}") from error
-        elif isinstance(image, bytes):
-            decoded = decode(image, "the image")
-        else:
-            decoded = image.convert("RGB")
-        return to_pixels(decoded, model.preprocess)
+    def preprocess(image: Any) -> "np.ndarray":
+        if not is_batch(image):
+            return to_pixels(open_image(image), model.preprocess)
+        size = model.preprocess.size
+        return np.array([preprocess(each) for each in image], np.uint8).reshape(-1, size, size, 3)
 
     def tokenize(texts: str | Sequence[str]) -> "np.ndarray":
-        return model.tokenizer([texts] if isinstance(texts, str) else texts)
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        if wrong := [text for text in texts if not isinstance(text, str)]:
+            raise TypeError(f"texts are strings, not {type(wrong[0]).__name__}")
+        return model.tokenizer(texts)
 
     return model, preprocess, tokenize

@@ -17,7 +17,8 @@ from negjax.datasets.build.evaluation_set import build_from_csv
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import TaskResults, evaluate
-from negjax.media.images import decode, to_pixels
+from negjax.media.decoding import decode
+from negjax.media.images import to_pixels
 from negjax.models.loaded import LoadedModel
 
 FILES = {

@@ -28,7 +28,8 @@ from negjax.datasets.sources.csv_tables import csv_source
 from negjax.datasets.sources.joined_questions import with_questions
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.input.pipeline import batches
-from negjax.media.images import Preprocess, decode
+from negjax.media.decoding import decode
+from negjax.media.images import Preprocess
 from negjax.media.jpeg import shrink_to_jpeg
 from negjax.runtime.progress import track_progress
 from negjax.tokenizers.clip import Tokenizer

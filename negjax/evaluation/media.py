@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from negjax.datasets.stored.stored_set import StoredSet
-from negjax.media.images import Preprocess, decode, to_pixels
+from negjax.media.decoding import decode
+from negjax.media.images import Preprocess, to_pixels
 from negjax.media.video import VideoPreprocess, read_frames, to_clip_pixels
 
 

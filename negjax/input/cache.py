@@ -3,13 +3,14 @@
 import threading
 
 import numpy as np
+from PIL import Image
 
 from negjax.datasets.records import Record
 
 CACHE_BYTES = 1 << 30  # largest size of the decoded images of a set in memory
 SAMPLE = 64  # images from which the total size is estimated, where sizes differ
 
-Entry = tuple[np.ndarray, Record]  # an image [H, W, 3], and its row without the media
+Entry = tuple[np.ndarray | Image.Image, Record]  # pixels [S, S, 3] or the image to crop, and its row without media
 
 
 class DecodedImages:
@@ -36,9 +37,16 @@ class DecodedImages:
             if not self._fits or row in self._entries:
                 return
             self._entries[row] = entry
-            self._bytes += entry[0].nbytes
+            self._bytes += _image_bytes(entry[0])
             count = len(self._entries)
             expected = self._bytes / count * self._rows if count >= SAMPLE else self._bytes
             if max(expected, self._bytes) > CACHE_BYTES:
                 self._fits = False
                 self._entries.clear()
+
+
+def _image_bytes(image: np.ndarray | Image.Image) -> int:
+    """In memory, where Pillow pads several channels to four."""
+    if isinstance(image, np.ndarray):
+        return image.nbytes
+    return image.width * image.height * (1 if len(image.getbands()) == 1 else 4)

@@ -115,12 +115,11 @@ class BatchLoader:
         """int32 [b]."""
         return np.array([record["answer"] for _, record in drawn.entries], np.int32)
 
-    def _pixels(self, image: np.ndarray, draws_D: np.ndarray) -> np.ndarray:
+    def _pixels(self, image: np.ndarray | Image.Image, draws_D: np.ndarray) -> np.ndarray:
         source = self._source
-        if source.crop_scale < 1:
-            height, width, _ = image.shape
-            box = random_box(width, height, source.crop_scale, draws_D[CROP], source.crop_ratio)
-            image = to_pixels(Image.fromarray(image), self._preprocess, box)
+        if isinstance(image, Image.Image):
+            box = random_box(*image.size, source.crop_scale, draws_D[CROP], source.crop_ratio)
+            image = to_pixels(image, self._preprocess, box)
         return image[:, ::-1] if source.flip and draws_D[MIRRORED] < 0.5 else image
 
     def _caption_fields(self, drawn: DrawnBatch) -> np.ndarray:

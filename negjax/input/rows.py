@@ -1,13 +1,15 @@
 """Rows of a stored set with their decoded images; rows whose image cannot be decoded are replaced."""
 
 import numpy as np
+from PIL import Image
 
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.input.broken import BrokenRows
 from negjax.input.cache import DecodedImages, Entry
 from negjax.input.checks import group_size
-from negjax.media.images import Preprocess, decode, to_pixels
+from negjax.media.decoding import decode
+from negjax.media.images import Preprocess, to_pixels
 from negjax.media.jpeg import decode_unresized
 
 MOST_REPLACED = 10  # consecutive broken images that are replaced
@@ -52,9 +54,9 @@ class RowReader:
         self._cache.add(index, entry)
         return entry
 
-    def _decode(self, media: bytes, where: str) -> np.ndarray:
-        """uint8 [S, S, 3], preprocessed for the model, or [H, W, 3] for an image that is cropped later."""
+    def _decode(self, media: bytes, where: str) -> np.ndarray | Image.Image:
+        """uint8 [S, S, 3], preprocessed for the model, or the whole image, which is cropped later."""
         if self._cropped:
-            return np.asarray(decode(media, where))
+            return decode(media, where)
         pixels = decode_unresized(media, self._preprocess)
         return to_pixels(decode(media, where), self._preprocess) if pixels is None else pixels

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from negjax.errors import NegjaxError
-from negjax.media.images import MAX_PIXELS
+from negjax.media.decoding import MAX_PIXELS
 
 av.logging.set_level(None)  # FFmpeg prints nothing: what matters is an error or a warning of negjax
 

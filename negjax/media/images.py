@@ -1,23 +1,22 @@
 """Images to pixels, as CLIP's own preprocessing makes them with Pillow, and pixels to the model's input.
 
-Encoded bytes -> `decode` -> `to_pixels`, uint8 [S, S, 3] -> on the device `normalise`, float32 [B, S, S, 3].
+Encoded bytes -> `decoding.decode` -> `to_pixels`, uint8 [S, S, 3] -> on the device `normalise`, float32 [B, S, S, 3].
 """
 
-import io
 from dataclasses import dataclass
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from negjax.errors import NegjaxError
 from negjax.media.boxes import BoxLTRB
+from negjax.media.decoding import MAX_PIXELS, to_rgb
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
-MAX_PIXELS = 89_478_485  # Pillow's own bound against decompression bombs: a quarter of a gigabyte as RGB
 RESIZE_MODES = ("shortest", "squash", "longest")
 _RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
@@ -33,6 +32,8 @@ class Preprocess:
         interpolation: of resizing.
         resize_mode: "shortest" (short side to `size`, centre crop; CLIP's), "squash" (both sides to `size`; SigLIP's in
             open_clip) or "longest" (long side to `size`, centred on black).
+        rgb_first: whether images become RGB before they are resized, on white where they are transparent, as in
+            transformers; otherwise after, without transparency, as in OpenAI's code and open_clip.
     """
 
     size: int = 224
@@ -40,6 +41,7 @@ class Preprocess:
     std: tuple[float, float, float] = OPENAI_STD
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     resize_mode: Literal["shortest", "squash", "longest"] = "shortest"
+    rgb_first: bool = False
 
     def __post_init__(self) -> None:
         if self.interpolation not in _RESAMPLING:
@@ -48,50 +50,27 @@ class Preprocess:
             raise NegjaxError(f"unknown resize_mode {self.resize_mode!r}; choose one of {', '.join(RESIZE_MODES)}")
 
 
-def decode(data: bytes, name: str) -> Image.Image:
-    """Decodes an image to RGB, as CLIP's preprocessing does.
-
-    Of an animation the first frame is taken; transparency is dropped, and EXIF rotation is not applied. 16-bit grey is
-    scaled to 8 bits.
-
-    Args:
-        data: the encoded image.
-        name: of the image, for errors.
-
-    Raises:
-        NegjaxError: the image cannot be decoded completely, or has more than MAX_PIXELS.
-    """
-    try:
-        image: Image.Image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MAX_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
-        image.load()
-        if image.mode.startswith("I;16"):
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        return image if image.mode == "RGB" else image.convert("RGB")
-    except UnidentifiedImageError as error:  # its own message names an object in memory
-        raise NegjaxError(f"{name}: the image cannot be decoded (unknown image format)") from error
-    except Exception as error:  # Pillow's decoders raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise NegjaxError(f"{name}: the image cannot be decoded ({reason})") from error
-
-
 def to_pixels(image: Image.Image, preprocess: Preprocess, box: BoxLTRB | None = None) -> np.ndarray:
-    """Resizes and crops an image exactly as torchvision does with Pillow.
+    """Resizes and crops an image exactly as torchvision does with Pillow, and converts it to RGB.
+
+    Palettes and 1-bit images are resized without interpolation, transparent ones with colours weighted by their
+    opacity: so does Pillow, unless `preprocess.rgb_first`.
 
     Args:
-        image: RGB.
+        image: of at most 8 bits a channel, as `decode` returns it.
         preprocess: of the model.
         box: this part of the image is resized to the square instead.
 
     Returns:
         uint8 [S, S, 3], S = preprocess.size.
     """
+    if preprocess.rgb_first:
+        image = to_rgb(image, on_white=True)
     size, resample = preprocess.size, _RESAMPLING[preprocess.interpolation]
     if box is not None:
-        return np.asarray(image.resize((size, size), resample, box))
+        return np.asarray(to_rgb(image.resize((size, size), resample, box)))
     if preprocess.resize_mode == "squash":
-        return np.asarray(image.resize((size, size), resample))
+        return np.asarray(to_rgb(image.resize((size, size), resample)))
     if preprocess.resize_mode == "shortest":
         return _resize_shortest(image, size, resample)
     return _resize_longest(image, size, resample)
@@ -124,26 +103,26 @@ def _resize_shortest(image: Image.Image, size: int, resample: Image.Resampling) 
     """The short side to `size`, then the square in the centre."""
     width, height = image.size
     new_width, new_height = shortest_side_size(width, height, size)
-    if (new_width, new_height) == image.size:  # cropping the array spares two copies of the image
-        return crop_centre(np.asarray(image), size)
+    if (new_width, new_height) == image.size and image.mode == "RGB":
+        return crop_centre(np.asarray(image), size)  # spares two copies of the image
     left, top = _centre_corner(new_width, new_height, size)
     if new_width * new_height <= MAX_PIXELS:
         resized = image.resize((new_width, new_height), resample)
-        return np.asarray(resized.crop((left, top, left + size, top + size)))
+        return np.asarray(to_rgb(resized.crop((left, top, left + size, top + size))))
     # The image is so elongated that only the part that is cropped fits in memory.
     scale_x, scale_y = width / new_width, height / new_height
     box = BoxLTRB(left * scale_x, top * scale_y, (left + size) * scale_x, (top + size) * scale_y)
-    return np.asarray(image.resize((size, size), resample, box))
+    return np.asarray(to_rgb(image.resize((size, size), resample, box)))
 
 
 def _resize_longest(image: Image.Image, size: int, resample: Image.Resampling) -> np.ndarray:
-    """The long side to `size`, centred on black."""
+    """The long side to `size`, centred on zeros: on black, but on white in CMYK, and on a palette's first colour."""
     width, height = image.size
     scale = size / max(width, height)
     resized = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), resample)
-    square = Image.new("RGB", (size, size))
-    square.paste(resized, ((size - resized.width) // 2, (size - resized.height) // 2))
-    return np.asarray(square)
+    left, top = (size - resized.width) // 2, (size - resized.height) // 2
+    right, bottom = size - resized.width - left, size - resized.height - top
+    return np.asarray(to_rgb(ImageOps.expand(resized, (left, top, right, bottom))))
 
 
 def _centre_corner(width: int, height: int, size: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from negjax.media.decoding import to_rgb
 from negjax.media.images import Preprocess, crop_centre, shortest_side_size
 
 JPEG_QUALITY = 95  # of shrunk images
@@ -38,7 +39,7 @@ def decode_unresized(data: bytes, preprocess: Preprocess) -> np.ndarray | None:
 
 
 def shrink_to_jpeg(image: Image.Image, encoded: bytes, short_side: int) -> bytes:
-    """Returns an image as a JPEG with a given short side, resized as `to_pixels` resizes it.
+    """Returns an image as a JPEG with a given short side, resized as `to_pixels` resizes it: RGB comes after.
 
     Args:
         image: the decoded image.
@@ -48,5 +49,5 @@ def shrink_to_jpeg(image: Image.Image, encoded: bytes, short_side: int) -> bytes
     if min(image.size) <= short_side:
         return encoded
     size, out = shortest_side_size(*image.size, short_side), io.BytesIO()
-    image.resize(size, Image.Resampling.BICUBIC).save(out, "JPEG", quality=JPEG_QUALITY)
+    to_rgb(image.resize(size, Image.Resampling.BICUBIC)).save(out, "JPEG", quality=JPEG_QUALITY)
     return out.getvalue()

@@ -11,6 +11,7 @@ from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig, from_dict, to_dict
 from negjax.models.compute import Compute
+from negjax.models.encoder_inputs import check_pixels, check_tokens
 from negjax.runtime.sharding import map_over_batch_shards
 from negjax.tokenizers import AnyTokenizer, tokenizer_from_dict
 
@@ -43,11 +44,40 @@ class LoadedModel:
     mesh: Mesh | None = None
 
     def encode_image(self, pixels_BHWC: Any) -> jax.Array:
-        """Encodes uint8 pixels [B, S, S, 3] made by `preprocess`: float32 embeddings [B, E], not unit length."""
-        return _encode_image(self.config, self.preprocess, self.compute, self.mesh, self.params, pixels_BHWC)
+        """Encodes images.
+
+        Args:
+            pixels_BHWC: uint8 [B, S, S, 3] made by `preprocess`, or a list of [S, S, 3].
+
+        Returns:
+            float32 embeddings [B, E], not unit length.
+
+        Raises:
+            TypeError: These are not pixels of this model's size.
+        """
+        return self.encode_pixels(check_pixels(pixels_BHWC, self.config.vision.image_size))
 
     def encode_text(self, text_BT: Any) -> jax.Array:
-        """Encodes token ids [B, T] made by `tokenizer`: float32 embeddings [B, E], not unit length."""
+        """Encodes token ids.
+
+        Args:
+            text_BT: integers [B, T] made by `tokenizer`; T may be less than the context length in a causal tower.
+
+        Returns:
+            float32 embeddings [B, E], not unit length.
+
+        Raises:
+            TypeError: These are not token ids, or of another length.
+            NegjaxError: An id is not in the vocabulary.
+        """
+        return self.encode_tokens(check_tokens(text_BT, self.config.text))
+
+    def encode_pixels(self, pixels_BHWC: Any) -> jax.Array:
+        """As `encode_image`, unchecked: for pixels of any type in the scale 0 to 255 that may lie on many devices."""
+        return _encode_image(self.config, self.preprocess, self.compute, self.mesh, self.params, pixels_BHWC)
+
+    def encode_tokens(self, text_BT: Any) -> jax.Array:
+        """As `encode_text`, unchecked: for ids that may lie on many devices."""
         return _encode_text(self.config, self.compute, self.mesh, self.params, text_BT)
 
 
@@ -93,7 +123,7 @@ def from_meta(meta: dict[str, Any], params: clip.Params) -> LoadedModel:
     Raises:
         NegjaxError, KeyError, TypeError: If `meta` was not written by `to_meta`.
     """
-    config, preprocess = from_dict(meta["arch"]), dict(meta["preprocess"])
+    config, preprocess = from_dict(meta["arch"]), {"rgb_first": False, **meta["preprocess"]}  # 0.1.0 had no rgb_first
     if preprocess.keys() != (names := {field.name for field in fields(Preprocess)}):
         raise KeyError(f"preprocess has {', '.join(sorted(preprocess))} instead of {', '.join(sorted(names))}")
     return LoadedModel(

@@ -58,6 +58,7 @@ def read_preprocess(folder: epath.Path, config: CLIPConfig) -> Preprocess | None
             tuple(data["image_std"]),
             _INTERPOLATION_OF_RESAMPLE[resample],  # type: ignore[arg-type]
             "squash" if squash else "shortest",
+            rgb_first=True,
         )
     except (KeyError, TypeError) as error:
         raise NegjaxError(f"{path} is malformed ({type(error).__name__}: {error}): download it again") from error

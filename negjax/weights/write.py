@@ -3,6 +3,7 @@
 While the weights are unchanged since conversion, tensors are written in the number types of their source.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -90,7 +91,8 @@ def _write_open_clip_file(
     """A single file, with its config beside it: for a model that open_clip knows by name."""
     name = open_clip_config.known_name(model.config)
     size = model.config.vision.image_size
-    if name is None or not isinstance(model.tokenizer, Tokenizer) or model.preprocess != Preprocess(size):
+    preprocess = dataclasses.replace(model.preprocess, rgb_first=False)  # open_clip has one order for all models
+    if name is None or not isinstance(model.tokenizer, Tokenizer) or preprocess != Preprocess(size):
         part = "this architecture" if name is None else "the preprocessing and the tokenizer of this model"
         raise NegjaxError(f"{target}: open_clip has no name for {part}: give a folder instead of a file")
     if target.exists():

@@ -11,7 +11,8 @@ from negjax.errors import NegjaxError
 from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.prepare import prepare_eval_data
-from negjax.media.images import decode, to_pixels
+from negjax.media.decoding import decode
+from negjax.media.images import to_pixels
 
 
 def embed_image(model, media: bytes) -> np.ndarray:

@@ -20,7 +20,8 @@ from negjax.input.loader import Batch
 from negjax.input.pipeline import batches
 from negjax.input.rows import MOST_REPLACED
 from negjax.input.texts import LENGTH_STEP
-from negjax.media.images import Preprocess, decode, to_pixels
+from negjax.media.decoding import decode
+from negjax.media.images import Preprocess, to_pixels
 from negjax.tokenizers.clip import END, Tokenizer
 
 PREPROCESS = Preprocess(size=16)

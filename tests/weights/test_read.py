@@ -191,9 +191,16 @@ def test_negjax_load(workdir, tmp_path):
         np.testing.assert_array_equal(preprocess(source), pixels)
     np.testing.assert_array_equal(tokenize("no cat"), Tokenizer(24)(["no cat"]))
     np.testing.assert_array_equal(tokenize(["no cat", "a dog"]), Tokenizer(24)(["no cat", "a dog"]))
-    assert model.encode_image(pixels[None]).shape == (1, 12)
+    np.testing.assert_array_equal(preprocess([image, png]), [pixels, pixels])
+    np.testing.assert_array_equal(preprocess(np.stack([np.asarray(image)] * 2)), [pixels, pixels])
+    assert preprocess([]).shape == (0, 16, 16, 3)
+    np.testing.assert_array_equal(tokenize(np.array(["no cat", "a dog"])), tokenize(("no cat", "a dog")))
+    for wrong in ([b"no cat"], ["no cat", 1], b"no cat"):
+        with pytest.raises(TypeError, match="texts are strings, not"):
+            tokenize(wrong)
+    assert model.encode_image(preprocess([image])).shape == (1, 12)
     assert model.encode_text(tokenize(["no cat", "a dog"])).shape == (2, 12)
-    with pytest.raises(NegjaxError, match=r"cannot read .*none\.png"):
+    with pytest.raises(NegjaxError, match=r"cannot read .*none\.png: No such file"):
         preprocess(tmp_path / "none.png")
     (tmp_path / "text.png").write_text("x")
     with pytest.raises(NegjaxError, match=r"text\.png: the image cannot be decoded"):

@@ -19,7 +19,7 @@ from negjax.datasets.sources.option_kinds import option_kinds, option_layout
 from negjax.datasets.sources.rows import BROKEN, INVALID, MISSING, MediaFile, RowSource, refuse_row
 from negjax.datasets.stored.store import check_free, write_set
 from negjax.errors import NegjaxError
-from negjax.media.images import decode
+from negjax.media.decoding import decode
 from negjax.runtime.progress import track_progress
 
 

@@ -10,7 +10,7 @@ from negjax.datasets.sources.boxes import BoxXYWH
 from negjax.datasets.sources.crops import corners
 from negjax.datasets.sources.rows import MediaFile, is_video
 from negjax.errors import NegjaxError
-from negjax.media.images import decode
+from negjax.media.decoding import decode
 from negjax.media.video import read_frames
 from negjax.runtime.progress import track_progress
 

@@ -27,7 +27,7 @@ from negjax.datasets.sources.rows import (
 from negjax.datasets.stored.writing import SetSpec, WrittenShard, shard_path, write_shard
 from negjax.errors import NegjaxError
 from negjax.language.negation import is_negated
-from negjax.media.images import decode
+from negjax.media.decoding import decode
 from negjax.media.jpeg import shrink_to_jpeg
 from negjax.runtime.files import write_atomic
 

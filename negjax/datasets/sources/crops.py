@@ -6,6 +6,9 @@ from PIL import Image
 
 from negjax.datasets.sources.boxes import BoxXYWH, check_box
 from negjax.media.boxes import BoxLTRB
+from negjax.media.decoding import to_rgb
+
+PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 
 
 def corners(box: BoxXYWH, width: int, height: int) -> BoxLTRB:
@@ -31,7 +34,9 @@ def corners(box: BoxXYWH, width: int, height: int) -> BoxLTRB:
 
 
 def cut(image: Image.Image, box: BoxXYWH) -> bytes:
-    """Crops an image to a box, as a PNG file; raises ValueError if the box is outside the image."""
+    """Crops an image to a box, as a PNG file, in its mode if PNG has it; raises ValueError if the box is outside."""
+    if image.mode not in PNG_MODES:
+        image = to_rgb(image)
     buffer = io.BytesIO()
     image.crop(corners(box, *image.size)).save(buffer, "PNG", compress_level=1)  # photographs hardly compress
     return buffer.getvalue()

@@ -56,7 +56,7 @@ def encode_media(model: LoadedModel, media: DistinctMedia, index_N: np.ndarray, 
     def batches() -> Iterator[tuple[np.ndarray, tuple[jax.Array, jax.Array]]]:
         for start, (pixels_BFHWC, count_B) in zip(range(0, len(index_N), size), read.batch(len(local))):
             pixels, count = put_batch(mesh, (pixels_BFHWC.reshape(-1, *pixels_BFHWC.shape[2:]), count_B))
-            yield index_N[start : start + size], (model.encode_image(pixels), count)
+            yield index_N[start : start + size], (model.encode_pixels(pixels), count)
 
     def finish(frame_BE: np.ndarray, count_B: np.ndarray) -> np.ndarray:
         frame_BFE = unit_rows(frame_BE).reshape(len(count_B), media.frames, -1)
@@ -92,7 +92,7 @@ def encode_texts(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarray, 
             length = _bucket(int(length_N[chosen[-1]]), token_UT.shape[1])
             token_BT = np.zeros((size, length), token_UT.dtype)
             token_BT[: len(chosen)] = token_UT[index_N[chosen], :length]
-            yield index_N[chosen], (model.encode_text(put_batch(mesh, token_BT[local])),)
+            yield index_N[chosen], (model.encode_tokens(put_batch(mesh, token_BT[local])),)
 
     return _fetch(batches(), unit_rows, mesh)
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
 
 from negjax.datasets.stored.stored_set import StoredSet
-from negjax.media.images import decode
+from negjax.media.decoding import decode, to_rgb
 from negjax.media.video import read_frames
 
 MAX_SIDE = 112  # pixels of the longer side
@@ -57,4 +57,4 @@ def _read_image(dataset: StoredSet, media: bytes, where: str) -> Image.Image:
     """The image, or the middle frame of a clip."""
     if dataset.metadata.get("media_type") == "video":
         return read_frames(media, 1, where)[0]
-    return decode(media, where)
+    return to_rgb(decode(media, where))

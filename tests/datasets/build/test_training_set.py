@@ -22,7 +22,8 @@ from negjax.datasets.sources.joined_questions import with_questions
 from negjax.datasets.sources.webdataset import webdataset_source
 from negjax.datasets.stored.store import list_sets, open_set
 from negjax.errors import NegjaxError
-from negjax.media.images import Preprocess, decode, to_pixels
+from negjax.media.decoding import decode
+from negjax.media.images import Preprocess, to_pixels
 
 ROWS = 23
 

@@ -70,9 +70,9 @@ def test_captions_are_cut_to_a_few_lengths(model, plan, tokens):
     shapes = set()
 
     class Spy(LoadedModel):
-        def encode_text(self, text_BT):
+        def encode_tokens(self, text_BT):
             shapes.add(text_BT.shape)
-            return super().encode_text(text_BT)
+            return super().encode_tokens(text_BT)
 
     on_mesh = model_on_devices(Spy(model.config, model.params, model.preprocess, model.tokenizer))
     list(encode_texts(on_mesh, tokens, np.arange(len(tokens)), 16))

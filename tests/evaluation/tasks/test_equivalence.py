@@ -18,7 +18,8 @@ from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.report.report import write_report
 from negjax.evaluation.results import write_results
 from negjax.evaluation.tasks.kind import item_credits
-from negjax.media.images import decode, to_pixels
+from negjax.media.decoding import decode
+from negjax.media.images import to_pixels
 
 PAIRS_OF_ONE_MEANING = [
     ("a dog and a cat", "a cat and a dog"),

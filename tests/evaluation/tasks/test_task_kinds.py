@@ -203,7 +203,7 @@ def test_clips_beside_pictures(model, mcq_set, tmp_path, mode):
     for vector, content, count in zip(media[9:], clips, (3, 4)):
         frames = to_clip_pixels(read_frames(content, 4, "test"), model.preprocess, mode)
         assert len(frames) == count
-        expected = unit(unit(model.encode_image(frames)).mean(axis=0))
+        expected = unit(unit(model.encode_pixels(frames)).mean(axis=0))
         np.testing.assert_allclose(vector, expected, atol=1e-6)
     result = evaluate(model, [data], video=video, bootstrap=0, progress=False)
     assert result.results["tasks"]["clips"]["video"] == {"frames": 4, "preprocess": mode}
