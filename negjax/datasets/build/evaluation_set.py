@@ -3,13 +3,14 @@
 A source is read twice: to survey and check all of it, and to write it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from etils import epath
 
 from negjax.datasets.build.media_check import find_broken
 from negjax.datasets.build.outcome import BuiltSet, decide_negated, empty_text_notes
+from negjax.datasets.build.same_image import LaterRows, merge_rows
 from negjax.datasets.build.skipped import SkippedRows, explain_reasons
 from negjax.datasets.build.survey import Survey, survey_source
 from negjax.datasets.records import Record
@@ -45,6 +46,8 @@ def build_evaluation_set(
     All rows are read and all media decoded before anything is written. Media are stored byte for byte, or cropped to
     PNG where a row refers to a box.
 
+    Rows of a retrieval source that name one image become one record: the first row, with the captions of all.
+
     Args:
         source: What to build the set from.
         name: Name of the set.
@@ -78,18 +81,24 @@ def build_evaluation_set(
         "source": source.describe(),
         "skipped": skipped.by_reason,
     }
-    written = sum(len(survey.rows[path]) for path in media)
+    merged = {index for later in survey.later_rows.values() for index, path in later.rows if path in media}
+    written = sum(len(survey.rows[path]) for path in media) - len(merged)
     with track_progress(written, f"writing {name}", progress) as done:
         folder = write_set(
             data_dir,
             name,
-            lambda: _read_records(source, media, layout),
+            lambda: _read_records(source, media, layout, survey.later_rows, merged),
             source.fields,
             metadata,
             lambda: done(1),
             overwrite=overwrite,
         )
-    notes += skipped.notes(source, explanations)
+    if merged:
+        notes.append(
+            f"{written + len(merged):,} rows name {written:,} {media_type}s: each is one record with the captions of "
+            "all its rows"
+        )
+    notes += survey.notes + skipped.notes(source, explanations)
     notes += empty_text_notes(sum(path in media for path in survey.empty_texts))
     return BuiltSet(folder, source.rows, written, skipped.counts(), (*source.notes, *notes))
 
@@ -131,13 +140,29 @@ def _check_media(
     return media
 
 
-def _read_records(source: RowSource, media: Mapping[str, MediaFile], layout: Sequence[str]) -> Iterator[Record]:
-    """The records of the set. media: by path. layout: the kinds of options by position; empty if unknown."""
+def _read_records(
+    source: RowSource,
+    media: Mapping[str, MediaFile],
+    layout: Sequence[str],
+    later_rows: Mapping[int, LaterRows],
+    merged: Set[int],
+) -> Iterator[Record]:
+    """The records of the set.
+
+    Args:
+        source: The source.
+        media: The usable images and clips by path.
+        layout: The kinds of options by position; empty if unknown.
+        later_rows: As in `Survey`.
+        merged: The indices of the later rows.
+    """
     for row in source.read(refuse_row):
-        if not row.valid or row.path not in media:
+        if not row.valid or row.path not in media or row.index in merged:
             continue
         data = media[row.path].read_bytes()
-        record = row.record | {"media": cut(decode(data, row.path), row.box) if row.box else data}
+        record = merge_rows(row, later_rows.get(row.index), source.name) | {
+            "media": cut(decode(data, row.path), row.box) if row.box else data
+        }
         if layout:
             record["option_kinds"] = option_kinds(layout, record["answer"], record["kind"])
         yield record

@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from negjax.datasets.build.media_matches import MediaMatches
+from negjax.datasets.build.same_image import LaterRows
 from negjax.datasets.records import ENCODED
 from negjax.datasets.sources.boxes import BoxXYWH
+from negjax.datasets.sources.media_root import plain_path
 from negjax.datasets.sources.option_kinds import QuestionForm
 from negjax.datasets.sources.rows import (
     MediaFile,
@@ -36,6 +39,8 @@ class Survey:
         texts: Number of captions and questions.
         negated_texts: Number of captions and questions with a negation word.
         empty_texts: The path of the row of each empty text.
+        later_rows: In a retrieval source, index of the first row of an image -> its later rows, which join its record.
+        notes: Remarks for the user on how the media were found.
     """
 
     rows: dict[str, list[int]] = field(default_factory=dict)
@@ -48,6 +53,8 @@ class Survey:
     texts: int = 0
     negated_texts: int = 0
     empty_texts: list[str] = field(default_factory=list)
+    later_rows: dict[int, LaterRows] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def rows_of(self, paths: Iterable[str]) -> list[RowRef]:
         """The distinct rows that name one of these paths, in order."""
@@ -73,19 +80,28 @@ def survey_source(source: RowSource) -> Survey:
     """Reads a source completely.
 
     Raises:
-        NegjaxError: A row is malformed, questions have several numbers of options, or there are no rows.
+        NegjaxError: A row is malformed, two paths are found as one file, questions have several numbers of options, or
+            there are no rows.
     """
-    survey = Survey()
+    survey, first_rows = Survey(), dict[str, int]()
+    matches = MediaMatches(source.name, source.media_root)
     for row in source.read(refuse_row):
         if not row.valid:
             survey.invalid.append(row.ref)
             continue
         if row.path not in survey.rows and (media := locate_media(row, source.find_media)):
             survey.media[row.path] = media
+            if row.media is None:
+                matches.add(row.ref, media)
+        if source.task_kind == "retrieval":
+            first = first_rows.setdefault(plain_path(row.path), row.index)
+            if first != row.index:
+                survey.later_rows.setdefault(first, LaterRows()).add(row)
         survey.rows.setdefault(row.path, []).append(row.index)
         if row.box:
             survey.boxes.setdefault(row.path, []).append((row.index, row.box))
         _count_texts(survey, row)
+    survey.notes = matches.notes()
     check_option_counts(source.name, survey.option_counts)
     if not survey.rows:
         raise NegjaxError(f"{source.name} has no {'valid ' if survey.invalid else ''}rows to make a set of")

@@ -1,14 +1,20 @@
-"""The cells of a table, by column: texts, numbers, and lists written as Python literals. Nothing is evaluated."""
+"""The cells of a table, by column: texts, numbers, and lists, as Python or JSON writes them. Nothing is evaluated."""
 
 import ast
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from negjax.datasets.records import check_texts
+from negjax.datasets.sources.json_text import parse_json
 
 Cells = Mapping[str, Any]
 """A row's cells by column: strings in a CSV file, any JSON value in a WebDataset sample."""
 
+STRING_LITERAL = re.compile(
+    r"""'{3}(?:[^\\]|\\.)*?'{3}|"{3}(?:[^\\]|\\.)*?"{3}|'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+\"""", re.DOTALL
+)
+JSON_LIST = re.compile(r'\s*\[\s*"')
 PATH_COLUMNS = ("filepath", "image_path")
 
 
@@ -53,9 +59,25 @@ def objects(cells: Cells, column: str) -> list[str]:
 
 
 def _text_list(cells: Cells, column: str) -> list[str]:
+    cell = cells[column]
     try:
-        value = ast.literal_eval(cells[column]) if isinstance(cells[column], str) else cells[column]
+        value = _parse_list(cell) if isinstance(cell, str) else cell
         check_texts(value, column)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError(f"column {column} is not a Python list of texts: {str(cells[column])[:60]!r}") from error
+        raise ValueError(f"column {column} is not a Python or JSON list of texts: {str(cell)[:60]!r}") from error
+    if isinstance(cell, str) and len(STRING_LITERAL.findall(cell)) != len(value):
+        raise ValueError(
+            f"column {column} has texts without a comma between them, as NumPy prints an array: {cell[:60]!r}; write "
+            "lists to the file, with array.tolist(), or json.dumps(array.tolist())"
+        )
     return list(value)
+
+
+def _parse_list(cell: str) -> Any:
+    """The value of a JSON list or a Python literal."""
+    if JSON_LIST.match(cell):
+        try:
+            return parse_json(cell)
+        except ValueError:
+            pass  # a Python list whose first text has an apostrophe begins like this too
+    return ast.literal_eval(cell.strip())

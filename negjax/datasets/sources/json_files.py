@@ -1,6 +1,5 @@
 """The JSON file of a benchmark as a source of rows; the benchmarks are in `table`."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -10,6 +9,7 @@ from etils import epath
 
 from negjax.datasets.sources.csv_files import file_sha256
 from negjax.datasets.sources.json_benchmark import Item, ItemReader, JsonBenchmark
+from negjax.datasets.sources.json_text import parse_json
 from negjax.datasets.sources.media_root import MediaRoot
 from negjax.datasets.sources.rows import INVALID, Row, RowSource, SkipRow
 from negjax.datasets.sources.table import JSON_BENCHMARKS
@@ -75,11 +75,11 @@ def _read_items(path: epath.PathLike) -> list[Item]:
     try:
         text = epath.Path(path).read_bytes().decode("utf-8-sig")
         is_lines = PurePath(path).suffix == ".jsonl"
-        content = [json.loads(line) for line in text.split("\n") if line.strip()] if is_lines else json.loads(text)
+        content = [parse_json(line) for line in text.split("\n") if line.strip()] if is_lines else parse_json(text)
     except OSError as error:
         raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise NegjaxError(f"{path} is not a JSON file ({error})") from error
+    except ValueError as error:
+        raise NegjaxError(f"{path} cannot be read as JSON ({error})") from error
     items = _items_of_object(content) if isinstance(content, dict) else content
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         titles = ", ".join(benchmark.title for benchmark in JSON_BENCHMARKS)

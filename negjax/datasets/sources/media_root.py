@@ -1,7 +1,9 @@
 """Finding images and clips whose paths were written on another machine."""
 
 import functools
-from collections.abc import Sequence
+import posixpath
+import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -33,10 +35,16 @@ class MediaRoot:
         return type(self), (str(self.root),)
 
     def find(self, path: str) -> MediaFile | None:
-        """The file, or None if no suffix of the path exists. Backslashes count as slashes."""
+        """The file, or None if no suffix of the path exists. Backslashes count as slashes.
+
+        Letters with accents are found however they are written, composed (NFC) or decomposed (NFD).
+        """
         if "\0" in path:
             return None
-        parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if part != "/"]
+        return next((file for spelling in _spellings(path) if (file := self._find(spelling))), None)
+
+    def _find(self, path: str) -> MediaFile | None:
+        parts = [part for part in PurePosixPath(path).parts if part != "/"]
         while ".." in parts:
             parts = parts[parts.index("..") + 1 :]
         for start in range(len(parts)):
@@ -49,6 +57,20 @@ class MediaRoot:
             if self._has_tar(folder):
                 return members_by_name(str(_tar_path(self.root, folder))).get(parts[-1])
         return None
+
+
+def plain_path(path: str) -> str:
+    """A path without differences in spelling: "/a/b.jpg", "./a//b.jpg" and "a\\b.jpg" are "a/b.jpg", in NFC."""
+    slashes = unicodedata.normalize("NFC", path.replace("\\", "/"))
+    return posixpath.normpath(slashes.lstrip("/"))
+
+
+def _spellings(path: str) -> Iterator[str]:
+    """The spellings of a path that may be on a disk."""
+    slashes = path.replace("\\", "/")
+    yield slashes
+    if not slashes.isascii():
+        yield from {unicodedata.normalize(form, slashes) for form in ("NFC", "NFD")} - {slashes}
 
 
 def _tar_path(root: epath.Path, folder: Sequence[str]) -> epath.Path:

@@ -5,7 +5,6 @@ first dot of a name, so "000012.0.jpg" is not the image of a sample. The text of
 whose keys are the columns of a table (see `layouts`); a list may be a JSON list. img2dataset writes CC12M like this.
 """
 
-import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from etils import epath
 
+from negjax.datasets.sources.json_text import parse_json
 from negjax.errors import NegjaxError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -50,7 +50,7 @@ class TarSample:
         cells: dict[str, Any] = {}
         try:
             if ".json" in self.others:
-                cells = json.loads(self.others[".json"].read_bytes())
+                cells = parse_json(self.others[".json"].read_bytes())
             if ".txt" in self.others:
                 cells["caption"] = self.others[".txt"].read_bytes().decode()
         except (ValueError, TypeError) as error:

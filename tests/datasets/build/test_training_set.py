@@ -321,6 +321,20 @@ def test_webdataset(tmp_path):
     assert (built.written, built.skipped["invalid"], built.skipped["broken"]) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("text", [b'{"caption": ' + b"[" * 200_000, b'{"a": {"caption": "x", "caption": "y"}}'])
+def test_json_that_cannot_be_trusted_skips_its_sample_only(tmp_path, text):
+    """One is nested so deeply that Python's parser gives up, the other has a key twice."""
+    packed = {"0.jpg": noise_jpeg(0), "0.json": text, "1.jpg": noise_jpeg(1), "1.json": b'{"caption": "x"}'}
+    write_tar(tmp_path / "0.tar", packed)
+    source = webdataset_source("captions", f"{tmp_path}/0.tar")
+    with pytest.raises(
+        NegjaxError, match=r"1 of 2 rows cannot be used: they are malformed; .* \(it (is nested|has the)"
+    ):
+        build_training_set(source, "s", tmp_path / "sets", progress=False)
+    built = build_training_set(source, "s", tmp_path / "sets", skip_missing=True, progress=False)
+    assert (built.written, built.skipped["invalid"]) == (1, 1)
+
+
 @pytest.mark.parametrize("rows", [1, 10])
 def test_questions_of_one_set_have_as_many_options(tmp_path, rows):
     """Of other numbers the options would be mixed up in a batch; found within a shard, or in several."""

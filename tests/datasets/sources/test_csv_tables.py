@@ -90,19 +90,19 @@ def test_an_index_gaps_and_floats_as_pandas_writes_them(tmp_path, index):
 
 def test_nothing_is_evaluated(tmp_path):
     path = table(tmp_path, """filepath,captions\na.jpg,"[__import__('os').getcwd()]"\n""")
-    assert "row 0 (line 2): column captions is not a Python list of texts" in complaint(path, "captions")
+    assert "row 0 (line 2): column captions is not a Python or JSON list of texts" in complaint(path, "captions")
 
 
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
-        ("just text", "column captions is not a Python list of texts: 'just text'"),
-        ('"[1, 2]"', "column captions is not a Python list of texts"),
-        ("", "column captions is not a Python list of texts: ''"),
-        ("nan", "column captions is not a Python list of texts: 'nan'"),
-        ("\"['x', None]\"", "column captions is not a Python list of texts"),
+        ("just text", "column captions is not a Python or JSON list of texts: 'just text'"),
+        ('"[1, 2]"', "column captions is not a Python or JSON list of texts"),
+        ("", "column captions is not a Python or JSON list of texts: ''"),
+        ("nan", "column captions is not a Python or JSON list of texts: 'nan'"),
+        ("\"['x', None]\"", "column captions is not a Python or JSON list of texts"),
         ("[]", "column captions is an empty list"),
-        ("['\\ud800']", "column captions is not a Python list of texts"),
+        ("['\\ud800']", "column captions is not a Python or JSON list of texts"),
         ("['x'],extra", "3 cells where the header has 2 columns"),
     ],
 )
@@ -167,7 +167,7 @@ def test_missing_columns(tmp_path):
         ("7,c,['n'],0,0,wide,9", "columns x, y, width, height: 'wide' is not a number"),
         ("7,c,['n'],0,0,0,9", "has no area"),
         ("7,c,['n'],nan,0,9,9", "has no area"),
-        ("7,c,n,0,0,9,9", "column hard_negs is not a Python list of texts: 'n'"),
+        ("7,c,n,0,0,9,9", "column hard_negs is not a Python or JSON list of texts: 'n'"),
         (",c,['n'],0,0,9,9", "column image_id is empty"),
     ],
 )

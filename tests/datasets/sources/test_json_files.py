@@ -145,7 +145,7 @@ def test_boxes_are_not_cut_from_clips(tmp_path, media):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("{", "is not a JSON file"),
+        ("{", "cannot be read as JSON"),
         ("3", "is not a list or an object of JSON objects"),
         (["x"], "is not a list or an object of JSON objects"),
         ([], "has no items"),
@@ -180,9 +180,19 @@ def test_files_that_cannot_be_read(tmp_path, media):
     with pytest.raises(NegjaxError, match=r"cannot read .*absent.json: No such file"):
         build_pairs(tmp_path / "absent.json", media)
     (tmp_path / "latin.json").write_bytes(b'["caf\xe9"]')
-    with pytest.raises(NegjaxError, match="is not a JSON file"):
+    with pytest.raises(NegjaxError, match="cannot be read as JSON"):
         read_pairs(tmp_path / "latin.json")
     with pytest.raises(
         NegjaxError, match=r"1 of 1 rows cannot be used: their images do not exist below .* row 0 \(lost.png\)"
     ):
         build_pairs(save(tmp_path, [SUGAR | {"filename": "lost.png"}]), media)
+
+
+@pytest.mark.parametrize(
+    "extra", ['"0": {"filename": "b.jpg", "caption": "z", "negative_caption": "w"}', '"1": {"a": 1, "a": 2}']
+)
+def test_a_key_that_is_there_twice_would_lose_a_row(tmp_path, extra):
+    path = tmp_path / "twice.json"
+    path.write_text('{"0": {"filename": "a.jpg", "caption": "x", "negative_caption": "y"}, ' + extra + "}")
+    with pytest.raises(NegjaxError, match=r"twice\.json cannot be read as JSON \(it has the key '[0a]' twice"):
+        json_source(path, tmp_path)
