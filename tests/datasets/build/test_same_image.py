@@ -13,7 +13,8 @@ from negjax.datasets.build.evaluation_set import build_from_csv
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 from negjax.evaluation.evaluate import evaluate
-from negjax.media.images import decode, to_pixels
+from negjax.media.decoding import decode
+from negjax.media.images import to_pixels
 
 PLACES = [0, 1, 2, 1, 3, 0, 2, 2, 1, 3, 0, 4]  # which image each row is of: in no order
 CAPTIONS = [f"a {word} that is not {i % 3} times here" for i, word in enumerate("abcdefghijkl")]
