@@ -62,6 +62,12 @@ take_platform() {
     words=()
 }
 
+# can_resume STATUS: whether the same command is to be run again. 75: it lost another process of its run; 143: it saved
+# after a SIGTERM; others above 128: a signal killed it, as when memory is short or a host fails; not 130, an interrupt.
+can_resume() {
+    (($1 == 75 || ($1 > 128 && $1 != 130)))
+}
+
 quoted() {
     local line
     printf -v line ' %q' "$@"

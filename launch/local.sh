@@ -7,7 +7,8 @@
 # The sets of this example are those that `negjax quickstart --workdir runs/quickstart` draws.
 #
 # Appends --coordinator HOST:PORT --num-processes N --process-id I to the command. When one process dies, the others are
-# stopped and its status is that of the script; a SIGTERM to the script goes to all of them.
+# stopped and its status is that of the script; a SIGTERM to the script goes to all of them. They listen on the loopback
+# only. To start all again when one was killed or stopped: launch/again.sh -- launch/local.sh 2 -- COMMAND.
 #
 # --gpus      process I sees only the I-th GPU, of those in CUDA_VISIBLE_DEVICES where it is set
 # PORT        of the coordinator, on the loopback; default: a free one

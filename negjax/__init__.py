@@ -7,7 +7,6 @@ text = model.encode_text(tokenize(["a street with no cars"]))
 
 import os
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +15,14 @@ if TYPE_CHECKING:
     from negjax.media.arguments import ImageArgument
     from negjax.models.loaded import LoadedModel
 
-__version__ = version("negjax")
+
+def __getattr__(name: str) -> str:
+    """__version__ when it is asked for: importlib.metadata takes longer than all else that the command imports."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("negjax")
 
 
 def load(

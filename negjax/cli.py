@@ -9,11 +9,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from negjax import __version__
-from negjax.commands import compile, convert, data, doctor, evaluate, quickstart, report, train
 from negjax.commands.parsing import Parser
 from negjax.errors import NegjaxError
 from negjax.runtime.huge_pages import restart_with_huge_pages
+from negjax.runtime.interrupt import exit_on_interrupt
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,9 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the command line without the program's name; that of the process by default.
 
     Returns:
-        The exit status: the command's own (0 on success), 2 after an error that the user can fix, 130 after an
-        interrupt.
+        The exit status: the command's own (0 on success), 2 after an error that the user can fix, 75 where another
+        process of the run was lost, 130 after an interrupt.
     """
+    if argv is None:
+        exit_on_interrupt()
     args = parse_arguments(argv)
     if args.run is None:
         args.parser.print_help()
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print_error(message: str, code: int) -> int:
     """Prints in one line why the command ends, and returns its exit status; a stop by a signal is not an error."""
-    print(f"negjax: {'error: ' if code == 2 else ''}{' '.join(message.split())}", file=sys.stderr)
+    print(f"negjax: {'' if code > 128 else 'error: '}{' '.join(message.split())}", file=sys.stderr)
     return code
 
 
@@ -101,6 +102,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _make_parser() -> Parser:
+    # Imported only now: until then an interrupt would show a traceback.
+    from negjax import __version__
+    from negjax.commands import compile, convert, data, doctor, evaluate, quickstart, report, train
+
     parser = Parser(
         prog="negjax",
         description="CLIP models that understand negation: data, training and evaluation in JAX.",

@@ -268,6 +268,39 @@ def test_processes_of_an_evaluation(place, says, tmp_path):
     assert "--process-id 2" in says("eval", *given, "--out", tmp_path / "x", *wrong)
 
 
+INTERRUPTED_AFTER = (0.6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12)  # seconds: importing, compiling, training and saving
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["train", "eval", "build", "quickstart"])
+def test_an_interrupt_at_any_time_is_one_line(place, tmp_path, command):
+    """130, or the status of a command that was quicker."""
+    photo(tmp_path / "a.jpg")
+    images = table(tmp_path / "t.csv", ["a.jpg"] * 20000)
+    build = ["data", "build", "--kind", "questions", "--train", "--csv", images, "--shard-rows", 500]
+    words = {
+        "train": ["train", "--config", place / "config.py", "--config.steps=100000", "--config.checkpoint_every=2"],
+        "eval": ["eval", "--model", place / "run", "--tasks", ",".join(SCENE_TASKS), "--data-dir", place / "data"],
+        "build": [*build, "--media-root", tmp_path, "--name", "asked"],
+        "quickstart": ["quickstart"],
+    }[command]
+    target = {"train": "--workdir", "eval": "--out", "build": "--data-dir", "quickstart": "--workdir"}[command]
+    ended = []
+    for seconds in INTERRUPTED_AFTER:
+        line = command_line(*words, target, tmp_path / "target")
+        process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        ended.append(process.returncode)
+        assert "Traceback" not in err
+        assert err.count("interrupted") == (process.returncode == 130)
+        if process.returncode == 130:
+            assert err.splitlines()[-1] == "negjax: interrupted"
+    assert 130 in ended
+    assert set(ended) <= ({130} if command in ("train", "quickstart") else {0, 2, 130})
+
+
 def test_a_truncated_checkpoint(place, says, tmp_path):
     shutil.copytree(place / "run", tmp_path / "run")
     largest = max((tmp_path / "run/checkpoints").rglob("*"), key=lambda path: path.stat().st_size * path.is_file())

@@ -13,8 +13,9 @@
 # build`. Where a config starts from weights, add --config.model.init_from=gs://my-bucket/weights/clip_b32 or the like.
 #
 # One pod per host. IMAGE is one of launch/docker. The manifest makes the service account that the pods run as, which
-# may read pods and jobs, from which JAX detects the processes. A pod that dies, or that saved and ended with 143 when
-# its host was preempted, restarts the set, and the same command resumes; an error of the user (status 2) ends it.
+# may read pods and jobs, from which JAX detects the processes. A pod that dies, that lost another one (status 75), or that
+# saved and ended with 143 when its host was preempted, restarts the set, and the same command resumes; an error of the
+# user (status 2) ends it.
 #
 # NAMESPACE      default: default
 # TOPOLOGY       tpu: of a slice, as in 4x4; SLICES of them (default: 1), CHIPS of a host (default: 4)

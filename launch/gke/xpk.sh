@@ -9,8 +9,8 @@
 # `gcloud storage cp --recursive runs/quickstart/data gs://my-bucket` puts them there; your own come from `negjax data
 # build`. Where a config starts from weights, add --config.model.init_from=gs://my-bucket/weights/clip_b32 or the like.
 #
-# IMAGE is one of launch/docker. XPK restarts the workload after an exit with 143 (saved after a SIGTERM) or a death by
-# a signal; the same command resumes.
+# IMAGE is one of launch/docker. XPK restarts the workload after an exit with 143 (saved after a SIGTERM), 75 (a host lost
+# another one) or a death by a signal; the same command resumes.
 #
 # SLICES        of TYPE each; default: 1
 # MAX_RESTARTS  default: 50
@@ -40,5 +40,6 @@ need_program xpk "pip install xpk"
 line=$(quoted exec bash /negjax/launch/docker/entrypoint.sh "${command[@]}")
 create=(xpk workload create --project "$PROJECT" --zone "$ZONE" --cluster "$CLUSTER" --workload "$NAME")
 create+=("--tpu-type=$TYPE" "--num-slices=$SLICES" --docker-image "$IMAGE" "--max-restarts=$MAX_RESTARTS")
+create+=(--restart-on-exit-codes=75) # besides 42 and 127 to 255
 create+=("--termination-grace-period-seconds=$GRACE" --command "$line")
 run "${create[@]}"

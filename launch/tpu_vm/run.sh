@@ -9,8 +9,9 @@
 # `gcloud storage cp --recursive runs/quickstart/data gs://my-bucket` puts them there; your own come from `negjax data
 # build`. Where a config starts from weights, add --config.model.init_from=gs://my-bucket/weights/clip_b32 or the like.
 #
-# A run that ends with status 143 (saved after a SIGTERM, as at the maintenance of a host) is restarted. When a spot
-# TPU was preempted: stop.sh --delete, create.sh, setup.sh, and the same command.
+# A run that ends with status 143 (saved after a SIGTERM, as at the maintenance of a host), with 75 (a worker lost another
+# one) or by a signal is restarted by again.sh on each worker. When a spot TPU was preempted: stop.sh --delete, create.sh,
+# setup.sh, and the same command.
 #
 # RUN         name of the run's log; default: train
 # --dry-run   show the command, run nothing

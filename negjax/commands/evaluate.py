@@ -16,7 +16,8 @@ examples:
 
 Each picture, clip and caption is encoded once over all tasks, and its embedding is kept in --cache-dir: run the same
 command again to resume after a stop, or with more tasks to compute only the new ones.
-On several hosts start it on each, with --coordinator, --num-processes and --process-id; paths must be shared."""
+On several hosts start it on each, with --coordinator, --num-processes and --process-id; paths must be shared. When one
+dies, stops or does not start, the others end within a minute with status 75: start all again."""
 
 
 def add(commands: Any) -> None:

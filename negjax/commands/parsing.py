@@ -47,13 +47,13 @@ def path(text: str) -> str:
     Raises:
         argparse.ArgumentTypeError: the path has a scheme that is not supported, such as s3://.
     """
-    from negjax.runtime.paths import to_path
+    from negjax.runtime.paths import check_path, expand_home
 
     try:
-        expanded = to_path(text)
+        check_path(text)
     except NegjaxError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    return str(expanded) if text.startswith("~") else text
+    return expand_home(text)
 
 
 def add_model_flags(parser: Parser) -> None:

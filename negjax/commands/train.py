@@ -20,7 +20,9 @@ The sets of the examples are those that `negjax quickstart --workdir runs/quicks
 --config.KEY=VALUE changes any setting of the config; --settings shows them all with their meaning.
 Run the same command again to resume after a stop: SIGTERM saves and exits with status 143.
 Several processes find each other on TPU pods, SLURM, Kubernetes and Open MPI; elsewhere start each with --coordinator,
---num-processes and --process-id. The workdir must be shared; SIGTERM to one of them stops all, at the same step."""
+--num-processes and --process-id. The workdir must be shared; SIGTERM to one of them stops all, at the same step. When
+one dies, stops or does not start, the others end within a minute with status 75: start all again. Their ports are not
+authenticated; with --coordinator 127.0.0.1:PORT they can be reached from this machine only."""
 
 
 def add(commands: Any) -> None:

@@ -6,19 +6,24 @@ it to the others. The coordination of connected processes is in `negjax.runtime.
 
 import logging
 import os
+import socket
 import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 from jax._src.clusters import ClusterEnv  # jax.distributed.initialize() uses it, but does not return what it detects
+from jax._src.lib import _jax
 
 from negjax.errors import NegjaxError
 from negjax.runtime.distributed import exit_without_waiting, one_line
+from negjax.runtime.lost_process import LOST_PROCESS_STATUS, LostProcess, exit_on_abort, is_lost_connection
 
 JOIN_TIMEOUT_SECONDS = 300
 HEARTBEAT_TIMEOUT_SECONDS = 30  # a dead process ends the whole job well within a minute
+LOOPBACK = "127.0.0.1"
 QUIET_SECONDS = 10  # after which a waiting process logs what it waits for
 
 logger = logging.getLogger(__name__)
@@ -101,7 +106,8 @@ def join_cluster(
             to all processes.
 
     Raises:
-        NegjaxError: the arguments are invalid, or not all processes joined in time.
+        NegjaxError: the arguments are invalid, or the coordinator's port is in use.
+        LostProcess: not all processes joined in time.
     """
     if not 0 <= process_id < num_processes:
         raise NegjaxError(
@@ -110,6 +116,11 @@ def join_cluster(
     host, _, port = coordinator.rpartition(":")
     if not (host and port.isdecimal()):
         raise NegjaxError(f"--coordinator {coordinator}: it must be HOST:PORT of process 0")
+    if process_id == 0:
+        _check_port(coordinator, host, int(port))
+    is_one_machine = _is_loopback(host)
+    if is_one_machine:  # Gloo would listen on the address of the machine's name
+        _jax.make_gloo_tcp_collectives = partial(_jax.make_gloo_tcp_collectives, hostname=LOOPBACK)
     jax.config.update("jax_enable_preemption_service", preemption)
 
     def connect() -> None:
@@ -121,21 +132,43 @@ def join_cluster(
             cluster_detection_method="deactivate",
             initialization_timeout=timeout + 60,  # past it JAX aborts the process
             heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
+            coordinator_bind_address=coordinator if is_one_machine else None,  # None: on all addresses
         )
 
     name = f"process {process_id} of {num_processes}"
     waiting = f"{name} waits up to {timeout} seconds for the others at {coordinator}"
+    exit_on_abort(name)
     try:
         joined = _finishes_in_time(connect, timeout, waiting)
     except (RuntimeError, ValueError, OSError) as error:
-        raise NegjaxError(f"{name} cannot join the others at {coordinator}: {one_line(error)}") from error
+        kind = LostProcess if is_lost_connection(error) else NegjaxError
+        raise kind(f"{name} cannot join the others at {coordinator}: {one_line(error)}") from error
     if not joined:
-        exit_without_waiting(2)
-        raise NegjaxError(
+        exit_without_waiting(LOST_PROCESS_STATUS)
+        raise LostProcess(
             f"{name} did not find all the others at {coordinator} within {timeout} seconds: start all {num_processes} "
             f"with the same --coordinator and --num-processes, and check that port {port} of {host} can be reached"
         )
     logger.info("%s, %d of %d devices, coordinator %s", name, jax.local_device_count(), jax.device_count(), coordinator)
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only processes of the same machine can reach a host of this name."""
+    return host in ("localhost", "::1", "[::1]") or host.startswith("127.")
+
+
+def _check_port(coordinator: str, host: str, port: int) -> None:
+    """Raises NegjaxError if the coordinator's port is in use: gRPC would share it with another coordinator."""
+    every_address = ("::", socket.AF_INET6) if socket.has_dualstack_ipv6() else ("", socket.AF_INET)
+    address, family = (LOOPBACK, socket.AF_INET) if _is_loopback(host) else every_address
+    try:
+        socket.create_server((address, port), family=family, dualstack_ipv6=address == "::").close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise NegjaxError(
+            f"--coordinator {coordinator}: process 0 cannot listen on port {port} ({reason}): end what uses it, or "
+            "give all processes another port"
+        ) from error
 
 
 def _finishes_in_time(work: Callable[[], None], seconds: float, waiting: str) -> bool:

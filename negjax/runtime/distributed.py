@@ -16,9 +16,9 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from negjax.errors import NegjaxError
+from negjax.runtime.lost_process import LOST_PROCESS_STATUS, START_AGAIN, LostProcess, is_lost_connection
 
 EXIT_DELAY_SECONDS = 2  # from an error to the exit, so that processes with the same error can report it too
-LOST_CONNECTION_WORDS = ("Gloo", "NCCL", "UNAVAILABLE", "Connection")  # in XLA's errors when a peer does not answer
 
 
 def is_first_process() -> bool:
@@ -70,30 +70,23 @@ def reached_preemption(number: int) -> bool:
 def exit_together() -> Iterator[None]:
     """Makes this process exit promptly after an error in the block, so that the other processes end too.
 
-    The exit status is 2 for a NegjaxError, 130 after an interrupt and 1 for anything else. An error with an `exit_code`
-    is raised by all processes at the same step and needs no special exit.
+    The exit status is LOST_PROCESS_STATUS when another process was lost, 2 for any other NegjaxError and 1 for anything
+    else. An error with an `exit_code` is raised by all processes at the same step and needs no special exit.
 
     Raises:
-        NegjaxError: another process was lost.
+        LostProcess: another process was lost.
     """
     try:
         yield
     except BaseException as error:
         if not jax.distributed.is_initialized() or hasattr(error, "exit_code"):
             raise
-        lost = isinstance(error, jax.errors.JaxRuntimeError) and any(
-            word in str(error) for word in LOST_CONNECTION_WORDS
-        )
-        exit_codes = {NegjaxError: 2, KeyboardInterrupt: 130}
-        exit_without_waiting(
-            2 if lost else next((code for kind, code in exit_codes.items() if isinstance(error, kind)), 1)
-        )
-        if not lost:
+        if not is_lost_connection(error):
+            exit_without_waiting(2 if isinstance(error, NegjaxError) else 1)
             raise
-        raise NegjaxError(
-            f"process {jax.process_index()} of {jax.process_count()} lost another one ({one_line(error)}): see the log "
-            "of that process for the reason; start all of them again with the same command"
-        ) from error
+        exit_without_waiting(LOST_PROCESS_STATUS)
+        name = f"process {jax.process_index()} of {jax.process_count()}"
+        raise LostProcess(f"{name} lost another one ({one_line(error)}): {START_AGAIN}") from error
 
 
 def exit_without_waiting(exit_code: int) -> None:

@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from negjax.runtime.interrupt import hold_interrupt
+
 HUGE_PAGES_TUNABLE = "glibc.malloc.hugetlb"
 KERNEL_SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
@@ -20,5 +22,6 @@ def restart_with_huge_pages() -> None:
     tunables = os.environ.get("GLIBC_TUNABLES", "")
     if HUGE_PAGES_TUNABLE in tunables or not KERNEL_SETTING.exists() or "[never]" in KERNEL_SETTING.read_text():
         return
+    hold_interrupt()
     os.environ["GLIBC_TUNABLES"] = ":".join(filter(None, (tunables, f"{HUGE_PAGES_TUNABLE}=1")))
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -55,8 +55,12 @@ def to_path(path: epath.PathLike, name: str = "") -> epath.Path:
     check_path(path, name)
     if not is_local(path):
         _check_store_library()
-    text = os.fspath(path)
-    return epath.Path(text).expanduser() if text == "~" or text.startswith("~/") else epath.Path(path)
+    return epath.Path(expand_home(os.fspath(path)))
+
+
+def expand_home(path: str) -> str:
+    """The path with the home folder in place of ~ at its start."""
+    return os.path.expanduser(path) if path == "~" or path.startswith("~/") else path  # noqa: PTH111, keeps a last slash
 
 
 def is_local(path: epath.PathLike) -> bool:

@@ -16,6 +16,7 @@ from etils import epath
 from negjax.runtime.paths import is_local
 
 TEMPORARY_NAME = ".{name}.{token}.tmp"
+_current: set[epath.Path] = set()  # of this process
 
 
 @contextmanager
@@ -41,12 +42,21 @@ def temporary_beside(
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(target, pattern)
     temporary, lock = _create(target, pattern, folder)
+    _current.add(temporary)
     try:
         yield temporary
     finally:
         _remove(temporary)
+        _current.discard(temporary)
         if lock is not None:
             os.close(lock)
+
+
+def remove_current() -> None:
+    """Removes what this process has not moved yet. To be called before it ends at once."""
+    for path in tuple(_current):
+        with suppress(OSError):
+            _remove(path)
 
 
 def _create(target: epath.Path, pattern: str, folder: bool) -> tuple[epath.Path, int | None]:

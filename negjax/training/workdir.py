@@ -2,24 +2,26 @@
 
 import hashlib
 import json
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import jax
+import numpy as np
 from etils import epath
 from jax.experimental import multihost_utils
 
 from negjax.config import Experiment
 from negjax.errors import NegjaxError
-from negjax.runtime.distributed import check_agreement, is_first_process
+from negjax.runtime.distributed import broadcast_from_first, check_agreement, is_first_process
 from negjax.runtime.files import check_writable, write_atomic
 from negjax.runtime.locks import lock_folder
 from negjax.runtime.paths import to_path
 
 SECONDS_TO_LEAVE = 120  # wait for another run in the workdir, which may be saving, or whose lock may expire
-SECONDS_TO_APPEAR = 60  # wait for a file of another machine: network file systems have delays
+SECONDS_TO_APPEAR = 45  # wait for a file of another machine: network file systems have delays
 
 # Settings that may change when a run is resumed: they do not decide what is learned.
 FREE_SETTINGS = (
@@ -56,13 +58,30 @@ def claim_workdir(workdir: epath.PathLike, experiment: Experiment) -> Iterator[N
             check_workdir(workdir, experiment)
             write_atomic(path, json.dumps(settings, indent=2) + "\n")
         if jax.process_count() > 1:
-            multihost_utils.sync_global_devices("the workdir is claimed")
-        until = time.monotonic() + SECONDS_TO_APPEAR
-        while not path.exists():
-            if time.monotonic() > until:
-                raise NegjaxError(f"--workdir {workdir} is not the folder that process 0 writes to: all must share it")
-            time.sleep(1)
+            _check_shared(folder)
         yield
+
+
+def _check_shared(workdir: epath.Path) -> None:
+    """Checks that all processes see one workdir, by a file that process 0 writes and removes. Every process calls it.
+
+    Raises:
+        NegjaxError: on every process, when one does not see the file in time.
+    """
+    token = broadcast_from_first(np.array(secrets.randbits(31)))
+    path = workdir / f".shared-{int(token):x}"  # type: ignore[call-overload]
+    if is_first_process():
+        write_atomic(path, "")
+    multihost_utils.sync_global_devices("the workdir is claimed")
+    until = time.monotonic() + SECONDS_TO_APPEAR
+    while not (seen := path.exists()) and time.monotonic() < until:
+        time.sleep(1)
+    seen_by = multihost_utils.process_allgather(np.array(seen)).reshape(-1)
+    if is_first_process():
+        path.unlink(missing_ok=True)
+    if not seen_by.all():
+        blind = int(np.flatnonzero(~seen_by)[0])
+        raise NegjaxError(f"process {blind} has another --workdir than process 0: all must share one folder")
 
 
 def check_workdir(workdir: epath.PathLike, experiment: Experiment) -> None:

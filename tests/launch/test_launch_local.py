@@ -141,16 +141,35 @@ def test_gpus_are_not_passed_over_silently(tmp_path):
     assert dry_run("2", "--", "x", PATH=path).returncode == 0
 
 
-# Ends with 143 until its file has three lines, then with 5.
-THREE_TIMES = 'echo x >> "$0"; [[ $(wc -l < "$0") -ge 3 ]] && exit 5; exit 143'
+# Ends with the given statuses, one each time.
+ENDS = 'echo x >> "$0"; n=$(wc -l < "$0"); exit "${!n}"'
 
 
-def test_again_after_143_only(tmp_path):
-    words = ["bash", str(LAUNCH / "again.sh"), "--", "bash", "-c", THREE_TIMES, str(tmp_path / "count")]
+@pytest.mark.parametrize(
+    ("statuses", "restarts"),
+    [
+        ((143, 143, 5), 2),
+        ((75, 2), 1),  # lost another process of its run
+        ((137, 134, 0), 2),  # killed: out of memory; aborted
+        ((130, 0), 0),  # interrupted
+        ((1, 0), 0),
+    ],
+)
+def test_again_after_what_can_be_resumed(tmp_path, statuses, restarts):
+    words = ["bash", str(LAUNCH / "again.sh"), "--", "bash", "-c", ENDS, str(tmp_path / "count"), *map(str, statuses)]
     done = subprocess.run(words, env=os.environ | {"PAUSE": "0"}, capture_output=True, text=True, check=False)
-    assert done.returncode == 5
-    assert (tmp_path / "count").read_text() == "x\n" * 3
-    assert done.stderr.count("the same command again") == 2
+    assert done.returncode == statuses[restarts]
+    assert (tmp_path / "count").read_text() == "x\n" * (restarts + 1)
+    assert done.stderr.count("the same command again") == restarts
+
+
+def test_again_gives_up(tmp_path):
+    words = ["bash", str(LAUNCH / "again.sh"), "--", "bash", "-c", ENDS, str(tmp_path / "count"), *["75"] * 9]
+    env = os.environ | {"PAUSE": "0", "MAX_RESTARTS": "3"}
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 75
+    assert (tmp_path / "count").read_text() == "x\n" * 4
+    assert "status 75 after 4 starts: MAX_RESTARTS=3" in done.stderr
 
 
 SAVES = 'f() { kill $!; sleep 0.3; echo saved >> "$0"; exit 143; }; trap f TERM; echo started >> "$0"; sleep 60 & wait'

@@ -161,6 +161,7 @@ def test_xpk():
     assert "--tpu-type=v6e-16" in words
     assert "--num-slices=2" in words
     assert "--max-restarts=50" in words
+    assert "--restart-on-exit-codes=75" in words
     inner = shlex.split(words[words.index("--command") + 1])
     assert inner == ["exec", "bash", "/negjax/launch/docker/entrypoint.sh", *COMMAND]
 
@@ -228,7 +229,7 @@ def test_sky():
         task = yaml.safe_load((LAUNCH / "sky" / f"{platform}.yaml").read_text())
         assert f". launch/env.sh {platform}" in task["run"]
         assert f'".[{extra},gcs]"' in task["setup"]
-        assert task["resources"]["job_recovery"]["recover_on_exit_codes"] == [143]
+        assert task["resources"]["job_recovery"]["recover_on_exit_codes"] == [75, 134, 137, 139, 143]
         for part in ("setup", "run"):
             assert subprocess.run(["bash", "-n"], input=task[part], text=True, check=False).returncode == 0
 

@@ -11,6 +11,7 @@ from support.command import command_line, environment_without
 from negjax.commands.parsing import Parser, add_process_flags, join_processes
 from negjax.errors import NegjaxError
 from negjax.runtime.cluster import ProcessInfo, detect_cluster, join_cluster
+from negjax.runtime.lost_process import LOST_PROCESS_STATUS
 
 SLURM = {
     "SLURM_JOB_ID": "4097",
@@ -107,6 +108,17 @@ def test_flags_that_do_not_fit():
         join_processes(parser.parse_args(flags))
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "some-host"])
+def test_a_port_in_use(host):
+    """gRPC would share the port with the coordinator of another run."""
+    with socket.create_server(("127.0.0.1" if host != "some-host" else "", 0), reuse_port=True) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(
+            NegjaxError, match=rf"--coordinator {host}:{port}: process 0 cannot listen on port {port} \(Address already"
+        ):
+            join_cluster(f"{host}:{port}", 2, 0)
+
+
 def train(flags: list[str], **environment: str) -> subprocess.Popen:
     """`negjax train` with a config that is not there, which it finds out once it has joined the others."""
     command = command_line("train", "--config", "nowhere.py", "--workdir", "nowhere", *flags)
@@ -123,7 +135,7 @@ def test_one_process_missing_is_one_line_and_no_hang():
         waiting.append(train([*where, "--join-timeout", "3"]))
     for process, (port, each) in enumerate(zip(ports, waiting)):
         out, err = each.communicate(timeout=120)
-        assert (each.returncode, out) == (2, "")
+        assert (each.returncode, out) == (LOST_PROCESS_STATUS, "")
         assert err == (
             f"negjax: error: process {process} of 2 did not find all the others at 127.0.0.1:{port} within 3 seconds: "
             f"start all 2 with the same --coordinator and --num-processes, and check that port {port} of 127.0.0.1 can "

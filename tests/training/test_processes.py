@@ -19,6 +19,7 @@ from support.metrics import untimed_lines
 
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
+from negjax.runtime.lost_process import LOST_PROCESS_STATUS
 
 STEPS = 24
 CONFIG = """
@@ -71,17 +72,18 @@ def start(
     more: tuple[str, ...] = (),
     program: tuple[str, ...] = ("-m", "negjax.cli"),
     own: tuple[tuple[str, ...], ...] = ((), (), (), ()),
+    command: tuple[str, ...] = (),
 ) -> list[subprocess.Popen]:
     """The run, each process with its own devices; process i says what it says to WORKDIR.i. more: flags of all.
 
-    own: flags of each.
+    own: flags of each. command: instead of the training.
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     # The last flag wins.
     env = os.environ | {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"}
-    command = [sys.executable, *program, "train", "--config", str(config), "--workdir", str(workdir)]
+    command = [sys.executable, *program, *(command or ("train", "--config", str(config), "--workdir", str(workdir)))]
     several = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", str(processes), "--process-id"]
     running = []
     for process in range(processes):
@@ -243,19 +245,76 @@ def test_a_killed_process_takes_the_others_down_and_the_run_goes_on_bit_for_bit(
     running = start(config, tmp_path / "run", 2)
     wait_for_steps(tmp_path / "run", running)
     running[killed].kill()
-    assert codes([running[1 - killed]], 60)[0] > 0 or running[1 - killed].returncode == -signal.SIGABRT
+    assert codes([running[1 - killed]], 60) == [LOST_PROCESS_STATUS], said(tmp_path / "run", 1 - killed)
+    assert_told_of_a_lost_process(tmp_path / "run", 1 - killed)
     finish(config, tmp_path / "run", 2)
     assert untimed_lines(tmp_path / "run") == untimed_lines(unbroken)
 
 
+def assert_told_of_a_lost_process(workdir: Path, process: int) -> None:
+    last = said(workdir, process).splitlines()[-1]
+    assert last.startswith(f"negjax: error: process {process} of 2 ")
+    assert "start all of them again with the same command" in last
+
+
 @pytest.mark.slow
-def test_a_silent_process_takes_the_others_down_within_a_minute(config, tmp_path):
+@pytest.mark.parametrize("silent", [0, 1])
+def test_a_silent_process_takes_the_others_down_within_a_minute(config, tmp_path, silent):
     """Its machine is gone or hangs: nothing is closed, only the heartbeats end."""
     running = start(config, tmp_path / "run", 2)
     wait_for_steps(tmp_path / "run", running)
-    running[1].send_signal(signal.SIGSTOP)
+    running[silent].send_signal(signal.SIGSTOP)
     try:
-        assert codes(running[:1], 60) != [0]
+        assert codes([running[1 - silent]], 60) == [LOST_PROCESS_STATUS], said(tmp_path / "run", 1 - silent)
+        assert_told_of_a_lost_process(tmp_path / "run", 1 - silent)
     finally:
-        running[1].kill()
-        running[1].wait()
+        running[silent].kill()
+        running[silent].wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_process_of_an_evaluation_takes_the_other_down(scenes, config, tmp_path, killed):
+    """Killed as soon as it has joined: nothing that it would have sent ever comes."""
+    evaluated = ("eval", "--model", str(config.parent / "start"), "--tasks", "scenes_mcq,scenes_retrieval")
+    words = (*evaluated, "--data-dir", str(scenes), "--out", str(tmp_path / "run"))
+    running = start(config, tmp_path / "run", 2, command=words)
+    wait_for(lambda: "coordinator" in said(tmp_path / "run", killed), running, "joining")
+    running[killed].kill()
+    assert codes([running[1 - killed]], 60) == [LOST_PROCESS_STATUS], said(tmp_path / "run", 1 - killed)
+    assert_told_of_a_lost_process(tmp_path / "run", 1 - killed)
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+@pytest.mark.slow
+def test_processes_with_other_workdirs_are_told_so(config, tmp_path):
+    running = start(config, tmp_path / "run", 2, own=((), (f"--workdir={tmp_path}/other",)))
+    assert codes(running, 120) == [2, 2]
+    for process in range(2):
+        last = said(tmp_path / "run", process).splitlines()[-1]
+        assert last == "negjax: error: process 1 has another --workdir than process 0: all must share one folder"
+    assert [path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".shared")] == []
+
+
+def listening_addresses(process: subprocess.Popen) -> set[str]:
+    """The addresses in /proc/net/tcp and tcp6, in hexadecimal, on which a process listens."""
+    sockets = {str(link.readlink()) for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink()}
+    tables = [Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    lines = [line.split() for table in tables for line in table]
+    return {words[1].partition(":")[0] for words in lines if words[3] == "0A" and f"socket:[{words[9]}]" in sockets}
+
+
+@pytest.mark.slow
+def test_processes_of_one_machine_listen_on_the_loopback_alone(config, tmp_path):
+    """127.0.0.1 as /proc writes it, and as an address of IPv6."""
+    loopback = {"0100007F", "0000000000000000FFFF00000100007F"}
+    running = start(config, tmp_path / "run", 2)
+    wait_for_steps(tmp_path / "run", running)
+    try:
+        addresses = [listening_addresses(process) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    assert all(addresses)
+    assert set.union(*addresses) <= loopback

@@ -1,15 +1,13 @@
 """Builds the shards of a training set in several processes."""
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from multiprocessing import get_context, parent_process
-from threading import Thread
 
 from negjax.datasets.build.shard_build import ShardJob, build_shard
 from negjax.errors import NegjaxError
+from negjax.runtime.worker_pool import WorkerPool
 
 
 def build_shards(jobs: Sequence[ShardJob], processes: int, done: Callable[[int], object]) -> None:
@@ -27,9 +25,8 @@ def build_shards(jobs: Sequence[ShardJob], processes: int, done: Callable[[int],
         for job in jobs:
             done(build_shard(job))
         return
-    # Not forked: the threads of JAX and ArrayRecord do not survive that.
     with ExitStack() as stack:
-        pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_exit_with_parent)
+        pool = WorkerPool(processes)
         stack.callback(pool.shutdown, cancel_futures=True)
         try:
             for future in as_completed([pool.submit(build_shard, job) for job in jobs]):
@@ -38,15 +35,3 @@ def build_shards(jobs: Sequence[ShardJob], processes: int, done: Callable[[int],
             raise NegjaxError(
                 "a process of the build was killed (out of memory?): resume with the same command and fewer --processes"
             ) from error
-
-
-def _exit_with_parent() -> None:
-    """Ends this process when its parent dies; the processes of a pool would otherwise wait for it forever."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()

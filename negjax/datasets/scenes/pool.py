@@ -1,9 +1,7 @@
 """Drawing many scenes, in several processes: the names of the objects of each and its image as PNG."""
 
-import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +10,7 @@ from PIL import Image
 
 from negjax.datasets.scenes.draw import draw_scene, encode_png
 from negjax.media.images import Preprocess, to_pixels
+from negjax.runtime.worker_pool import WorkerPool
 
 SCENES_PER_CHUNK = 256  # that a worker draws at a time
 
@@ -52,9 +51,8 @@ def draw_scenes(
     if workers <= 1:
         yield from _flatten(map(draw, chunks_of_work))
         return
-    # Spawned, not forked: the parent may hold threads of JAX.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as executor:
-        yield from _flatten(executor.map(draw, chunks_of_work))
+    with WorkerPool(workers) as pool:
+        yield from _flatten(pool.map(draw, chunks_of_work))
 
 
 def _flatten(chunks: Iterable[list[Scene]]) -> Iterator[Scene]:
