@@ -13,6 +13,7 @@ from negjax.commands.parsing import Parser
 from negjax.errors import NegjaxError
 from negjax.runtime.huge_pages import restart_with_huge_pages
 from negjax.runtime.interrupt import exit_on_interrupt
+from negjax.runtime.streams import discard_output, guard_streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         exit_on_interrupt()
+        guard_streams()
     args = parse_arguments(argv)
     if args.run is None:
         args.parser.print_help()
@@ -41,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except NegjaxError as error:
         return _print_error(str(error), getattr(error, "exit_code", 2))
     except BrokenPipeError:  # the reader of the output is gone, as in `negjax data list | head -1`
-        _discard_output()
+        discard_output()
         return 0
     except OSError as error:
-        _discard_output()
+        discard_output()
         reason = error.strerror or str(error)
         return _print_error(f"{error.filename}: {reason}" if error.filename else reason, 2)
     except KeyboardInterrupt:
@@ -55,14 +57,6 @@ def _print_error(message: str, code: int) -> int:
     """Prints in one line why the command ends, and returns its exit status; a stop by a signal is not an error."""
     print(f"negjax: {'' if code > 128 else 'error: '}{' '.join(message.split())}", file=sys.stderr)
     return code
-
-
-def _discard_output() -> None:
-    """Discards what stdout no longer accepts; Python would print an error at exit."""
-    try:
-        print(end="", flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _LineHandler(logging.Handler):

@@ -106,6 +106,7 @@ def _describe_kinds() -> str:
 
 def _build(args: argparse.Namespace) -> int:
     from negjax.datasets.sources.source_flags import SourceRequest
+    from negjax.runtime.streams import announce
 
     source_flag = _choose_source(args)
     training = args.train or args.kind == "negcap" or source_flag.training_only
@@ -141,9 +142,9 @@ def _build(args: argparse.Namespace) -> int:
         from negjax.datasets.build.evaluation_set import build_evaluation_set
 
         built = build_evaluation_set(source, args.name, args.data_dir, **options)
-    print(f"{args.name}: {built.written:,} rows in {built.folder}")
+    announce(f"{args.name}: {built.written:,} rows in {built.folder}")
     for note in built.notes:
-        print(f"  {note}")
+        announce(f"  {note}")
     return 0
 
 

@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
 
 
 def _convert(args: argparse.Namespace) -> int:
+    from negjax.runtime.streams import announce
     from negjax.weights.convert import convert
 
     result = convert(
@@ -50,6 +51,8 @@ def _convert(args: argparse.Namespace) -> int:
     )
     info = result.model.info
     note = f" (made with {info['activation_of_weights']})" if "activation_of_weights" in info else ""
-    print(f"{info['arch']}, activation {info['activation']}{note}, {result.parameters / 1e6:,.2f} million parameters")
-    print(f"written: {args.dst}\nto load: {result.call}")
+    announce(
+        f"{info['arch']}, activation {info['activation']}{note}, {result.parameters / 1e6:,.2f} million parameters"
+    )
+    announce(f"written: {args.dst}\nto load: {result.call}")
     return 0

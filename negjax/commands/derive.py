@@ -69,13 +69,14 @@ def _derive(args: argparse.Namespace) -> int:
     """Derive the set and print its size and notes."""
     from negjax.datasets.derive.build import derive_set
     from negjax.datasets.derive.request import DeriveRequest
+    from negjax.runtime.streams import announce
 
     request = DeriveRequest(args.kind, args.seed, args.groups, args.reuse, args.least)
     derived = derive_set(request, args.source, args.name, args.data_dir, objects=args.objects, overwrite=args.overwrite)
-    print(
+    announce(
         f"{args.name}: {derived.rows:,} rows that show {derived.images:,} of {derived.source_images:,} images, "
         f"in {derived.folder}"
     )
     for note in derived.notes:
-        print(f"  {note}")
+        announce(f"  {note}")
     return 0

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from negjax.commands.parsing import add_model_flags, add_process_flags, command, join_processes, path, show
+from negjax.commands.parsing import add_model_flags, add_process_flags, command, join_processes, path, render
 from negjax.errors import NegjaxError
 
 EVAL = """\
@@ -51,6 +51,7 @@ def _eval(args: argparse.Namespace) -> int:
     from negjax.runtime.distributed import exit_together, is_first_process
     from negjax.runtime.files import check_writable
     from negjax.runtime.paths import to_path
+    from negjax.runtime.streams import announce
     from negjax.weights.read import read_model
 
     with exit_together():
@@ -73,6 +74,5 @@ def _eval(args: argparse.Namespace) -> int:
         evaluated = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
         if is_first_process():
             write_results(evaluated, args.out)
-            show(table(evaluated.results))
-            print(f"written: {to_path(args.out) / 'results.json'}")
+            announce(f"{render(table(evaluated.results))}written: {to_path(args.out) / 'results.json'}")
     return 0

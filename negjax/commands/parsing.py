@@ -108,11 +108,16 @@ def join_processes(args: argparse.Namespace, *, preemption: bool = False) -> Non
         )
 
 
-def show(table: Any) -> None:
-    """Prints a rich table. rich alone would end the program when its output is closed."""
+def render(table: Any) -> str:
+    """Returns a rich table as text, as wide as the terminal."""
     from rich.console import Console
 
     console = Console()
     with console.capture() as captured:
         console.print(table)
-    print(captured.get(), end="")
+    return captured.get()
+
+
+def show(table: Any) -> None:
+    """Prints a rich table. rich alone would end the program when its output is closed."""
+    print(render(table), end="")

@@ -32,7 +32,8 @@ def add(commands: Any) -> None:
 
 def _report(args: argparse.Namespace) -> int:
     from negjax.evaluation.report.report import write_report
+    from negjax.runtime.streams import announce
 
     write_report(args.results, args.out, title=args.title, data_dir=args.data_dir)
-    print(f"written: {args.out}")
+    announce(f"written: {args.out}")
     return 0

@@ -33,11 +33,12 @@ def _suite(args: argparse.Namespace) -> int:
     from negjax.config import Suite
     from negjax.config_file import load_config
     from negjax.datasets.suite import build_suite
+    from negjax.runtime.streams import announce
 
     suite = load_config(Suite, args.config)
     sets = build_suite(suite, args.files, args.media_root, args.data_dir, skip_missing=args.skip_missing)
     for name, remarks in sets:
-        print(f"{name}: {remarks[0]}")
+        announce(f"{name}: {remarks[0]}")
         for remark in remarks[1:]:
-            print(f"  {remark}")
+            announce(f"  {remark}")
     return 0

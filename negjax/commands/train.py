@@ -50,6 +50,7 @@ def _train(args: argparse.Namespace) -> int:
     from negjax.experiment import describe_run, run_experiment
     from negjax.runtime.distributed import exit_together, is_first_process
     from negjax.runtime.profiler import parse_window
+    from negjax.runtime.streams import announce
 
     with exit_together():
         window = parse_window(args.profile) if args.profile else None
@@ -61,7 +62,7 @@ def _train(args: argparse.Namespace) -> int:
             return 0
         run_experiment(experiment, args.workdir, window)
         if is_first_process():
-            print(f"trained {experiment.steps:,} steps: {args.workdir}")
+            announce(f"trained {experiment.steps:,} steps: {args.workdir}")
     return 0
 
 

@@ -4,8 +4,10 @@ A sink is a context manager with `write(values)`, which takes the object of a li
 """
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +18,8 @@ from negjax.errors import NegjaxError
 from negjax.runtime.metrics_log import METRICS_FILE, MetricsLog
 from negjax.runtime.tensorboard_log import TENSORBOARD_FOLDER, TensorBoardLog
 from negjax.runtime.wandb_log import WandbLog
+
+logger = logging.getLogger(__name__)
 
 
 class MetricSink(Protocol):
@@ -63,7 +67,37 @@ def open_sinks(
         log.truncate_after(first)
         sinks: list[MetricSink] = [stack.enter_context(log)]
         if logging_config.tensorboard:
-            sinks.append(stack.enter_context(TensorBoardLog(folder / TENSORBOARD_FOLDER, first)))
+            tensorboard = TensorBoardLog(folder / TENSORBOARD_FOLDER, first)
+            sinks.append(stack.enter_context(OptionalSink(tensorboard, "TensorBoard")))
         if logging_config.wandb:
-            sinks.append(stack.enter_context(WandbLog(workdir, logging_config.wandb, last_logged_step, config)))
+            wandb = WandbLog(workdir, logging_config.wandb, last_logged_step, config)
+            sinks.append(stack.enter_context(OptionalSink(wandb, "W&B")))
         yield sinks
+
+
+class OptionalSink:
+    """A sink that is dropped with a warning when it fails: metrics.jsonl has all metrics. A context manager."""
+
+    def __init__(self, sink: TensorBoardLog | WandbLog, name: str) -> None:
+        """Takes an open sink and its name for the warning."""
+        self._sink: TensorBoardLog | WandbLog | None = sink
+        self._name = name
+
+    def __enter__(self) -> "OptionalSink":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._sink is not None:
+            self._attempt(partial(self._sink.__exit__, *error))
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Writes the metrics of values["step"]."""
+        if self._sink is not None:
+            self._attempt(partial(self._sink.write, values))
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # W&B raises many types
+            self._sink = None
+            logger.warning("%s gets no more metrics (%s); metrics.jsonl has all of them", self._name, error)

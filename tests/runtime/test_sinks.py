@@ -1,6 +1,7 @@
 """What TensorBoard and W&B are given, read back from their files; nothing is counted twice after a restart."""
 
 import json
+import resource
 import struct
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from support import event_files
 from negjax.config import Logging
 from negjax.errors import NegjaxError
 from negjax.runtime.metrics_log import METRICS_FILE
-from negjax.runtime.sinks import open_sinks
+from negjax.runtime.sinks import OptionalSink, open_sinks
 from negjax.runtime.tensorboard_log import TENSORBOARD_FOLDER, TensorBoardLog
 from negjax.runtime.wandb_log import WANDB_FILE
 
@@ -122,3 +123,17 @@ def test_wandb_goes_on_with_the_same_run_and_gets_no_step_twice(tmp_path, monkey
     (tmp_path / WANDB_FILE).write_text("{")
     with pytest.raises(NegjaxError, match=f"{tmp_path}/{WANDB_FILE} is malformed"):
         live(tmp_path, wanted, 5, 6, 2.0)
+
+
+def test_an_optional_sink_that_fails_is_dropped(tmp_path, caplog):
+    """As TensorBoard's on a full disk: training goes on. Here no file may become larger than a byte."""
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with OptionalSink(TensorBoardLog(tmp_path, 0), "TensorBoard") as sink:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+        try:
+            for step in range(1, 4):
+                sink.write({"step": step, "loss": 1.0})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"TensorBoard gets no more metrics (cannot write {tmp_path}: File too large")
