@@ -12,6 +12,8 @@ examples:
   negjax convert clip-vit-base-patch32/ weights/b32                     (a Hugging Face folder)
   negjax convert runs/negfull negfull.safetensors --to open_clip
   negjax convert runs/negfull negfull-hf --to hf
+  negjax convert my-lora/ weights/merged --base clip-vit-base-patch32/    (an adapter of PEFT, merged into its base)
+  negjax convert epoch_9.pt#state_dict_ema weights/ema                    (one of several models in a file)
   negjax convert runs/negfull weights/wise --mix weights/b32 --share 0.5   (WiSE-FT, between its start and its end)
 
 SRC: OpenAI's, open_clip's or Hugging Face's CLIP or SigLIP (.pt .pth .bin .safetensors, sharded too, or a folder), a
@@ -31,6 +33,9 @@ def add(commands: Any) -> None:
         "--mix", type=path, default="", metavar="START", help="weights to mix SRC with, usually what it started from"
     )
     parser.add_argument("--share", type=float, metavar="A", help="of SRC, WiSE-FT's alpha: 1 is SRC, 0 is START")
+    parser.add_argument(
+        "--base", default="", metavar="WEIGHTS", help="the weights that SRC, an adapter of PEFT (LoRA), belongs to"
+    )
     add_model_flags(parser)
 
 
@@ -48,6 +53,7 @@ def _convert(args: argparse.Namespace) -> int:
         ema=args.ema,
         mix=args.mix,
         share=args.share,
+        base=args.base,
     )
     info = result.model.info
     note = f" (made with {info['activation_of_weights']})" if "activation_of_weights" in info else ""

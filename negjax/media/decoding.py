@@ -46,7 +46,9 @@ def size_fault(width: int, height: int, limit: int) -> str:
     if width * height > limit:
         remedy = f"{MAX_PIXELS_VARIABLE} in the environment sets another bound"
         return f"{width} x {height} pixels, more than {limit:,}; {remedy}"
-    return f"{width} x {height} pixels, a side of more than {LONGEST_SIDE:,}" if max(width, height) > LONGEST_SIDE else ""
+    if max(width, height) > LONGEST_SIDE:
+        return f"{width} x {height} pixels, a side of more than {LONGEST_SIDE:,}"
+    return ""
 
 
 def decode(data: bytes, name: str) -> Image.Image:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
+from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
 from negjax.models.architecture import CLIPConfig, from_dict, to_dict
@@ -24,7 +25,7 @@ class LoadedModel:
         config: The architecture.
         params: The tree of float32 parameters.
         preprocess: How images become pixels.
-        tokenizer: How texts become token ids.
+        tokenizer: How texts become token ids, all of them within the text tower's vocabulary.
         info: The description of the model in results, JSON-able.
         origin: The weights file from which it was first read, kept through any training: file, sha256, format.
         stored: For weights just converted, the number types of that file ("types") and the shape of its logit scale.
@@ -81,6 +82,16 @@ class LoadedModel:
         return _encode_text(self.config, self.compute, self.mesh, self.params, text_BT)
 
 
+def check_vocabulary(config: CLIPConfig, tokenizer: AnyTokenizer) -> None:
+    """Raises NegjaxError if a tokenizer has ids beyond the text tower's table, where JAX would take the last row."""
+    ids, rows = tokenizer.vocab_size, config.text.vocab_size
+    if ids > rows:
+        raise NegjaxError(
+            f"the tokenizer has {ids} token ids, the text tower of {config.name} embeds {rows}: "
+            "use the tokenizer that belongs to the weights"
+        )
+
+
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _encode_image(
     config: CLIPConfig,
@@ -126,11 +137,13 @@ def from_meta(meta: dict[str, Any], params: clip.Params) -> LoadedModel:
     config, preprocess = from_dict(meta["arch"]), {"rgb_first": False, **meta["preprocess"]}  # 0.1.0 had no rgb_first
     if preprocess.keys() != (names := {field.name for field in fields(Preprocess)}):
         raise KeyError(f"preprocess has {', '.join(sorted(preprocess))} instead of {', '.join(sorted(names))}")
+    tokenizer = tokenizer_from_dict(meta["tokenizer"], config.text.context_length)
+    check_vocabulary(config, tokenizer)
     return LoadedModel(
         config,
         params,
         Preprocess(**preprocess | {name: tuple(preprocess[name]) for name in ("mean", "std")}),
-        tokenizer_from_dict(meta["tokenizer"], config.text.context_length),
+        tokenizer,
         origin=meta["origin"],
         stored=meta["stored"],
     )

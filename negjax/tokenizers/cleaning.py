@@ -8,6 +8,7 @@ from collections.abc import Callable
 import ftfy
 
 SENTENCEPIECE_SPACE = "▁"
+_OPEN_CLIP_CLEANINGS = ("lower", "whitespace", "canonicalize")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 # ftfy and html.unescape change nothing in a text of these characters.
 _PLAIN = re.compile(r"[ -%'-~\t\n\r]*")
@@ -47,3 +48,12 @@ def clean_siglip(text: str, replace: Callable[[str], str]) -> str:
     text = (SENTENCEPIECE_SPACE + text.replace(SENTENCEPIECE_SPACE, " ")).translate(_NO_PUNCTUATION)
     text = replace(re.sub(r"\s+", " ", text).strip())
     return re.sub(" +", " ", text).rstrip(" " + SENTENCEPIECE_SPACE)
+
+
+def split_for_open_clip(clean: str) -> tuple[str, list[str]]:
+    """Splits an `HFTokenizer.clean` into the cleaning that open_clip does and those left to the tokenizer.json.
+
+    open_clip cleans every text in one of its own ways, at the least of superfluous spaces.
+    """
+    names = [name for name in clean.split("+") if name]
+    return (names[0], names[1:]) if names and names[0] in _OPEN_CLIP_CLEANINGS else ("whitespace", names)

@@ -32,6 +32,8 @@ class Tokenizer:
         context_length: number of ids of a row.
     """
 
+    vocab_size = VOCAB_SIZE
+
     def __init__(self, context_length: int = 77):
         self.context_length = context_length
 

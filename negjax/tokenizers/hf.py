@@ -4,6 +4,7 @@ SigLIP, SigLIP 2, CLIPA and the worldwide models bring a `tokenizer.json`, which
 their loaders do around it is done here: cleaning, padding and truncation. `negjax.tokenizers.hf_folder` reads a folder.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from negjax.tokenizers.sentencepiece import read_replacements
 
 HF_KIND = "hf"
 SIDES = {"right", "left"}
+_SENTINEL = re.compile(r"▁?<extra_id_\d+>")
 
 
 @dataclass
@@ -57,13 +59,23 @@ class HFTokenizer:
             replace = read_replacements(self.tokenizer_json)
             cleanings["siglip"] = lambda text: clean_siglip(text.lower(), replace)
             cleanings["siglip-cased"] = lambda text: clean_siglip(text, replace)
-        names = [name for name in self.clean.split("+") if name]
-        if unknown := set(names) - cleanings.keys():
+        if unknown := set(self.cleanings) - cleanings.keys():
             raise NegjaxError(
                 f"unknown cleaning of texts {unknown.pop()!r}; choose one of lower, whitespace, canonicalize, siglip, "
                 "siglip-cased"
             )
-        self._cleanings = [cleanings[name] for name in names]
+        self._cleanings = [cleanings[name] for name in self.cleanings]
+
+    @property
+    def vocab_size(self) -> int:
+        """One more than the largest id that a text may have: T5's sentinels (<extra_id_0>) are in no caption."""
+        entries = self._tokenizer.get_vocab(with_added_tokens=True)
+        return 1 + max((i for entry, i in entries.items() if not _SENTINEL.fullmatch(entry)), default=-1)
+
+    @property
+    def cleanings(self) -> list[str]:
+        """The names in `clean`, in their order."""
+        return [name for name in self.clean.split("+") if name]
 
     def __call__(self, texts: Sequence[str], context_length: int | None = None) -> np.ndarray:
         """Tokenizes texts.
@@ -136,9 +148,9 @@ def _load_backend(tokenizer_json: str) -> Any:
         raise NegjaxError("the tokenizer of this model needs the tokenizers library: pip install tokenizers") from error
     try:
         tokenizer = Tokenizer.from_str(tokenizer_json)
-    except TypeError:
+    except (TypeError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:  # the library has no exception of its own
+    except BaseException as error:  # the library has no exception of its own, and its panics are no Exception
         raise NegjaxError(f"the tokenizers library cannot read this tokenizer.json: {error}") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()

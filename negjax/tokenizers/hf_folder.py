@@ -1,11 +1,12 @@
 """Reads the tokenizer of a Hugging Face folder, with what a tokenizer class of transformers overrides."""
 
 import json
+import logging
 from typing import Any
 
 from etils import epath
 
-from negjax.errors import NegjaxError
+from negjax.errors import NegjaxError, naming_malformed
 from negjax.tokenizers.cleaning import SENTENCEPIECE_SPACE
 from negjax.tokenizers.hf import HFTokenizer
 from negjax.tokenizers.sentencepiece import split_normalizer
@@ -15,6 +16,8 @@ DEFAULT_PAD_TOKENS = {"SiglipTokenizer": "</s>", "BertTokenizer": "[PAD]"}
 DEFAULT_PAD_SIDES = {"GemmaTokenizer": "left", "Siglip2Tokenizer": "left"}
 DEFAULT_SEPARATORS = {"BertTokenizer": "[SEP]", "XLMRobertaTokenizer": "</s>"}
 
+logger = logging.getLogger(__name__)
+
 
 def read_tokenizer(
     folder: epath.PathLike, context_length: int, *, clean: str | None = None, strip_sep: bool | None = None
@@ -22,8 +25,9 @@ def read_tokenizer(
     """Reads the tokenizer of a Hugging Face folder.
 
     By default the ids are those of the tokenizer class that transformers uses for the folder: SiglipTokenizer cleans in
-    its own way, Siglip2Tokenizer lower-cases, any other uses a text as it is. That includes GemmaTokenizer, which the
-    folders of SigLIP 2 at one fixed size name, although those models were trained on lower case.
+    its own way, Siglip2Tokenizer lower-cases, any other uses a text as it is. One differs: the folders of SigLIP 2 at
+    one fixed size name GemmaTokenizer, which keeps capitals. They are read as Siglip2Tokenizer, as those models were
+    trained, and a warning says so.
 
     Args:
         folder: with tokenizer.json, tokenizer_config.json and config.json.
@@ -36,15 +40,28 @@ def read_tokenizer(
         NegjaxError: a file is missing or malformed, or a special token that is needed is not in it.
     """
     folder = epath.Path(folder)
+    with naming_malformed(f"the tokenizer in {folder}"):
+        return _read_tokenizer(folder, context_length, clean, strip_sep)
+
+
+def _read_tokenizer(folder: epath.Path, context_length: int, clean: str | None, strip_sep: bool | None) -> HFTokenizer:
     config = _read_object(folder / "tokenizer_config.json")
     model_type = _read_object(folder / "config.json").get("model_type")
     if "added_tokens_decoder" not in config:
         config |= _read_object(folder / "special_tokens_map.json")
     class_name = config.get("tokenizer_class") or ("SiglipTokenizer" if model_type == "siglip" else "")
-    # transformers overrides the class of SigLIP 2's folders, which name Gemma's.
-    class_name = "Siglip2Tokenizer" if model_type == "siglip2" else class_name.removesuffix("Fast")
-
+    class_name = class_name.removesuffix("Fast")
     path = folder / "tokenizer.json"
+    if model_type == "siglip2":  # whose folders name Gemma's class, which transformers overrides
+        class_name = "Siglip2Tokenizer"
+    elif model_type == "siglip" and class_name == "GemmaTokenizer" and clean is None:
+        class_name = "Siglip2Tokenizer"
+        logger.warning(
+            "%s: texts are lower-cased, as SigLIP 2 was trained and transformers' Siglip2Tokenizer does it; "
+            "AutoTokenizer takes GemmaTokenizer for this folder and keeps capitals",
+            path,
+        )
+
     if not path.exists():
         raise NegjaxError(_missing_message(path, class_name))
     tokenizer = _read_object(path)
@@ -80,7 +97,7 @@ def _read_object(path: epath.Path) -> dict[str, Any]:
         return {}
     try:
         data = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NegjaxError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(data, dict):
         raise NegjaxError(f"{path} has no JSON object")

@@ -45,11 +45,12 @@ def convert(
     ema: bool = False,
     mix: str = "",
     share: float | None = None,
+    base: str = "",
 ) -> Conversion:
     """Reads a model and writes it in another format; after an error nothing is left at `dst`.
 
     Args:
-        src, step, arch, activation, ema: See `negjax.weights.read.read_model`.
+        src, step, arch, activation, ema, base: See `negjax.weights.read.read_model`.
         dst: A path that does not exist.
         to: One of OUTPUT_FORMATS.
         mix: Another model, whose latest weights are read in the same way. Then `share` x `src` + (1 - `share`) x `mix`
@@ -65,7 +66,7 @@ def convert(
         raise NegjaxError(f"{dst} exists already: choose another name")
     if bool(mix) != (share is not None):
         raise NegjaxError("--mix and --share belong together: name the other weights and the share of SRC")
-    model = read_model(src, step, arch=arch, activation=activation, ema=ema)
+    model = read_model(src, step, arch=arch, activation=activation, ema=ema, base=base)
     if share is not None:
         model = interpolate(read_model(mix, arch=arch, activation=activation), model, share)
     leaves = jax.tree.leaves(abstract_params(model.config))

@@ -4,6 +4,8 @@ The file, a config beside it, or the user states them; they are never guessed.
 """
 
 import dataclasses
+import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +17,7 @@ from negjax.media.images import Preprocess
 from negjax.models.architecture import CLIPConfig, with_activation
 from negjax.models.presets import preset, variant_names
 from negjax.weights import hf_config, open_clip_config
-from negjax.weights.detect import fitting_presets
+from negjax.weights.detect import MAX_MISMATCHES, fitting_presets, unknown_names
 from negjax.weights.families.family import WeightFormat
 from negjax.weights.families.table import FAMILIES
 from negjax.weights.lazy_tensor import LazyTensor
@@ -23,6 +25,8 @@ from negjax.weights.openai import read_openai_config
 from negjax.weights.tensors import TensorFile
 
 CONFIG_METADATA_KEY = "open_clip_config"  # in the header of safetensors files that negjax writes: the config as JSON
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def describe_weights(
     Raises:
         NegjaxError: If `arch` contradicts the activation that the file states, or nothing states one.
     """
-    stated, requested = _read_stated(opened, tensors, file, format), _read_requested(arch)
+    stated, requested = _read_stated(opened, tensors, file, format, activation), _read_requested(arch)
     if stated and requested and stated.weights_activation != requested.weights_activation and not activation:
         raise NegjaxError(
             f"{file} was made with activation {stated.weights_activation} and {arch} has "
@@ -83,24 +87,65 @@ def describe_weights(
 
 
 def _read_stated(
-    opened: TensorFile, tensors: Mapping[str, LazyTensor], file: epath.Path, format: WeightFormat
+    opened: TensorFile, tensors: Mapping[str, LazyTensor], file: epath.Path, format: WeightFormat, activation: str
 ) -> Description | None:
-    """What the file itself, or a config beside it, states; None without either."""
+    """What a config beside the file, or the file itself, states; None without either."""
     folder = file.parent
     if any(family.hf and family.hf.format == format for family in FAMILIES):
         if not (folder / hf_config.CONFIG_FILE).exists():
             return None
         config = open_clip_config.with_known_name(hf_config.read_config(folder))
         return Description(config, config.activation, hf_config.read_preprocess(folder, config))
-    if CONFIG_METADATA_KEY in opened.metadata:
-        return _read_open_clip(opened.metadata[CONFIG_METADATA_KEY], str(file))
+    header = opened.metadata.get(CONFIG_METADATA_KEY)
     config_file = folder / open_clip_config.CONFIG_FILE
     if config_file.exists():
-        return _read_open_clip(config_file.read_text(), str(config_file))
+        beside = _read_open_clip(config_file.read_text(), str(config_file))
+        if header is not None:
+            _compare_with_header(
+                beside, config_file, _read_open_clip(header, f"the header of {file}"), header, activation
+            )
+        return beside
+    if header is not None:
+        return _read_open_clip(header, f"the header of {file}")
     if opened.openai:
         config = open_clip_config.with_known_name(read_openai_config(tensors))
         return Description(config, config.activation)
     return None
+
+
+def _compare_with_header(
+    beside: Description, config_file: epath.Path, in_header: Description, header: str, activation: str
+) -> None:
+    """Tells how the config beside a file, which counts as it does for open_clip, differs from that in its header.
+
+    Raises:
+        NegjaxError: If they differ in the activation, and `activation` does not decide.
+    """
+    if beside == in_header:
+        return
+    names = ", ".join(_differences(json.loads(header), json.loads(config_file.read_text()))[:MAX_MISMATCHES])
+    if beside.weights_activation != in_header.weights_activation and not activation:
+        raise NegjaxError(
+            f"{config_file} differs from the config in the weights' header in {names}, and so in the activation: "
+            f"{beside.weights_activation} instead of {in_header.weights_activation}: give --activation"
+        )
+    logger.warning(
+        "%s differs from the config in the weights' header in %s: the file counts; delete it to use the header's",
+        config_file,
+        names,
+    )
+
+
+def _differences(first: Any, second: Any, name: str = "") -> list[str]:
+    """The names of the values in which two JSON objects differ."""
+    if not (isinstance(first, dict) and isinstance(second, dict)):
+        return [] if first == second else [name]
+    keys = dict.fromkeys([*first, *second])
+    return [
+        difference
+        for key in keys
+        for difference in _differences(first.get(key), second.get(key), f"{name}.{key}" if name else key)
+    ]
 
 
 def _read_requested(arch: str) -> Description | None:
@@ -128,6 +173,16 @@ def _match_preset(
     if fitting:
         names = [name for config in fitting for name in variant_names(config.name)]
         raise NegjaxError(f"{file} does not say its activation: give --arch {' or '.join(names[:4])}")
+    if unknown := unknown_names(tensors, format):
+        examples = ", ".join(unknown[:3])
+        if any("lora_" in name for name in unknown):
+            raise NegjaxError(
+                f"{file} holds LoRA weights beside the model's ({examples}): merge them before it is saved"
+            )
+        raise NegjaxError(
+            f"{file} holds {len(unknown)} tensors that no supported model has ({examples}): it is another kind of "
+            "model, which no config makes readable"
+        )
     raise NegjaxError(
         f"{file} does not say its architecture, and no preset has these shapes: give a config of open_clip, "
         "--arch FILE.json"

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 
 from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig
+from negjax.models.clip import abstract_params, flatten_params
 from negjax.models.presets import PRESETS
 from negjax.weights.entries import entries
 from negjax.weights.families.family import WeightFormat
 from negjax.weights.families.table import all_formats, family_of, supported_models
 from negjax.weights.lazy_tensor import LazyTensor
 
+MAX_MISMATCHES = 10  # that a message lists
+_MAX_SIZE_RATIO = 100  # of an architecture to the file that is said to hold it
 _BUFFER = re.compile(r"(^|\.)(attn_mask|position_ids|input_resolution|context_length|vocab_size)$")  # no weights
 _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has it
     ("visual.layer1.", "a CLIP with a ResNet"),
@@ -85,6 +88,10 @@ def find_mismatches(tensors: Mapping[str, LazyTensor], format: WeightFormat, con
 
     Image position embeddings may be of another grid: they are resized when they are read.
     """
+    wanted = sum(math.prod(leaf.shape) for leaf in flatten_params(abstract_params(config)).values())
+    present = sum(math.prod(tensor.shape) for tensor in tensors.values())
+    if wanted > _MAX_SIZE_RATIO * present:  # comparing all shapes could take more memory than there is
+        return [f"the architecture has {wanted:,} parameters, the file {present:,} numbers"]
     messages, expected_names = [], set()
     try:
         for entry in entries(format, config):
@@ -99,6 +106,13 @@ def find_mismatches(tensors: Mapping[str, LazyTensor], format: WeightFormat, con
         return [f"the architecture has {error.args[0]}, which such files do not hold"]
     unknown = [name for name in tensors if name not in expected_names and not _BUFFER.search(name)]
     return messages + [f"{name} is unknown" for name in unknown]
+
+
+def unknown_names(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> list[str]:
+    """The tensors that no architecture of the format has."""
+    names = (re.escape(name).replace(r"\{i\}", r"\d+") for row in format.rows for name in row.names)
+    known = re.compile("|".join(names))
+    return [name for name in tensors if not known.fullmatch(name) and not _BUFFER.search(name)]
 
 
 def _is_convertible(path: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:

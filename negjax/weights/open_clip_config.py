@@ -13,6 +13,7 @@ from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess
 from negjax.models.architecture import CLIPConfig, with_activation
 from negjax.models.presets import PRESETS, preset, variant_names
+from negjax.tokenizers.cleaning import split_for_open_clip
 from negjax.weights.families import open_clip_towers
 from negjax.weights.families.family import OpenClipSupport
 from negjax.weights.families.table import FAMILIES, family_of
@@ -145,5 +146,7 @@ def _write_tokenizer_cfg(tokenizer: Mapping[str, Any]) -> dict[str, Any]:
     """For a tokenizer that is not CLIP's: with any name open_clip reads it from the folder of a "local-dir:"."""
     if tokenizer["kind"] == "clip":
         return {}
-    kwargs = {"clean": tokenizer["clean"]} | ({"strip_sep_token": True} if tokenizer["strip_id"] is not None else {})
+    kwargs: dict[str, Any] = {"clean": split_for_open_clip(tokenizer["clean"])[0]}
+    if tokenizer["strip_id"] is not None:
+        kwargs["strip_sep_token"] = True
     return {"hf_tokenizer_name": "tokenizer.json", "tokenizer_kwargs": kwargs}

@@ -1,7 +1,7 @@
 """Config and tokenizer files of converted weights, and folders that appear only when they are complete."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from negjax.runtime.files import write_atomic
 from negjax.runtime.paths import to_path
 from negjax.runtime.temporary import temporary_beside
 from negjax.tokenizers.clip import Tokenizer, vocabulary
+from negjax.tokenizers.normalizers import with_cleaning
 
 
 @contextmanager
@@ -40,8 +41,15 @@ def write_json(path: epath.Path, data: Any) -> None:
     write_atomic(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def write_tokenizer(model: LoadedModel, folder: epath.Path) -> None:
-    """Writes the files from which transformers makes the model's tokenizer."""
+def write_tokenizer(model: LoadedModel, folder: epath.Path, cleanings: Sequence[str]) -> None:
+    """Writes the files from which transformers makes the model's tokenizer.
+
+    Args:
+        model: The model.
+        folder: Where to write.
+        cleanings: Those of the tokenizer's that the library which reads the files does not do by itself: they become
+            normalizers of the tokenizer.json.
+    """
     tokenizer = model.tokenizer
     settings: dict[str, Any]
     if isinstance(tokenizer, Tokenizer):
@@ -52,9 +60,12 @@ def write_tokenizer(model: LoadedModel, folder: epath.Path) -> None:
         special = {"bos_token": start, "eos_token": end, "unk_token": end, "pad_token": end}
         settings = {"tokenizer_class": "CLIPTokenizer", "do_lower_case": True}
     else:
-        write_atomic(folder / "tokenizer.json", tokenizer.tokenizer_json)
+        write_atomic(folder / "tokenizer.json", with_cleaning(tokenizer.tokenizer_json, cleanings))
         special = {"pad_token": tokenizer.token(tokenizer.pad_id)}
-        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "padding_side": tokenizer.pad_side}
+        if tokenizer.strip_id is not None:
+            special["sep_token"] = tokenizer.token(tokenizer.strip_id)
+        sides = {"padding_side": tokenizer.pad_side, "truncation_side": tokenizer.truncation_side}
+        settings = {"tokenizer_class": "PreTrainedTokenizerFast", **sides}
     write_json(folder / "special_tokens_map.json", special)
     settings |= special | {"model_max_length": model.config.text.context_length}
     write_json(folder / "tokenizer_config.json", settings)

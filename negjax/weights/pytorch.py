@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,21 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig
 from negjax.models.clip import Params
-from negjax.models.loaded import LoadedModel
+from negjax.models.loaded import LoadedModel, check_vocabulary
 from negjax.models.presets import default_preprocess
 from negjax.runtime.progress import no_progress
 from negjax.weights.describe import describe_weights
-from negjax.weights.detect import detect_format, find_mismatches, table_names
+from negjax.weights.detect import MAX_MISMATCHES, detect_format, find_mismatches, table_names
 from negjax.weights.entries import ParameterEntry, entries
 from negjax.weights.families.family import WeightFormat
 from negjax.weights.families.table import family_of
 from negjax.weights.lazy_tensor import LazyTensor
+from negjax.weights.long_clip import fold_positions
+from negjax.weights.lora import merge_adapter
 from negjax.weights.positions import resize_positions
+from negjax.weights.prefixes import strip_prefix
 from negjax.weights.tensors import open_tensors
 
-MAX_MISMATCHES = 10  # that an error lists
 WEIGHT_FILES = (  # in a folder, in order of preference
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
@@ -31,7 +34,15 @@ WEIGHT_FILES = (  # in a folder, in order of preference
     "model.safetensors.index.json",
     "open_clip_pytorch_model.bin",
     "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
 )
+_OTHER_CHECKPOINTS = {  # a file of a folder that is none of these: what it is, and what to do
+    "zero_to_fp32.py": "a checkpoint of DeepSpeed: run its `python zero_to_fp32.py . weights` and give that",
+    ".metadata": "a checkpoint of torch.distributed (DCP): make a file of it with `python -m "
+    "torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER weights.pt` and give that",
+    "tf_model.h5": "a model of TensorFlow: give its PyTorch weights",
+    "flax_model.msgpack": "a model of Flax: give its PyTorch weights",
+}
 HALF_TYPES = ("float16", "bfloat16")
 FLOAT_TYPES = (*HALF_TYPES, "float32", "float64")
 
@@ -39,23 +50,34 @@ logger = logging.getLogger(__name__)
 
 
 def read_pytorch(
-    path: epath.PathLike, arch: str = "", activation: str = "", done: Callable[[int], None] = no_progress
+    path: epath.PathLike,
+    arch: str = "",
+    activation: str = "",
+    done: Callable[[int], None] = no_progress,
+    *,
+    part: str = "",
+    base: epath.PathLike = "",
 ) -> LoadedModel:
     """Reads the model of a weights file, or of a folder that holds one.
 
     Args:
-        path: The file or folder.
+        path: The file or folder; also the folder of an adapter of PEFT, which is merged into `base`.
         arch: A preset's name or an open_clip config file, for weights that do not state their architecture. If its
             image size differs, position embeddings are resized to it.
         activation: Overrides the activation that the file states.
         done: Called with 1 for each parameter that is read.
+        part: The part of a file with several models that is read, see `open_tensors`.
+        base: The weights that an adapter belongs to, a file or a folder.
 
     Raises:
         NegjaxError: If the file is damaged or holds another model, its activation is unknown, a weight is not finite,
             or a tokenizer is missing.
     """
-    file = find_weights_file(epath.Path(path))
-    opened = open_tensors(file)
+    file = find_weights_file(epath.Path(base or path))
+    opened = open_tensors(file, part)
+    if base:
+        opened = merge_adapter(opened, epath.Path(path))
+    opened = fold_positions(replace(opened, tensors=strip_prefix(opened.tensors, str(file))), str(file))
     format = detect_format(opened.tensors, str(file))
     tensors = table_names(opened.tensors, format)
     description = describe_weights(opened, tensors, file, format, arch, activation)
@@ -66,6 +88,10 @@ def read_pytorch(
             f"{file} does not hold the model {config.name}: {'; '.join(mismatches[:MAX_MISMATCHES])}{more}"
         )
     tokenizer = family_of(config).read_tokenizer(config, file.parent, description.tokenizer_kwargs)
+    try:
+        check_vocabulary(config, tokenizer)
+    except NegjaxError as error:
+        raise NegjaxError(f"{file}: {error}") from error
     params, types = read_params(tensors, format, config, str(file), done)
     sha256 = _sha256(opened.files)
     weights_activation = description.weights_activation
@@ -95,6 +121,9 @@ def find_weights_file(path: epath.Path) -> epath.Path:
         return path
     file = next((path / name for name in WEIGHT_FILES if (path / name).exists()), None)
     if file is None:
+        for name, description in _OTHER_CHECKPOINTS.items():
+            if (path / name).exists():
+                raise NegjaxError(f"{path} is {description}")
         raise NegjaxError(f"{path} holds neither checkpoints of negjax nor weights ({', '.join(WEIGHT_FILES)})")
     return file
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 from etils import epath
 
-from negjax.errors import NegjaxError
+from negjax.errors import MALFORMED_CONTENT, NegjaxError
 from negjax.models.architecture import with_activation
 from negjax.models.clip import Params, abstract_params, flatten_params
 from negjax.models.loaded import LoadedModel, from_meta
@@ -13,21 +13,31 @@ from negjax.models.presets import preset
 from negjax.runtime.checkpoint_reader import CheckpointReader
 from negjax.runtime.paths import to_path
 from negjax.weights.hub import download
+from negjax.weights.lora import base_name, is_adapter
 from negjax.weights.pytorch import read_pytorch
 
 
 def read_model(
-    path: epath.PathLike, step: str | int = "latest", *, arch: str = "", activation: str = "", ema: bool = False
+    path: epath.PathLike,
+    step: str | int = "latest",
+    *,
+    arch: str = "",
+    activation: str = "",
+    ema: bool = False,
+    base: str = "",
 ) -> LoadedModel:
     """Reads a model.
 
     Args:
         path: A training workdir, its checkpoints/ or one checkpoint in there; PyTorch weights, a file or a folder; or
-            "hf-hub:ORG/NAME" or "open_clip:ARCH/TAG", which those libraries download.
+            "hf-hub:ORG/NAME" or "open_clip:ARCH/TAG", which those libraries download. "FILE#PART" reads one of several
+            models in a file, by its entry ("state_dict_ema") or what its tensors' names start with ("teacher.").
         step: Of a workdir: "latest", "best" or a number.
         arch: A preset (or open_clip config) for weights that do not state theirs; a checkpoint does, and must agree.
         activation: Overrides the activation of the weights; `info` then has activation_of_weights.
         ema: Read the running average of the weights from a training run; `info` and `origin` record it.
+        base: The weights, a path or a name to download, that an adapter of PEFT at `path` belongs to; by default those
+            that it states.
 
     Raises:
         NegjaxError: If the model or its average does not exist or is damaged, or its activation is unknown.
@@ -39,13 +49,24 @@ def read_model(
         model = read_pytorch(file, arch or arch_of_name, activation)
         model.info["source"] = source
         return model
-    local = to_path(path)
+    local, part = to_path(path), ""
+    if not local.exists() and "#" in source:
+        file_name, _, part = source.rpartition("#")
+        local = to_path(file_name)
     if not local.exists():
         raise NegjaxError(f"{path} not found: give a workdir of `negjax train`, a checkpoint, or PyTorch weights")
+    if part and local.is_dir():
+        raise NegjaxError(f"{path}: {local} is a folder, and only a file can be followed by #PART")
+    adapter = local.is_dir() and is_adapter(local)
+    if base and not adapter:
+        raise NegjaxError(f"{path} is not an adapter of PEFT, and only those have a base: omit --base")
     checkpoint = _find_checkpoint(local, step)
     if checkpoint is None:
         _check_no_ema(ema, source)
-        return read_pytorch(local, arch, activation)
+        base_file = _find_base(local, base) if adapter else ""
+        model = read_pytorch(local, arch, activation, part=part, base=base_file)
+        model.info["source"] = source
+        return model
     return _read_checkpoint(*checkpoint, source, arch, activation, ema)
 
 
@@ -55,6 +76,20 @@ def fingerprint(params: Params) -> str:
     for _, leaf in sorted(flatten_params(params).items()):
         digest.update(np.ascontiguousarray(leaf).data)
     return digest.hexdigest()
+
+
+def _find_base(adapter: epath.Path, name: str) -> epath.Path:
+    """The local weights that an adapter belongs to. name: its path or name to download, by default what it states."""
+    name = name or base_name(adapter)
+    if name.startswith(("hf-hub:", "open_clip:")):
+        return download(name)[0]
+    local = [path for path in (to_path(name), adapter / name, adapter.parent / name) if name and path.exists()]
+    if not local:
+        raise NegjaxError(
+            f"{adapter} is an adapter of PEFT, and its base {name!r} is not here: give the base's weights to "
+            f"`negjax convert {adapter} DST --base WEIGHTS`"
+        )
+    return local[0]
 
 
 def _check_no_ema(ema: bool, source: str) -> None:
@@ -72,7 +107,7 @@ def _read_checkpoint(
         model = from_meta(meta, {})
     except NegjaxError as error:
         raise NegjaxError(f"{where}: {error}") from error
-    except (KeyError, TypeError) as error:
+    except MALFORMED_CONTENT as error:
         raise NegjaxError(f"{where} was not written by this version of negjax ({error})") from error
     recorded = model.config.activation
     if arch and (arch != model.config.name or preset(arch).activation != recorded):

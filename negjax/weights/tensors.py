@@ -6,11 +6,18 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 from negjax.weights.lazy_tensor import MAX_INDEX_BYTES, LazyTensor, read_bytes
+from negjax.weights.prefixes import keep_prefix
 from negjax.weights.safetensors import open_safetensors, parse_json_object
 from negjax.weights.torch_archive import read_archive
 
 # Of DistributedDataParallel and torch.compile, in either order.
 _WRAPPER_PREFIXES = ("module.", "_orig_mod.", "module.")
+
+_FOREIGN_BEGINNINGS = {
+    b"\x93NUMPY": "an array of NumPy",
+    b"\x89HDF\r\n": "a file of HDF5, as Keras writes it",
+    b"GGUF": "a file of GGUF",
+}
 
 
 @dataclass(frozen=True)
@@ -23,32 +30,46 @@ class TensorFile:
         openai: Whether the file is as OpenAI published CLIP, with input_resolution, context_length and vocab_size,
             which are not in `tensors`.
         files: The file, and those that its index names.
+        entry: The entry of a checkpoint in which the tensors are, "" where they are its whole content.
     """
 
     tensors: dict[str, LazyTensor]
     metadata: dict[str, str]
     openai: bool
     files: tuple[epath.Path, ...]
+    entry: str = ""
 
 
-def open_tensors(path: epath.PathLike) -> TensorFile:
-    """Opens a weights file: safetensors, a safetensors index, or an archive of PyTorch 1.6 or newer.
+def open_tensors(path: epath.PathLike, part: str = "") -> TensorFile:
+    """Opens a weights file: safetensors, an archive of PyTorch 1.6 or newer, or the index of shards of these.
 
     The content decides, not the file's name. Of a training checkpoint only the state dict is read, and a `module.` or
     `_orig_mod.` that all names start with is removed. Nothing in the file is executed.
 
+    Args:
+        path: The file.
+        part: The part of it that is read: an entry of a checkpoint ("state_dict_ema"), or what precedes the tensors'
+            names ("teacher.").
+
     Raises:
-        NegjaxError: If the file is none of these, is damaged, or asks for anything but tensors.
+        NegjaxError: If the file is none of these, is damaged, asks for anything but tensors, or has no such part.
     """
     file = epath.Path(path)
     first_bytes = _read_first_bytes(file)
     # A safetensors file may start with "{", too, but its first 8 bytes are a length and have zeros.
     is_json = first_bytes.lstrip().startswith(b"{") and b"\0" not in first_bytes[:8]
-    opened = _open_index(file) if is_json else _open_single(file, first_bytes)
+    opened = _open_index(file) if is_json else _open_single(file, first_bytes, part)
     tensors = opened.tensors
     for prefix in _WRAPPER_PREFIXES:
         if all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    if part and part != opened.entry:
+        prefix = f"{part.removesuffix('.')}."
+        if not any(name.startswith(prefix) for name in tensors):
+            raise NegjaxError(
+                f"{path} has no entry {part!r} with tensors, and no tensors whose names start with {prefix}"
+            )
+        tensors = keep_prefix(tensors, prefix, str(path))
     return replace(opened, tensors=tensors)
 
 
@@ -64,16 +85,19 @@ def _read_first_bytes(path: epath.Path) -> bytes:
         raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _open_single(path: epath.Path, first_bytes: bytes) -> TensorFile:
-    """A file that is not an index, opened according to its first bytes."""
+def _open_single(path: epath.Path, first_bytes: bytes, key: str = "") -> TensorFile:
+    """A file that is not an index, opened according to its first bytes. key: see `read_archive`."""
     if first_bytes.startswith(b"PK\3\4"):
-        tensors, openai = read_archive(path)
-        return TensorFile(tensors, {}, openai, (path,))
+        tensors, openai, name_of_entry = read_archive(path, key)
+        return TensorFile(tensors, {}, openai, (path,), name_of_entry)
     if first_bytes[7:9] == b"\0{":
         tensors, metadata = open_safetensors(path)
         return TensorFile(tensors, metadata, False, (path,))
     if not first_bytes:
         raise NegjaxError(f"{path} is empty: download or copy it again")
+    for beginning, name in _FOREIGN_BEGINNINGS.items():
+        if first_bytes.startswith(beginning):
+            raise NegjaxError(f"{path} is {name}, not PyTorch's: give safetensors or a file of torch.save")
     if first_bytes.startswith(b"version https://git-lfs"):
         raise NegjaxError(f"{path} is a Git LFS pointer, not the weights: fetch them with `git lfs pull` in its folder")
     if first_bytes.startswith(b"\x80"):

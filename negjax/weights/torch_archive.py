@@ -1,6 +1,7 @@
 """PyTorch's weight files, the zip archives of torch.save and torch.jit.save, read without PyTorch."""
 
 import functools
+import logging
 import zipfile
 from typing import Any
 
@@ -13,15 +14,28 @@ from negjax.weights.pickled_objects import ForbiddenPickle, PickledModule, Pickl
 from negjax.weights.unpickle import read_pickle
 
 _OPENAI_SIZES = ("input_resolution", "context_length", "vocab_size")  # they follow from the shapes of the weights
+_STATE_DICT_KEYS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "module",
+)  # that of a training run, in order of preference
 _MAX_NAME_LENGTH = 1000
 _MAX_ATTRIBUTES = 200_000  # of a TorchScript archive; ViT-L/14 has 6000
 
+logger = logging.getLogger(__name__)
 
-def read_archive(path: epath.Path) -> tuple[dict[str, LazyTensor], bool]:
-    """The tensors of an archive by name, and whether it is one of OpenAI's (then without its three sizes).
 
-    Of torch.save: a state dict, or a dict with one as `state_dict`, `model_state_dict` or `model`; nothing else in it
-    is read. Of torch.jit.save: a tree of modules.
+def read_archive(path: epath.Path, key: str = "") -> tuple[dict[str, LazyTensor], bool, str]:
+    """The tensors of an archive by name, whether it is one of OpenAI's (then without its three sizes), and their entry.
+
+    Of torch.save: a state dict, or a dict that holds one; nothing else in it is read. Of torch.jit.save: a tree of
+    modules.
+
+    Args:
+        path: The archive.
+        key: The entry whose state dict is read, if it has one; by default `state_dict`, `model_state_dict`, `model` or
+            `module`, in this order. Others of that size are told.
 
     Raises:
         NegjaxError: If the archive is neither, is malformed, or holds anything that could run code.
@@ -34,7 +48,7 @@ def read_archive(path: epath.Path) -> tuple[dict[str, LazyTensor], bool]:
         _get_member(path, members, byteorder.filename)
         if byteorder.file_size != 6 or _read_member(path, byteorder) != b"little":
             raise NegjaxError(f"{path} was not saved on a little-endian machine: load and save it again on one")
-    pickled_tensors, openai = _list_tensors(_read_member(path, pickle_member), path)
+    pickled_tensors, openai, name_of_entry = _list_tensors(_read_member(path, pickle_member), path, key)
     tensors = {}
     for name, tensor in pickled_tensors.items():
         member = _get_member(path, members, f"{root}data/{tensor.storage.key}")
@@ -42,7 +56,7 @@ def read_archive(path: epath.Path) -> tuple[dict[str, LazyTensor], bool]:
             raise NegjaxError(f"{path}: the storage of {name[:80]!r} is cut short: download or save it again")
         load = functools.partial(_load, path, member, tensor)
         tensors[name] = LazyTensor(tensor.shape, tensor.dtype, load)
-    return tensors, openai
+    return tensors, openai, name_of_entry
 
 
 def _list_members(path: epath.Path) -> tuple[str, dict[str, zipfile.ZipInfo]]:
@@ -54,6 +68,11 @@ def _list_members(path: epath.Path) -> tuple[str, dict[str, zipfile.ZipInfo]]:
         raise NegjaxError(f"{path} is a damaged or cut short zip archive: download or copy it again") from error
     members = {info.filename: info for info in infos}
     roots = [name.removesuffix("data.pkl") for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
+    if members and all(name.endswith(".npy") for name in members):
+        raise NegjaxError(
+            f"{path} is a zip archive, but not one of PyTorch's: it is NumPy's (.npz); write its arrays, under the "
+            "names that PyTorch's weights have, with safetensors.numpy.save_file"
+        )
     if len(roots) != 1:
         raise NegjaxError(f"{path} is a zip archive, but not one of PyTorch's: it has no data.pkl in its one folder")
     if len(members) < len(infos):
@@ -94,11 +113,14 @@ def _load(path: epath.Path, member: zipfile.ZipInfo, tensor: PickledTensor) -> n
     return np.asarray(np.ndarray(tensor.shape, dtype, data.data, 0, steps), order="C")
 
 
-def _list_tensors(data: bytes, path: epath.Path) -> tuple[dict[str, PickledTensor], bool]:
-    """The tensors that data.pkl describes, each within its storage, and whether the archive is OpenAI's."""
+def _list_tensors(data: bytes, path: epath.Path, key: str) -> tuple[dict[str, PickledTensor], bool, str]:
+    """The tensors that data.pkl describes, each within its storage, whether it is OpenAI's, and their entry."""
     try:
         content = read_pickle(data)
-        values = _flatten_modules(content) if isinstance(content, PickledModule) else _find_state_dict(content)
+        if isinstance(content, PickledModule):
+            name_of_entry, values = "", _flatten_modules(content)
+        else:
+            name_of_entry, values = _find_state_dict(content, path, key)
         openai = all(name in values for name in _OPENAI_SIZES)
         tensors = {
             name: value
@@ -117,18 +139,33 @@ def _list_tensors(data: bytes, path: epath.Path) -> tuple[dict[str, PickledTenso
         raise NegjaxError(f"{path}: its tensors cannot be listed ({reason}): download or save it again") from error
     if not tensors:
         keys = ", ".join(repr(name[:40]) for name in list(values)[:5]) or "nothing"
-        raise NegjaxError(f"{path} holds no tensors by name, but {keys}: save the model's state_dict with torch.save")
-    return tensors, openai
+        entry = next((name for name in values if _holds_tensors(values[name])), "")
+        other = f", or read an entry of the file as {path}#{entry}" if entry else ""
+        raise NegjaxError(
+            f"{path} holds no tensors by name, but {keys}: save the model's state_dict with torch.save{other}"
+        )
+    return tensors, openai, name_of_entry
 
 
-def _find_state_dict(content: Any) -> dict[str, Any]:
+def _find_state_dict(content: Any, path: epath.Path, key: str) -> tuple[str, dict[str, Any]]:
+    """The entry that holds the state dict ("" for the content itself), and the state dict."""
     if not isinstance(content, dict):
         raise ValueError("it is not a dict of tensors")
-    for key in ("state_dict", "model_state_dict", "model"):
-        inner = content.get(key)
-        if isinstance(inner, dict) and any(isinstance(value, PickledTensor) for value in inner.values()):
-            return inner
-    return content
+    state_dicts = {name: value for name, value in content.items() if _holds_tensors(value)}
+    name = key if key in state_dicts else next((name for name in _STATE_DICT_KEYS if name in state_dicts), "")
+    if not name:
+        return "", content
+    others = [other for other in state_dicts if len(state_dicts[other]) * 2 >= len(state_dicts[name]) and other != name]
+    if others and name != key:
+        logger.warning(
+            "%s: the weights are those of its %r; it also holds %s: give %s#%s to read these",
+            *(path, name, ", ".join(others), path, others[0]),
+        )
+    return name, state_dicts[name]
+
+
+def _holds_tensors(value: Any) -> bool:
+    return isinstance(value, dict) and any(isinstance(inner, PickledTensor) for inner in value.values())
 
 
 def _flatten_modules(root: PickledModule) -> dict[str, Any]:

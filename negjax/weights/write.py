@@ -20,6 +20,7 @@ from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.files import open_atomic
 from negjax.runtime.progress import no_progress
+from negjax.tokenizers.cleaning import split_for_open_clip
 from negjax.tokenizers.clip import Tokenizer
 from negjax.weights import hf_config, open_clip_config
 from negjax.weights.describe import CONFIG_METADATA_KEY
@@ -81,7 +82,7 @@ def write_open_clip(model: LoadedModel, dst: epath.PathLike, done: OnParameterWr
         metadata = {CONFIG_METADATA_KEY: json.dumps(config)}
         write_safetensors(folder / "open_clip_model.safetensors", tensors, metadata)
         if not isinstance(model.tokenizer, Tokenizer):
-            write_tokenizer(model, folder)
+            write_tokenizer(model, folder, split_for_open_clip(model.tokenizer.clean)[1])
     return f'open_clip.create_model_and_transforms("local-dir:{target}")'
 
 
@@ -128,7 +129,8 @@ def write_hf(model: LoadedModel, dst: epath.PathLike, done: OnParameterWritten =
     with new_folder(dst) as folder:
         write_json(folder / hf_config.CONFIG_FILE, config)
         write_json(folder / hf_config.PREPROCESSOR_FILE, preprocess)
-        write_tokenizer(model, folder)
+        cleanings = [] if isinstance(model.tokenizer, Tokenizer) else model.tokenizer.cleanings
+        write_tokenizer(model, folder, cleanings)
         write_safetensors(folder / "model.safetensors", list(_to_tensors(model, format, done)), {"format": "pt"})
     return f'{config["architectures"][0]}.from_pretrained("{dst}")'
 

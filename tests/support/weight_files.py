@@ -65,3 +65,25 @@ def values(opened: TensorFile) -> dict[str, np.ndarray]:
         assert loaded[name].dtype.name == stored.dtype
         assert loaded[name].flags.c_contiguous
     return loaded
+
+
+def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Path:
+    """A safetensors file of arrays."""
+    header, data = {}, b""
+    for name, array in arrays.items():
+        header[name] = entry(array.shape, len(data), len(data) + array.nbytes)
+        data += np.ascontiguousarray(array, np.float32).tobytes()
+    return safetensors(path, header, data)
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file in float32."""
+    raw = path.read_bytes()
+    start = 8 + struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8:start])
+    header.pop("__metadata__", None)
+    arrays = {}
+    for name, found in header.items():
+        begin, end = found["data_offsets"]
+        arrays[name] = np.frombuffer(raw[start + begin : start + end], np.float32).reshape(found["shape"])
+    return arrays

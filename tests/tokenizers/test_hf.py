@@ -18,6 +18,7 @@ from negjax.tokenizers import tokenizer_from_dict
 from negjax.tokenizers.clip import Tokenizer
 from negjax.tokenizers.hf import HFTokenizer
 from negjax.tokenizers.hf_folder import read_tokenizer
+from negjax.tokenizers.normalizers import with_cleaning
 
 pytest.importorskip("tokenizers", reason="needs the tokenizers library: pip install tokenizers")
 
@@ -174,10 +175,51 @@ def test_siglip_2_is_lower_case_whatever_its_folder_calls_it(tmp_path):
     for name, config, ids in [
         ("Siglip2Tokenizer", {}, lower),
         ("GemmaTokenizer", {"model_type": "siglip2"}, lower),
-        ("GemmaTokenizer", {"model_type": "siglip"}, cased),
+        ("GemmaTokenizer", {"model_type": "siglip"}, lower),
+        ("GemmaTokenizer", {}, cased),
         (None, {"model_type": "siglip2"}, lower),
     ]:
         assert read_tokenizer(write(tmp_path, GEMMA, name, config_json=config), 4)(["No dog"]).tolist() == [ids]
+
+
+def test_that_siglip_2_is_lower_cased_against_its_folder_is_told(tmp_path, caplog):
+    folder = write(tmp_path, GEMMA, "GemmaTokenizer", config_json={"model_type": "siglip"})
+    read_tokenizer(folder, 4, clean="canonicalize")  # which lower-cases anyway
+    assert not caplog.records
+    read_tokenizer(folder, 4)
+    assert "texts are lower-cased, as SigLIP 2 was trained" in caplog.text
+
+
+# Worked out by hand from what open_clip's clean functions and SiglipTokenizer do.
+@pytest.mark.parametrize(
+    ("clean", "text", "want"),
+    [
+        ("whitespace", " A  Dog,\ttwo! ", "A Dog, two!"),
+        ("whitespace", "“A” dog’s &amp; &quot;no&quot;", '"A" dog\'s & "no"'),
+        ("lower", " A  Dog,\n two! ", "a dog, two!"),
+        ("lower", "ΟΔΟΣ ΣΟΦΟΣ", "οδος σοφος"),
+        ("canonicalize", "A_Dog,  two! [\\]^`{|}~", "a dog two"),
+        ("canonicalize", "no dog's cafe\u0301", "no dogs café"),
+        ("siglip", "A Dog,  two!", "▁a dog two"),
+        ("siglip", "... ▁a", "▁ a"),
+        ("siglip-cased", "A Dog, two!", "▁A Dog two"),
+        ("canonicalize+siglip", "... A Dog", "▁a dog"),
+        ("siglip", "", ""),
+    ],
+)
+def test_a_cleaning_can_be_put_into_the_file(clean, text, want):
+    exported = with_cleaning(BYTES, HFTokenizer(BYTES, 200, clean=clean).cleanings)
+    row = HFTokenizer(exported, 200, clean="")([text])[0]
+    assert bytes(row[row > 0].tolist()).decode() == want
+    np.testing.assert_array_equal(HFTokenizer(BYTES, 200, clean=clean)([text])[0], row)
+
+
+def test_the_vocabulary_ends_after_the_largest_id_of_a_caption():
+    assert HFTokenizer(json.dumps(UNIGRAM), 4).vocab_size == 16
+    added = UNIGRAM | {"added_tokens": [*UNIGRAM["added_tokens"], *special((16, "<x>"))]}
+    assert HFTokenizer(json.dumps(added), 4).vocab_size == 17
+    sentinels = UNIGRAM | {"added_tokens": [*UNIGRAM["added_tokens"], *special((16, "<extra_id_0>"))]}
+    assert HFTokenizer(json.dumps(sentinels), 4).vocab_size == 16
 
 
 def test_bert_is_as_its_config_says(tmp_path):

@@ -15,6 +15,7 @@ from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import PRESETS, default_preprocess, preset
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
+from negjax.tokenizers.hf import HFTokenizer
 from negjax.weights.entries import entries
 from negjax.weights.families.table import family_of
 from negjax.weights.open_clip_config import CONFIG_FILE, known_name, read_model_cfg, write_config
@@ -312,3 +313,84 @@ def test_every_parameter_has_a_row():
         format = family_of(config).open_clip.format
         names = [name for entry in entries(format, config) for name in entry.names]
         assert len(names) == len(set(names)) > 20
+
+
+def edited(config_file, **model_cfg):
+    """Changes settings of an open_clip_config.json."""
+    config = json.loads(config_file.read_text())
+    config["model_cfg"] |= model_cfg
+    config["preprocess_cfg"]["mean"] = [0.5, 0.5, 0.5]
+    config_file.write_text(json.dumps(config))
+
+
+def test_an_edited_config_counts_and_is_told(folder, caplog):
+    """The file's header holds the config, too; open_clip reads the file."""
+    assert read_model(folder).preprocess == default_preprocess(SMALL)
+    assert not caplog.records
+    edited(folder / CONFIG_FILE)
+    assert read_model(folder).preprocess.mean == (0.5, 0.5, 0.5)
+    assert "differs from the config in the weights' header in preprocess_cfg.mean: the file counts" in caplog.text
+    edited(folder / CONFIG_FILE, quick_gelu=False)
+    with pytest.raises(NegjaxError, match=r"in model_cfg\.quick_gelu, .*mean, .*: gelu instead of quick_gelu"):
+        read_model(folder)
+    assert read_model(folder, activation="quick_gelu").config == SMALL
+
+
+WORDS = ["<pad>", "</s>", "<unk>", "a", "dog", "two", "no", "cat"]
+
+
+def word_tokenizer(context_length: int, clean: str) -> HFTokenizer:
+    words = {word: i for i, word in enumerate(WORDS)}
+    model = {"type": "WordLevel", "vocab": words, "unk_token": "<unk>"}
+    return HFTokenizer(
+        json.dumps({"model": model, "pre_tokenizer": {"type": "Whitespace"}}), context_length, clean=clean
+    )
+
+
+def siglip_of(vocab_size: int, clean: str) -> LoadedModel:
+    """A small model of SigLIP's form over a vocabulary of eight words."""
+    base = preset("ViT-B-32-SigLIP2-256")
+    sizes = {"width": 12, "depth": 1, "heads": 2, "mlp_width": 20}
+    vision = dataclasses.replace(base.vision, **sizes, image_size=64)
+    text = dataclasses.replace(base.text, **sizes, vocab_size=vocab_size, context_length=6)
+    config = dataclasses.replace(base, name="custom", embed_dim=12, vision=vision, text=text)
+    return LoadedModel(config, init_params(config, 0), default_preprocess(config), word_tokenizer(6, clean), {})
+
+
+@pytest.mark.parametrize(
+    ("clean", "ids"),
+    [("canonicalize", [3, 4, 5, 0, 0, 0]), ("lower", [3, 4, 2, 5, 2, 0]), ("siglip-cased", [2, 2, 2, 5, 0, 0])],
+)
+def test_a_hugging_face_folder_keeps_the_cleaning_of_texts(tmp_path, clean, ids):
+    write_hf(siglip_of(8, clean), tmp_path / "hf")
+    model = read_model(tmp_path / "hf")
+    assert model.tokenizer(["A Dog, two!"]).tolist() == [ids]
+    write_negjax(model, tmp_path / "ours")
+    assert read_model(tmp_path / "ours").tokenizer(["A Dog, two!"]).tolist() == [ids]
+
+
+@pytest.mark.parametrize("clean", ["siglip", "siglip-cased", "", "canonicalize+siglip"])
+def test_open_clip_is_given_only_cleanings_that_it_has(clean):
+    """open_clip_torch 3.3.0, get_clean_fn."""
+    model = siglip_of(8, clean)
+    tower = dataclasses.replace(preset("ViT-B-32-SigLIP2-256"), text=model.config.text)
+    config = write_config(tower, model.preprocess, model.tokenizer.to_dict())
+    by_open_clip = config["model_cfg"]["text_cfg"]["tokenizer_kwargs"]["clean"]
+    assert by_open_clip == ("canonicalize" if clean.startswith("canonicalize") else "whitespace")
+
+
+def test_a_tokenizer_beyond_the_vocabulary_is_refused(tmp_path):
+    message = "the tokenizer has 8 token ids, the text tower of custom embeds 7: use the tokenizer that belongs"
+    write_hf(siglip_of(7, "lower"), tmp_path / "hf")
+    write_negjax(siglip_of(7, "lower"), tmp_path / "ours")
+    for path in (tmp_path / "hf", tmp_path / "ours"):
+        with pytest.raises(NegjaxError, match=f"{path.name}.*: {message}"):
+            read_model(path)
+        with pytest.raises(NegjaxError, match=message):
+            negjax.load(path)
+    write_hf(siglip_of(9, "lower"), tmp_path / "larger")  # a table may have spare rows
+    assert read_model(tmp_path / "larger").tokenizer(["cat"])[0, 0] == 7
+    small_clip = dataclasses.replace(SMALL, text=dataclasses.replace(SMALL.text, vocab_size=1000))
+    write_negjax(model_of(small_clip), tmp_path / "clip")
+    with pytest.raises(NegjaxError, match="the tokenizer has 49408 token ids, the text tower of custom embeds 1000"):
+        read_model(tmp_path / "clip")
