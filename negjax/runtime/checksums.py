@@ -13,7 +13,7 @@ def write_checksums(folder: epath.Path) -> None:
     """Writes FOLDER/checksums.json: path below the folder -> [bytes, CRC-32], of all files in its subfolders."""
     subfolders = [path for path in folder.iterdir() if path.is_dir()]
     files = sorted(path for subfolder in subfolders for path in _list_files(subfolder))
-    checksums = {path.relative_to(folder).as_posix(): [path.stat().length, _crc32(path)] for path in files}
+    checksums = {path.relative_to(folder).as_posix(): [path.stat().length, file_crc32(path)] for path in files}
     (folder / CHECKSUMS_FILE).write_text(json.dumps(checksums, indent=1))
 
 
@@ -38,7 +38,7 @@ def find_damage(folder: epath.Path, subfolder: str) -> str | None:
             return f"{name} is missing"
         if path.stat().length != size:
             return f"{name} has {path.stat().length} bytes instead of {size}"
-        if _crc32(path) != crc:
+        if file_crc32(path) != crc:
             return f"the content of {name} was altered"
     return None
 
@@ -51,7 +51,7 @@ def _list_files(folder: epath.Path) -> list[epath.Path]:
     return files
 
 
-def _crc32(path: epath.Path) -> int:
+def file_crc32(path: epath.Path) -> int:
     """The CRC-32 of a file."""
     crc = 0
     with path.open("rb") as file:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from etils import epath
 
@@ -119,13 +121,15 @@ def build_shard(job: ShardJob) -> int:
     finally:
         partial.unlink(missing_ok=True)
     result = {"shard": asdict(shard), "summary": asdict(summary), "lost": lost}
-    write_atomic(job.result_path, json.dumps(result))
+    write_atomic(job.result_path, json.dumps({"result": result, "crc32": _crc32_of(result)}))
     return job.source.rows
 
 
 def read_result(job: ShardJob) -> tuple[WrittenShard, ShardSummary]:
     """Reads the recorded content of a shard; raises NegjaxError if its records are not complete."""
-    result = json.loads(job.result_path.read_text())
+    result = _read_result_file(job)
+    if result is None:
+        raise NegjaxError(f"{job.result_path} is damaged: run the same command again to make its shard again")
     shard = WrittenShard(**result["shard"])
     if not job.path.exists() or job.path.stat().length != shard.bytes:
         raise NegjaxError(f"{job.path} is incomplete: delete {job.result_path}, and run the same command again")
@@ -136,12 +140,29 @@ def read_result(job: ShardJob) -> tuple[WrittenShard, ShardSummary]:
 
 def _is_current(job: ShardJob) -> bool:
     """Whether the shard is complete, and the images that it skipped are still missing or broken in the same way."""
-    if not (job.result_path.exists() and job.path.exists()):
+    result = _read_result_file(job) if job.path.exists() else None
+    if result is None:
         return False
-    if job.find_media is None:
+    find_media = job.find_media
+    if find_media is None:
         return True
-    lost = json.loads(job.result_path.read_text())["lost"]
-    return all(_fault(job.find_media(path), path) == fault for path, fault in lost.items())
+    return all(_fault(find_media(path), path) == fault for path, fault in result["lost"].items())
+
+
+def _read_result_file(job: ShardJob) -> dict[str, Any] | None:
+    """The recorded content of a shard; None if there is none, or its file is damaged."""
+    if not job.result_path.exists():
+        return None
+    try:
+        stored = json.loads(job.result_path.read_text())
+        return stored["result"] if stored["crc32"] == _crc32_of(stored["result"]) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _crc32_of(result: dict[str, Any]) -> int:
+    """The CRC-32 of a result, the same before and after it is written as JSON."""
+    return zlib.crc32(json.dumps(json.loads(json.dumps(result)), sort_keys=True).encode())
 
 
 def _fault(media: MediaFile | None, path: str) -> str:

@@ -6,8 +6,7 @@ media root is built again if one of them has appeared or changed since.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from etils import epath
@@ -24,16 +23,15 @@ from negjax.datasets.sources.rows import (
     RowSource,
     check_option_counts,
 )
-from negjax.datasets.stored.store import check_free
+from negjax.datasets.stored.store import PLAN_FILE, check_free, claim_name
 from negjax.datasets.stored.writing import SetSpec, WrittenShard, finish_set
 from negjax.errors import NegjaxError
 from negjax.media.jpeg import JPEG_QUALITY
 from negjax.runtime.files import write_atomic
-from negjax.runtime.locks import lock_folder
 from negjax.runtime.progress import track_progress
 
 ALWAYS_SKIPPED = (NO_QUESTION, AMBIGUOUS_QUESTION)  # these rows are to be expected where questions are joined
-BUILD_FORMAT = 2  # of the files in NAME.building; a build by a version with another format is not resumed
+BUILD_FORMAT = 3  # of the files in NAME.building; a build by a version with another format is not resumed
 
 
 def build_training_set(
@@ -73,10 +71,10 @@ def build_training_set(
     check_free(data_dir, name, overwrite=overwrite)
     if source.metadata.get("crops"):
         raise NegjaxError(f"{source.name} is about boxes of images: training sets hold whole images")
-    workspace = epath.Path(data_dir) / f"{name}.building"
     metadata = _describe_set(source, short_side)
     spec = SetSpec(name, source.fields, metadata)
-    with _claim_workspace(workspace, name, _plan(source, metadata)):
+    with claim_name(data_dir, name, overwrite=overwrite) as workspace:
+        _start_or_resume(workspace, name, _plan(source, metadata))
         if source.questions_csv:
             source = join_questions(source, workspace / "questions.npy", skip_missing)
         count = len(source.shards)
@@ -125,19 +123,15 @@ def _plan(source: RowSource, metadata: dict[str, Any]) -> str:
     return json.dumps(plan, indent=1)
 
 
-@contextmanager
-def _claim_workspace(workspace: epath.Path, name: str, plan: str) -> Iterator[None]:
-    """Locks the folder of a build; raises NegjaxError if another process has it, or it holds another build's shards."""
-    plan_path = workspace / "plan.json"
-    workspace.mkdir(parents=True, exist_ok=True)
-    with lock_folder(workspace, f"{workspace} is in use: another build of this set is running"):
-        if plan_path.exists() and plan_path.read_text() != plan and (workspace / name).exists():
-            raise NegjaxError(
-                f"{workspace} holds an unfinished build from other files, with other settings or by an "
-                "earlier version: resume that one, delete the folder to start again, or choose another name"
-            )
-        write_atomic(plan_path, plan)
-        yield
+def _start_or_resume(workspace: epath.Path, name: str, plan: str) -> None:
+    """Writes the plan of a build; raises NegjaxError if the folder holds another build's shards."""
+    plan_path = workspace / PLAN_FILE
+    if plan_path.exists() and plan_path.read_text() != plan and (workspace / name).exists():
+        raise NegjaxError(
+            f"{workspace} holds an unfinished build from other files, with other settings or by an "
+            "earlier version: resume that one, delete the folder to start again, or choose another name"
+        )
+    write_atomic(plan_path, plan)
 
 
 def _read_results(jobs: Sequence[ShardJob]) -> tuple[list[WrittenShard], ShardSummary]:

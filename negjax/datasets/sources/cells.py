@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from negjax.datasets.json_text import parse_json
 from negjax.datasets.records import check_texts
-from negjax.datasets.sources.json_text import parse_json
 
 Cells = Mapping[str, Any]
 """A row's cells by column: strings in a CSV file, any JSON value in a WebDataset sample."""

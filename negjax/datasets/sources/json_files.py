@@ -7,9 +7,9 @@ from typing import Any
 
 from etils import epath
 
+from negjax.datasets.json_text import parse_json
 from negjax.datasets.sources.csv_files import file_sha256
 from negjax.datasets.sources.json_benchmark import Item, ItemReader, JsonBenchmark
-from negjax.datasets.sources.json_text import parse_json
 from negjax.datasets.sources.media_root import MediaRoot
 from negjax.datasets.sources.rows import INVALID, Row, RowSource, SkipRow
 from negjax.datasets.sources.table import JSON_BENCHMARKS

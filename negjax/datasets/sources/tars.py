@@ -14,7 +14,7 @@ from typing import Any
 
 from etils import epath
 
-from negjax.datasets.sources.json_text import parse_json
+from negjax.datasets.json_text import parse_json
 from negjax.errors import NegjaxError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")

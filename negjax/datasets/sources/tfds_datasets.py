@@ -10,6 +10,7 @@ from etils import epath
 
 from negjax.datasets.sources.prompts import classification_metadata
 from negjax.datasets.sources.rows import Row, RowSource, SkipRow
+from negjax.datasets.stored.tfds_folder import open_builder
 from negjax.errors import NegjaxError
 
 PREPARE = "prepare it with tfds.builder(NAME, file_format='array_record', data_dir=DIR).download_and_prepare()"
@@ -28,7 +29,9 @@ def tfds_source(folder: epath.PathLike, split: str, classnames: str | None, temp
         NegjaxError: The folder holds no such data set or split, it has other features, or only TensorFlow reads it.
     """
     try:
-        builder = tfds.builder_from_directory(folder)
+        builder = open_builder(folder)
+    except NegjaxError:
+        raise
     except Exception as error:  # TFDS, protobuf and json raise many types for other folders
         reason = " ".join(str(error).split())[:200]
         raise NegjaxError(f"{folder} holds no TFDS data set ({reason}): give .../NAME/VERSION") from error
@@ -69,12 +72,12 @@ class TfdsShard:
 
     def open(self) -> Any:
         """TFDS's random-access source of the split, in which images stay encoded."""
-        builder = tfds.builder_from_directory(self.folder)
+        builder = open_builder(self.folder)
         return builder.as_data_source(split=self.split, decoders={self.image: tfds.decode.SkipDecoding()})
 
     def read(self, skip: SkipRow) -> Iterator[Row]:
         examples = self.open()
-        classes = len(tfds.builder_from_directory(self.folder).info.features[self.label].names)
+        classes = len(open_builder(self.folder).info.features[self.label].names)
         for index in range(len(examples)):
             label = int(examples[index][self.label])
             if not 0 <= label < classes:

@@ -5,8 +5,8 @@ Plain TFDS reads them too: `tfds.builder_from_directory("DATA_DIR/NAME/1.0.0").a
 
 import difflib
 import re
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,12 @@ from negjax.datasets.stored.stored_set import VERSION, StoredSet
 from negjax.datasets.stored.writing import SetSpec, finish_set, shard_path, write_shard
 from negjax.datasets.task_kinds import TASK_KINDS
 from negjax.errors import NegjaxError
+from negjax.runtime.locks import lock_folder
 from negjax.runtime.paths import to_path
+from negjax.runtime.temporary import temporary_beside
 
 SET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+PLAN_FILE = "plan.json"  # in NAME.building: describes the unfinished build of a training set
 MEDIA_TYPES = ("image", "video")
 
 
@@ -69,25 +72,55 @@ def write_set(
         The set's folder, DATA_DIR/NAME.
 
     Raises:
-        NegjaxError: The name is taken, a row is invalid, or the folder cannot be written to.
+        NegjaxError: The name is taken, another process builds a set of this name, a row is invalid, or the folder
+            cannot be written to.
     """
     folder = check_free(data_dir, name, overwrite=overwrite)
     _check_metadata(name, fields, metadata)
-    workspace = epath.Path(data_dir) / f"{name}.incomplete-{uuid.uuid4().hex[:8]}"
     defaults = {"altered": "", "media_type": "image", "tokenizer": "clip"}
     spec = SetSpec(name, tuple(fields), {**defaults, **metadata, "fields": list(fields)})
     try:
-        workspace.mkdir(parents=True)
-        finish_set(workspace, spec, [write_shard(shard_path(workspace, name, 0, 1), spec, examples(), on_row)])
-        if folder.exists():
-            folder.rename(workspace / "replaced")
-        (workspace / name).rename(folder)
+        with claim_name(data_dir, name, overwrite=overwrite) as claimed:
+            if (claimed / PLAN_FILE).exists():
+                raise NegjaxError(
+                    f"{claimed} holds an unfinished build of a training set: resume it, delete the folder, or choose "
+                    "another name"
+                )
+            try:
+                with temporary_beside(claimed / name, folder=True) as workspace:
+                    finish_set(
+                        workspace, spec, [write_shard(shard_path(workspace, name, 0, 1), spec, examples(), on_row)]
+                    )
+                    if folder.exists():
+                        folder.rename(workspace / "replaced")
+                    (workspace / name).rename(folder)
+            finally:
+                claimed.rmtree()
     except (OSError, RuntimeError) as error:  # RuntimeError is what ArrayRecord raises for a full disk
         raise NegjaxError(f"cannot write set {name} in {data_dir}: {error}") from error
-    finally:
-        if workspace.exists():
-            workspace.rmtree()
     return folder
+
+
+@contextmanager
+def claim_name(data_dir: epath.PathLike, name: str, *, overwrite: bool) -> Iterator[epath.Path]:
+    """Keeps other processes from building a set of this name while the block runs.
+
+    Args:
+        data_dir: The data folder.
+        name: Name of the new set.
+        overwrite: As in `check_free`.
+
+    Yields:
+        The folder DATA_DIR/NAME.building, which is locked.
+
+    Raises:
+        NegjaxError: Another process builds a set of this name, or the name is taken.
+    """
+    workspace = to_path(data_dir) / f"{name}.building"
+    workspace.mkdir(parents=True, exist_ok=True)
+    with lock_folder(workspace, f"{workspace} is in use: another build of this set is running"):
+        check_free(data_dir, name, overwrite=overwrite)  # another build may just have ended
+        yield workspace
 
 
 def open_set(data_dir: epath.PathLike, name: str) -> StoredSet:

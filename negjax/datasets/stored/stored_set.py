@@ -13,10 +13,13 @@ from google.protobuf.message import DecodeError
 from tensorflow_datasets.proto import tf_example_pb2
 
 from negjax.datasets.records import TEXT_COLUMNS, TEXT_LISTS, Record, columns
+from negjax.datasets.stored.set_checksums import RowPlaces, SetChecksums
+from negjax.datasets.stored.tfds_folder import open_builder
 from negjax.errors import NegjaxError
 
 VERSION = "1.0.0"
 LENGTHS_FILE = "lengths.npz"
+CHECKED_FILES = ("dataset_info.json", "features.json", "metadata.json")  # when a set is opened
 REQUIRED_METADATA = {"task_kind", "negated", "altered", "fields"}
 
 
@@ -42,12 +45,22 @@ class StoredSet:
         self.name = name
         self.path = epath.Path(data_dir) / name / VERSION
         try:
-            info = tfds.builder_from_directory(self.path).info
+            self._checksums = SetChecksums.read(self.path)
+            if self._checksums is not None:
+                self._checksums.check(*CHECKED_FILES)
+            info = open_builder(self.path).info
             self.bytes = sum(split.num_bytes for split in info.splits.values())
             self._rows = info.splits.total_num_examples
             files = [path for split in info.splits.values() for path in split.filepaths]
             on_disk = sum(path.stat().length for path in files)
+            shards = [path.name for path in files]
+            if self._checksums is not None:
+                self._checksums.check(*shards)
+            counts = [count for split in info.splits.values() for count in split.shard_lengths]
+            self._places = RowPlaces.of(shards, counts, self._checksums)
             self.metadata: dict[str, Any] = dict(info.metadata or {})
+        except NegjaxError:
+            raise
         except Exception as error:  # TFDS, protobuf and json raise many types for truncated or altered files
             raise self._damaged(error) from error
         if on_disk != self.bytes:
@@ -62,12 +75,16 @@ class StoredSet:
         return self._rows
 
     def __getitem__(self, index: int) -> Record:
+        row = range(len(self))[index]
         try:
-            raw = self.source().data_source[range(len(self))[index]]
-            features = tf_example_pb2.Example.FromString(raw).features.feature
-        except (RuntimeError, DecodeError) as error:  # ArrayRecord raises it for a wrong checksum
+            features = tf_example_pb2.Example.FromString(self.source().data_source[row]).features.feature
+            record = {name: _column_value(name, features[name]) for name in self._columns}
+            self._places.check_id(row, record["id"])
+        except (RuntimeError, DecodeError) as error:  # ArrayRecord raises the first for a wrong checksum
+            raise self._damaged(f"{self._places.shards[self._places.shard_of(row)]}: {error}") from error
+        except (ValueError, IndexError) as error:
             raise self._damaged(error) from error
-        return {name: _column_value(name, features[name]) for name in self._columns}
+        return record
 
     def __repr__(self) -> str:
         return f"StoredSet({self.name}, {len(self)} rows)"
@@ -87,7 +104,7 @@ class StoredSet:
         """TFDS's random-access source of this set: texts as bytes, media encoded as they are stored."""
         with self._lock:
             if self._source is None:
-                builder = tfds.builder_from_directory(self.path)
+                builder = open_builder(self.path)
                 as_stored = {"media": tfds.decode.SkipDecoding()}
                 self._source = builder.as_data_source(split="all", decoders=as_stored)
         return self._source
@@ -106,6 +123,8 @@ class StoredSet:
         """
         if self._lengths is None:
             try:
+                if self._checksums is not None:
+                    self._checksums.check(LENGTHS_FILE)
                 with (self.path / LENGTHS_FILE).open("rb") as file, np.load(file) as stored:
                     self._lengths = {name: stored[name] for name in stored.files}
             except Exception as error:  # NumPy and zipfile raise many types for a truncated file

@@ -19,6 +19,7 @@ from tensorflow_datasets.core.file_adapters import ArrayRecordFileAdapter
 from tensorflow_datasets.proto import tf_example_pb2
 
 from negjax.datasets.records import ENCODED, TEXT_COLUMNS, TEXT_LISTS, Record, columns, complete_record
+from negjax.datasets.stored.set_checksums import write_set_checksums
 from negjax.datasets.stored.stored_set import LENGTHS_FILE, VERSION
 from negjax.errors import NegjaxError
 from negjax.tokenizers.clip import Tokenizer
@@ -55,12 +56,14 @@ class WrittenShard:
         bytes: Size of the file in bytes.
         content: Sum of the records' sha256, modulo 2^256. It depends on the order of the records, which hold their id,
             but not on how they are split over shards.
+        ids: The ids of the first and of the last record; () without records.
         lengths: Column of texts -> number of tokens of the longest text of each row.
     """
 
     rows: int
     bytes: int
     content: int
+    ids: Sequence[int]
     lengths: Mapping[str, Sequence[int]]
 
 
@@ -88,10 +91,10 @@ def write_shard(
     """
     lengths: dict[str, list[int]] = {name: [] for name in columns(spec.fields) if name in ENCODED}
     features, tokenizer = spec.features, Tokenizer()
-    rows, content, last = 0, 0, -1
+    rows, content, first, last = 0, 0, -1, -1
 
     def records() -> Iterator[tuple[int, bytes]]:
-        nonlocal rows, content, last
+        nonlocal rows, content, first, last
         for index, example in enumerate(examples):
             try:
                 record = complete_record(example, index, spec.fields, spec.metadata)
@@ -103,13 +106,14 @@ def write_shard(
             for name, longest in lengths.items():
                 longest.append(max(tokenizer.lengths(record[name]), default=0))
             rows, content, last = rows + 1, (content + _digest(record)) % CONTENT_MODULUS, record["id"]
+            first = first if rows > 1 else last
             yield index, _serialize(features, record)
             if on_row:
                 on_row()
 
     path.parent.mkdir(parents=True, exist_ok=True)
     ArrayRecordFileAdapter.write_examples(path, records())
-    return WrittenShard(rows, path.stat().length, content, lengths)
+    return WrittenShard(rows, path.stat().length, content, (first, last) if rows else (), lengths)
 
 
 def finish_set(folder: epath.Path, spec: SetSpec, shards: Sequence[WrittenShard]) -> None:
@@ -146,6 +150,8 @@ def finish_set(folder: epath.Path, spec: SetSpec, shards: Sequence[WrittenShard]
     info.set_splits(tfds.core.SplitDict([split]))
     info.write_to_directory(data_dir)
     _save_lengths(data_dir / LENGTHS_FILE, shards)
+    paths = [shard_path(folder, spec.name, index, len(shards)) for index in range(len(shards))]
+    write_set_checksums(data_dir, {path.name: shard.ids for path, shard in zip(paths, shards)})
 
 
 def _digest(record: Record) -> int:

@@ -326,3 +326,44 @@ def test_metadata_is_json(tmp_path):
     assert stored == open_set(tmp_path, "simple").metadata
     assert stored["fields"] == ["captions"]
     assert len(stored["content"]) == 64
+
+
+def test_two_builds_of_one_name_at_once(tmp_path):
+    """The second one is refused while the first goes on, whose set is whole."""
+
+    def examples() -> Iterator[dict]:
+        yield from captioned(3)
+        with pytest.raises(NegjaxError, match=r"some-Set_1\.building is in use: another build of this set is running"):
+            write(tmp_path, captioned(2), overwrite=True)
+
+    write_set(tmp_path, "some-Set_1", examples, ["captions", "negated_captions", "question"], TRAIN)
+    assert len(open_set(tmp_path, "some-Set_1")) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["some-Set_1"]
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path):
+    code = (
+        "import os, sys; sys.path += sys.argv[2:]\n"
+        "from test_store import *\n"
+        "def rows():\n"
+        "    yield from captioned(2)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "write_set(sys.argv[1], 'a', rows, ['captions', 'negated_captions', 'question'], TRAIN)"
+    )
+    paths = [Path(__file__).parent, Path(__file__).parents[1], Path(__file__).parents[2]]
+    ended = subprocess.run([sys.executable, "-c", code, tmp_path, *paths])
+    assert ended.returncode == -9
+    assert list(tmp_path.rglob("*array_record*"))
+    assert list_sets(tmp_path) == []
+    write(tmp_path, captioned(2), "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_an_unfinished_training_set_is_not_built_over(tmp_path):
+    (tmp_path / "a.building").mkdir()
+    (tmp_path / "a.building" / "plan.json").write_text("{}")
+    with pytest.raises(
+        NegjaxError, match=r"a\.building holds an unfinished build of a training set: resume it, delete"
+    ):
+        write(tmp_path, captioned(2), "a")
+    assert (tmp_path / "a.building" / "plan.json").exists()
