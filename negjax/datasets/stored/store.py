@@ -88,9 +88,8 @@ def write_set(
                 )
             try:
                 with temporary_beside(claimed / name, folder=True) as workspace:
-                    finish_set(
-                        workspace, spec, [write_shard(shard_path(workspace, name, 0, 1), spec, examples(), on_row)]
-                    )
+                    shard = write_shard(shard_path(workspace, name, 0, 1), spec, examples(), on_row)
+                    finish_set(workspace, spec, [shard])
                     if folder.exists():
                         folder.rename(workspace / "replaced")
                     (workspace / name).rename(folder)
