@@ -13,6 +13,7 @@ from negjax.commands.parsing import Parser
 from negjax.errors import NegjaxError
 from negjax.runtime.huge_pages import restart_with_huge_pages
 from negjax.runtime.interrupt import exit_on_interrupt
+from negjax.runtime.printable import printable, printable_lines, replace_unencodable
 from negjax.runtime.streams import discard_output, guard_streams
 
 
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: the command's own (0 on success), 2 after an error that the user can fix, 75 where another
         process of the run was lost, 130 after an interrupt.
     """
+    replace_unencodable()
     if argv is None:
         exit_on_interrupt()
         guard_streams()
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print_error(message: str, code: int) -> int:
     """Prints in one line why the command ends, and returns its exit status; a stop by a signal is not an error."""
-    print(f"negjax: {'' if code > 128 else 'error: '}{' '.join(message.split())}", file=sys.stderr)
+    print(f"negjax: {'' if code > 128 else 'error: '}{printable(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 
@@ -67,7 +69,7 @@ class _LineHandler(logging.Handler):
         return record.levelno >= logging.ERROR or is_shown
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"negjax: {self.format(record)}", file=sys.stderr)
+        print(f"negjax: {printable_lines(self.format(record))}", file=sys.stderr)
 
 
 def _set_up_logging() -> None:

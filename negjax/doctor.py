@@ -10,7 +10,10 @@ from typing import Any
 
 from packaging.requirements import Requirement
 from rich import box
+from rich.markup import escape
 from rich.table import Table
+
+from negjax.runtime.printable import printable
 
 EXTRAS = {
     "cuda13": "NVIDIA GPUs",
@@ -71,7 +74,7 @@ def to_table(findings: list[Finding]) -> Table:
         table.add_column(heading, overflow="fold")
     for finding in findings:
         mark = "[green]ok[/]" if finding.ok else "[red]!![/]"
-        table.add_row(mark, finding.what, finding.found, finding.fix.replace("[", r"\["))
+        table.add_row(mark, *(escape(printable(text)) for text in (finding.what, finding.found, finding.fix)))
     return table
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from etils import epath
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from negjax.config import Experiment, ModelSpec, Optim, Source
@@ -26,9 +27,11 @@ from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.report.report import write_report
 from negjax.evaluation.results import write_results
 from negjax.experiment import run_experiment
+from negjax.runtime.checksums import write_with_checksums
 from negjax.runtime.files import write_atomic
 from negjax.runtime.memory import host_peak_bytes
 from negjax.runtime.paths import to_local_path
+from negjax.runtime.printable import printable
 from negjax.weights.read import read_model
 
 # Sizes of a trial run.
@@ -119,8 +122,8 @@ def run(workdir: epath.PathLike, seed: int = 0, short: bool = False) -> dict[str
         "peak_memory_bytes": host_peak_bytes(),
         "stages": stages,
     }
-    write_atomic(workdir / "results.json", json.dumps(results, indent=2) + "\n")
-    console.print(f"{results['seconds']:.0f} s. Open {workdir / 'report.html'} in a browser.")
+    write_with_checksums(epath.Path(workdir), {"results.json": json.dumps(results, indent=2) + "\n"})
+    console.print(f"{results['seconds']:.0f} s. Open {escape(printable(workdir / 'report.html'))} in a browser.")
     return results
 
 
@@ -147,8 +150,10 @@ def _build_scenes_once(data_dir: Path, seed: int, size: Size) -> None:
     identity = {"seed": seed, "size": repr(size)}
     stamp = data_dir / "scenes.json"
     if stamp.exists():
-        if json.loads(stamp.read_text()) != identity:
-            raise NegjaxError(f"{data_dir} holds scenes of another seed or size: use another --workdir")
+        if stamp.read_text() != json.dumps(identity) + "\n":
+            raise NegjaxError(
+                f"{data_dir} holds scenes of another seed or size, or {stamp} is damaged: use another --workdir"
+            )
         return
     build_scenes(data_dir, seed, size, overwrite=True)
     write_atomic(stamp, json.dumps(identity) + "\n")

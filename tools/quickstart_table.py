@@ -11,7 +11,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from etils import epath
+
 from negjax.quickstart import HEADLINE
+from negjax.runtime.checksums import read_verified
 
 BLIND = ("scenes_mcq", "accuracy")
 
@@ -22,6 +25,10 @@ def format_row(name: str, runs: list[dict[str, Any]]) -> str:
     task, metric = BLIND
     cells.append(_cell([run["tasks"][task]["blind"]["mean_image"][metric] for run in runs]))
     return f"| {name} | {' | '.join(cells)} |"
+
+
+def _read_results(folder: epath.PathLike) -> dict[str, Any]:
+    return json.loads(read_verified(epath.Path(folder), "results.json"))
 
 
 def _cell(figures: list[float]) -> str:
@@ -37,14 +44,12 @@ def main() -> None:
     args = parser.parse_args()
     print(f"| | {' | '.join(HEADLINE)} | MCQ, blind |")
     print("| --- |" + " ---: |" * (len(HEADLINE) + 1))
-    runs = [json.loads((workdir / "results.json").read_text()) for workdir in args.workdirs]
+    runs = [_read_results(workdir) for workdir in args.workdirs]
     for stage in runs[0]["stages"] if runs else ():
         print(format_row(stage, [run["stages"][stage] for run in runs]))
     for stage in args.stage:
         name, _, folders = stage.partition("=")
-        print(
-            format_row(name, [json.loads((Path(folder) / "results.json").read_text()) for folder in folders.split(",")])
-        )
+        print(format_row(name, [_read_results(folder) for folder in folders.split(",")]))
     for workdir, run in zip(args.workdirs, runs):
         print(f"\n{workdir}: seed {run['seed']}, {run['seconds']:.0f} s, {run['peak_memory_bytes'] / 1e9:.2f} GB")
 

@@ -28,15 +28,17 @@ def add(commands: Any) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     from negjax.datasets.stored.store import list_sets
+    from negjax.runtime.printable import printable
 
     table = Table(box=box.SIMPLE)
     for heading in ("set", "rows", "kind", "negated", "MB"):
         table.add_column(heading, justify="right" if heading in ("rows", "MB") else "left")
     for line in list_sets(args.data_dir):
-        negated = "yes" if line.negated else "no"
-        table.add_row(line.name, f"{line.rows:,}", line.task_kind, negated, f"{line.bytes / 1e6:,.1f}")
+        kind, negated = escape(printable(line.task_kind)), "yes" if line.negated else "no"
+        table.add_row(line.name, f"{line.rows:,}", kind, negated, f"{line.bytes / 1e6:,.1f}")
     show(table)
     return 0

@@ -74,5 +74,5 @@ def _eval(args: argparse.Namespace) -> int:
         evaluated = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
         if is_first_process():
             write_results(evaluated, args.out)
-            announce(f"{render(table(evaluated.results))}written: {to_path(args.out) / 'results.json'}")
+            announce(f"written: {to_path(args.out) / 'results.json'}", render(table(evaluated.results)))
     return 0

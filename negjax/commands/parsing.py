@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from negjax.errors import NegjaxError
+from negjax.runtime.printable import printable
 
 CommandHandler = Callable[[argparse.Namespace], int]
 
@@ -13,7 +14,7 @@ class Parser(argparse.ArgumentParser):
     """Prints an error in one line, without argparse's usage above it."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"negjax: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"negjax: error: {printable(message)} (see {self.prog} --help)\n")
 
 
 def command(commands: Any, name: str, run: CommandHandler | None, summary: str, example: str) -> Parser:

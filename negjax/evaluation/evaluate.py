@@ -13,12 +13,13 @@ from etils import epath
 import negjax
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
+from negjax.evaluation.blind.text_credits import text_remarks
 from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.eval_data import EvalData
 from negjax.evaluation.media import VideoSampling
 from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.scorer import CaptionVectors, CosineScorer, Scorer, caption_vectors
-from negjax.evaluation.statistics.bootstrap import figures, intervals
+from negjax.evaluation.statistics.bootstrap import figures, intervals, unit_remarks
 from negjax.evaluation.tasks.kind import Columns, task_kind
 from negjax.models.loaded import LoadedModel
 
@@ -67,7 +68,7 @@ def evaluate(
     if batch_size < 1:
         raise NegjaxError(f"the batch size is {batch_size}: it must be positive")
     if not isinstance(sets, EvalData):
-        sets = prepare_eval_data(sets, model.preprocess, video=video, keep_bytes=0)
+        sets = prepare_eval_data(sets, model.preprocess, video=video, keep_bytes=0, progress=progress)
     data = sets
     if data.images.preprocess != model.preprocess:
         raise NegjaxError("the evaluation data were prepared for another preprocessing than the model's")
@@ -80,6 +81,7 @@ def evaluate(
         text_credits = data.text_credits.get(task.name, {})
         scores = task_kind(task.kind).score(task, media_DE, captions, text_credits)
         predictions |= {f"{task.name}{suffix}": columns for suffix, columns in scores.predictions.items()}
+        remarks = [*scores.remarks, *text_remarks(task, text_credits), *unit_remarks(scores.credits)]
         tasks[task.name] = {
             "kind": task.kind,
             "negated": task.negated,
@@ -90,6 +92,7 @@ def evaluate(
             "ci95": intervals(scores.credits, resamples=bootstrap, seed=seed) if bootstrap else {},
             "blind": scores.blind,
             **scores.details,
+            **({"remarks": remarks} if remarks else {}),
         }
     return TaskResults({"model": dict(model.info), "software": software(), "tasks": tasks}, predictions)
 

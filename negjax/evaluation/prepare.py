@@ -16,6 +16,8 @@ from negjax.evaluation.fingerprint import SetFingerprint
 from negjax.evaluation.media import DistinctMedia, Origin, VideoSampling
 from negjax.evaluation.tasks.kind import task_kind
 from negjax.media.images import Preprocess
+from negjax.runtime.distributed import is_first_process
+from negjax.runtime.progress import track_progress
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ def prepare_eval_data(
     video: VideoSampling = VideoSampling(),
     blind_texts: bool = True,
     keep_bytes: int = 1 << 30,
+    progress: bool = True,
 ) -> EvalData:
     """Reads the sets and lists what must be embedded: each distinct image, clip and caption once over all sets.
 
@@ -50,6 +53,7 @@ def prepare_eval_data(
         video: how clips are sampled.
         blind_texts: also score the questions by their options alone.
         keep_bytes: bytes of pixels that are kept from the first evaluation on, for images and for clips each.
+        progress: show bars, in the first process.
 
     Returns:
         The data, for any number of models with this preprocessing.
@@ -67,8 +71,9 @@ def prepare_eval_data(
             raise NegjaxError(f"set {name} is named twice: name each task once")
     if video.frames < 1:
         raise NegjaxError(f"--frames {video.frames}: it must be at least 1")
+    progress = progress and is_first_process()
     images, clips, captions = _Index(), _Index(), _Index()
-    tasks = [_read_task(data, clips if _is_video(data) else images, captions, video) for data in sets]
+    tasks = [_read_task(data, clips if _is_video(data) else images, captions, video, progress) for data in sets]
     for data, task in zip(sets, tasks):
         if _is_video(data):  # clips are embedded after all images
             task.media_N += len(images.origins)
@@ -79,7 +84,7 @@ def prepare_eval_data(
         clips=DistinctMedia(preprocess, video, keep_bytes, clips.origins, list(clips.number)),
         captions=texts,
         caption_origins=captions.origins,
-        text_credits=text_credits(tasks, texts) if blind_texts else {},
+        text_credits=text_credits(tasks, texts, progress) if blind_texts else {},
     )
 
 
@@ -99,17 +104,19 @@ def _is_video(data: StoredSet) -> bool:
     return data.metadata.get("media_type") == "video"
 
 
-def _read_task(data: StoredSet, media: _Index, captions: _Index, video: VideoSampling) -> Task:
+def _read_task(data: StoredSet, media: _Index, captions: _Index, video: VideoSampling, progress: bool) -> Task:
     """The task of a set; enters its media and captions."""
     rows: list[Record] = []
     media_numbers = []
     fingerprint = SetFingerprint(data)
-    for index in range(len(data)):
-        row = data[index]
-        fingerprint.add(row)
-        del row["media"]
-        rows.append(row)
-        media_numbers.append(media.add(row["media_sha256"], Origin(data, index, int(row["id"]))))
+    with track_progress(len(data), f"reading {data.name}", progress) as advance:
+        for index in range(len(data)):
+            row = data[index]
+            fingerprint.add(row)
+            del row["media"]
+            rows.append(row)
+            media_numbers.append(media.add(row["media_sha256"], Origin(data, index, int(row["id"]))))
+            advance(1)
     empty = 0
 
     def add_caption(text: str, row_index: int) -> int:

@@ -14,12 +14,12 @@ from negjax.errors import NegjaxError
 from negjax.evaluation.csv_cells import to_cell
 from negjax.evaluation.evaluate import TaskResults
 from negjax.evaluation.tasks.kind import Columns, task_kind
-from negjax.runtime.files import write_atomic
+from negjax.runtime.checksums import CHECKSUMS_FILE, write_with_checksums
 from negjax.runtime.paths import to_path
 
 
 def write_results(results: TaskResults, out_dir: epath.PathLike) -> None:
-    """Writes OUT/predictions/*.csv, then OUT/results.json, each complete or not at all.
+    """Writes OUT/predictions/*.csv and OUT/checksums.json, then OUT/results.json, each complete or not at all.
 
     An earlier results.json and the predictions it names are removed first, so that the folder holds one evaluation.
 
@@ -31,9 +31,9 @@ def write_results(results: TaskResults, out_dir: epath.PathLike) -> None:
         _remove_earlier(out)
     except OSError as error:
         raise NegjaxError(f"cannot write the results to {out}: {error}") from error
-    for name, columns in results.predictions.items():
-        write_atomic(out / "predictions" / f"{name}.csv", to_csv(columns))
-    write_atomic(out / "results.json", json.dumps(results.results, indent=2, allow_nan=False) + "\n")
+    files = {f"predictions/{name}.csv": to_csv(columns) for name, columns in results.predictions.items()}
+    files["results.json"] = json.dumps(results.results, indent=2, allow_nan=False) + "\n"
+    write_with_checksums(out, files)
 
 
 def to_csv(columns: Columns) -> str:
@@ -57,6 +57,7 @@ def _remove_earlier(out: epath.Path) -> None:
     """Removes an earlier results.json and the predictions of its tasks."""
     path = out / "results.json"
     if not path.exists():
+        (out / CHECKSUMS_FILE).unlink(missing_ok=True)
         return
     try:
         tasks = json.loads(path.read_text())["tasks"]
@@ -64,6 +65,7 @@ def _remove_earlier(out: epath.Path) -> None:
     except (ValueError, KeyError, TypeError, AttributeError):  # not written by negjax: it is only replaced
         kinds = {}
     path.unlink()
+    (out / CHECKSUMS_FILE).unlink(missing_ok=True)
     for name, kind in kinds.items():
         suffixes = task_kind(kind).file_suffixes if kind in EVALUATED_KINDS else ("",)
         for suffix in suffixes:

@@ -1,9 +1,16 @@
-"""Sizes and checksums of the files of a folder, so that damage is found before a file is used."""
+"""Sizes and checksums of the files of a folder, so that damage is found before a file is used.
+
+FOLDER/checksums.json: path below the folder -> [bytes, CRC-32].
+"""
 
 import json
 import zlib
+from collections.abc import Mapping
 
 from etils import epath
+
+from negjax.errors import NegjaxError
+from negjax.runtime.files import write_atomic
 
 CHECKSUMS_FILE = "checksums.json"
 BLOCK_BYTES = 1 << 22  # read at a time
@@ -15,6 +22,51 @@ def write_checksums(folder: epath.Path) -> None:
     files = sorted(path for subfolder in subfolders for path in _list_files(subfolder))
     checksums = {path.relative_to(folder).as_posix(): [path.stat().length, file_crc32(path)] for path in files}
     (folder / CHECKSUMS_FILE).write_text(json.dumps(checksums, indent=1))
+
+
+def write_with_checksums(folder: epath.Path, files: Mapping[str, str]) -> None:
+    """Writes text files and their checksums, each atomically; the last file comes last, after the checksums.
+
+    Args:
+        folder: the folder.
+        files: path below the folder -> content.
+
+    Raises:
+        NegjaxError: a file cannot be written.
+    """
+    contents = {name: text.encode() for name, text in files.items()}
+    checksums = {name: [len(content), zlib.crc32(content)] for name, content in contents.items()}
+    *first, last = contents
+    for name in first:
+        write_atomic(folder / name, contents[name])
+    write_atomic(folder / CHECKSUMS_FILE, json.dumps(checksums, indent=1) + "\n")
+    write_atomic(folder / last, contents[last])
+
+
+def read_verified(folder: epath.Path, name: str) -> str:
+    """Reads a text file that `write_with_checksums` wrote, and compares it with its checksum.
+
+    A folder without checksums.json is read as it is: one of an earlier version, or one whose files were edited.
+
+    Raises:
+        NegjaxError: the file differs from its checksum, is not in checksums.json, or is not UTF-8.
+        OSError: it cannot be read.
+    """
+    content, path = (folder / name).read_bytes(), folder / CHECKSUMS_FILE
+    if path.exists():
+        try:
+            expected = json.loads(path.read_bytes()).get(name)
+        except (ValueError, AttributeError) as error:
+            raise NegjaxError(f"{path} is damaged: copy the folder again, or remove this file") from error
+        if expected != [len(content), zlib.crc32(content)]:
+            raise NegjaxError(
+                f"{folder / name} differs from {path}: it was damaged or edited; copy it again, or, if you edited it, "
+                f"remove {CHECKSUMS_FILE}"
+            )
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise NegjaxError(f"{folder / name} is damaged ({error}): copy it again") from error
 
 
 def find_damage(folder: epath.Path, subfolder: str) -> str | None:

@@ -7,9 +7,9 @@ stands beside them. Both are shown as escapes.
 import re
 import sys
 
-# C0 and C1 controls, and the explicit marks of direction. The implicit ones (U+200E, U+200F) belong to Arabic and
-# Hebrew texts and reorder nothing.
-_ACTIVE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 controls, the explicit marks of direction, and lone surrogates (bytes of file names that are not UTF-8: no
+# file can be written with them). The implicit marks (U+200E, U+200F) belong to Arabic and Hebrew and reorder nothing.
+_ACTIVE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: object) -> str:

@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
+from negjax.runtime.printable import printable_lines
+
 logger = logging.getLogger(__name__)
 
 
@@ -63,10 +65,15 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def announce(text: str) -> None:
-    """Prints what a command has done and written to files. If stdout does not take it, the work is still done."""
+def announce(text: str, table: str = "") -> None:
+    """Prints what a command has done and written to files. If stdout does not take it, the work is still done.
+
+    Args:
+        text: lines; names of files and texts of others in them act on no terminal.
+        table: printed before them, as it is rendered.
+    """
     try:
-        print(text, flush=True)
+        print(f"{table}{printable_lines(text)}", flush=True)
     except BrokenPipeError:  # the reader of the output is gone
         discard_output()
     except OSError as error:

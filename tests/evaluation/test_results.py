@@ -23,7 +23,7 @@ def test_the_figures_follow_from_the_files(result, tmp_path):
     stored = json.loads((tmp_path / "out/results.json").read_text())
     assert stored == result.results
     names = sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file())
-    assert names == ["pictures.csv", "pictures.image_to_text.csv", "questions.csv", "results.json"]
+    assert names == ["checksums.json", "pictures.csv", "pictures.image_to_text.csv", "questions.csv", "results.json"]
     with (tmp_path / "out/predictions/questions.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["id", "group", "kind", "answer", "predicted", *(f"score_{o}" for o in range(4)), "image"]

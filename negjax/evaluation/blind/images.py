@@ -10,6 +10,8 @@ from negjax.evaluation.embed.vectors import distinct_rows, unit_rows
 from negjax.evaluation.scorer import CaptionVectors
 
 MAX_BLIND_SCORES = 1 << 22  # scores held in memory at once
+MAX_OTHER_IMAGES = 5000  # up to which all other images are scored, as many as the largest file of NegBench has
+DRAWN_IMAGES = 1000  # of more images
 
 
 def mean_image_credit(
@@ -34,8 +36,12 @@ def other_image_credit(
     option_NO: np.ndarray,
     answer_N: np.ndarray,
     block: int = 0,
+    seed: int = 0,
 ) -> np.ndarray:
     """Mean credit of each question [N] over all D - 1 other images of the task; needs D > 1.
+
+    Scores of all questions with all images grow with the square of a set: of more than MAX_OTHER_IMAGES images
+    DRAWN_IMAGES are drawn at random; `other_image_remark` says so.
 
     Args:
         image_DE: the distinct images of this task alone, unit length.
@@ -44,7 +50,13 @@ def other_image_credit(
         option_NO: the caption of each option.
         answer_N: the right options.
         block: questions scored at a time; 0 for as many as fit in memory.
+        seed: of the images that are drawn.
     """
+    if len(image_DE) > MAX_OTHER_IMAGES:
+        drawn = np.sort(np.random.default_rng(seed).choice(len(image_DE), DRAWN_IMAGES, replace=False))
+        place_D = np.full(len(image_DE), -1)
+        place_D[drawn] = np.arange(DRAWN_IMAGES)
+        image_DE, image_N = image_DE[drawn], place_D[image_N]
     image_ED = image_DE.T.astype(np.float64)
     questions, options = option_NO.shape
     block = block or max(1, MAX_BLIND_SCORES // (options * len(image_DE)))
@@ -62,6 +74,13 @@ def other_image_credit(
         best_BOD = score_BOD == score_BOD.max(axis=1, keepdims=True)
         rows = np.arange(len(score_BOD))
         credit_BD = best_BOD[rows, answer_N[part]] / best_BOD.sum(axis=1)
-        credit_BD[rows, image_N[part]] = 0
-        credit_N[part] = credit_BD.sum(axis=1) / (len(image_DE) - 1)
+        own_B = image_N[part] >= 0  # whether the question's own image is among them
+        credit_BD[rows[own_B], image_N[part][own_B]] = 0
+        credit_N[part] = credit_BD.sum(axis=1) / (len(image_DE) - own_B)
     return credit_N
+
+
+def other_image_remark(images: int) -> str:
+    """What a reader of the figure "other_image" must know; "" where all images are scored."""
+    drawn = f"other_image: the mean over {DRAWN_IMAGES:,} of {images:,} images, drawn at random"
+    return drawn if images > MAX_OTHER_IMAGES else ""

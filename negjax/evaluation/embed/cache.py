@@ -67,13 +67,15 @@ class EmbeddingCache:
             try:
                 with block.open("rb") as file:
                     entries = np.load(file, allow_pickle=False)
+                if entries.dtype != ENTRY:
+                    raise ValueError(f"its entries are of type {entries.dtype}")
                 hits = [(n, index_of[key]) for n, key in enumerate(entries["key"].tolist()) if key in index_of]
                 if not hits:
                     continue
                 with (block.parent / block.name.replace(".keys.", ".vectors.")).open("rb") as file:
                     vectors = np.load(file, allow_pickle=False)
-                if vectors.shape != (len(entries), width):
-                    raise ValueError(f"its vectors are {vectors.shape}, not {(len(entries), width)}")
+                if vectors.shape != (len(entries), width) or vectors.dtype != np.dtype("<f4"):  # ">f4" is a bit away
+                    raise ValueError(f"its vectors are {vectors.dtype} {vectors.shape}, not {(len(entries), width)}")
                 for n, index in hits:
                     if zlib.crc32(vectors[n].tobytes()) != entries["crc"][n]:
                         raise ValueError(f"entry {n} was altered")

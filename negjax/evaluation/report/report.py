@@ -16,7 +16,7 @@ from negjax.evaluation.report.comparisons import compare_runs
 from negjax.evaluation.report.exports import to_csv, to_latex, to_markdown
 from negjax.evaluation.report.leaderboard import build_leaderboard
 from negjax.evaluation.report.page import render_page
-from negjax.evaluation.report.runs import figure_notes, kinds_of_tasks, question_tasks, read_runs
+from negjax.evaluation.report.runs import figure_notes, kinds_of_tasks, question_tasks, read_runs, task_remarks
 from negjax.evaluation.report.sections.accuracy_by_kind import accuracy_charts
 from negjax.evaluation.report.sections.bias import bias_charts
 from negjax.evaluation.report.sections.confusion import confusion_tables
@@ -69,7 +69,7 @@ def write_report(
         retrieval_sets = [open_set(data_dir, name) for name in retrieval]
     sections = {
         "leaderboard": leaderboard,
-        "set_notes": notes_on_sets,
+        "warnings": [*notes_on_sets, *task_remarks(runs)],
         "figure_notes": figure_notes(runs),
         "first_run": runs[0].name,
         "comparisons": comparisons,

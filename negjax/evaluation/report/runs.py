@@ -16,6 +16,7 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.evaluation.csv_cells import from_cell
 from negjax.evaluation.tasks.kind import PredictionRow, task_kind
+from negjax.runtime.checksums import read_verified
 from negjax.runtime.printable import printable
 
 
@@ -65,7 +66,7 @@ class Run:
     def predictions(self, task: str) -> list[PredictionRow]:
         """The rows of predictions/TASK.csv, read once. Raises NegjaxError where they are missing or damaged."""
         if task not in self._predictions:
-            self._predictions[task] = _read_predictions(self.folder / "predictions" / f"{task}.csv", self.tasks[task])
+            self._predictions[task] = _read_predictions(self, task)
         return self._predictions[task]
 
 
@@ -89,26 +90,29 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
     for name in names:
         if names.count(name) > 1:
             raise NegjaxError(f"two results are called {name}: rename one of the folders")
-    return [Run(name, path, _read_results(path / "results.json")) for name, path in zip(names, paths)]
+    return [Run(name, path, _read_results(path)) for name, path in zip(names, paths)]
 
 
-def read_csv(path: epath.Path) -> list[PredictionRow]:
-    """The rows of a prediction file. Raises NegjaxError where it is missing or not CSV."""
+def read_csv(run: Run, name: str) -> list[PredictionRow]:
+    """The rows of the prediction file NAME.csv of a run. Raises NegjaxError where it is missing, damaged or not CSV."""
+    path = run.folder / "predictions" / f"{name}.csv"
     try:
-        rows = csv.DictReader(io.StringIO(path.read_text(), newline=""))
+        text = read_verified(run.folder, f"predictions/{name}.csv")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
         return [
             {name: printable(from_cell(cell)) if isinstance(cell, str) else cell for name, cell in row.items()}
             for row in rows
         ]
     except OSError as error:
         raise NegjaxError(f"cannot read {path} ({error.strerror}): evaluate this model again") from error
-    except (ValueError, csv.Error) as error:
+    except csv.Error as error:
         raise NegjaxError(f"{path} is damaged ({error}): evaluate this model again") from error
 
 
-def _read_predictions(path: epath.Path, task: dict[str, Any]) -> list[PredictionRow]:
+def _read_predictions(run: Run, name: str) -> list[PredictionRow]:
     """The rows of a task's prediction file, checked."""
-    rows, kind = read_csv(path), task_kind(task["kind"])
+    path, task = run.folder / "predictions" / f"{name}.csv", run.tasks[name]
+    rows, kind = read_csv(run, name), task_kind(task["kind"])
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values() or not kind.is_valid(row):
             raise NegjaxError(f"{path}, line {number} is damaged: evaluate this model again")
@@ -117,29 +121,39 @@ def _read_predictions(path: epath.Path, task: dict[str, Any]) -> list[Prediction
     return rows
 
 
-def _read_results(path: epath.Path) -> dict[str, Any]:
+def _read_results(folder: epath.Path) -> dict[str, Any]:
     """A results.json, after a look at all that the report uses."""
+    path = folder / "results.json"
     try:
-        results = _printable_json(json.loads(path.read_text()))
+        text = read_verified(folder, path.name)
+    except OSError as error:
+        raise NegjaxError(f"cannot read {path} ({error.strerror}): give folders that negjax eval wrote") from error
+    try:
+        results = _printable_json(json.loads(text))
         for name, task in results["tasks"].items():
             if Path(name).name != name:
                 raise ValueError(f"a task called {name!r} would be read from another folder")
             task_kind(task["kind"]), task["n"]
             for figures in (task["metrics"], *task["blind"].values()):
-                sum(figures.values(), 0.0)
+                _check_figures(*figures.values())
             for low, high in task["ci95"].values():
-                sum((low, high), 0.0)
+                _check_figures(low, high)
             for shares in task.get("confusion", {}).values():
                 sum(shares.values(), 0.0)
             sum(task.get("affirmation_bias", {}).values(), 0.0)
-            source, _ = task.get("source", {}), dict(task.get("set", {}))
+            source, _ = task.get("source", {}), (dict(task.get("set", {})), "".join(task.get("remarks", [])))
             str(source.get("file", "")), source.get("rows", 0) - source.get("skipped", 0)
         dict(results["model"]), dict(results["software"])
-    except OSError as error:
-        raise NegjaxError(f"cannot read {path} ({error.strerror}): give folders that negjax eval wrote") from error
     except (ValueError, KeyError, TypeError, AttributeError, NegjaxError) as error:
         raise NegjaxError(f"{path} is not a results.json of negjax eval ({error}): evaluate again") from error
     return results
+
+
+def _check_figures(*figures: float) -> None:
+    """Raises ValueError or TypeError unless these are figures in [0, 1]."""
+    for figure in figures:
+        if not -1e-9 <= figure <= 1 + 1e-9:
+            raise ValueError(f"the figure {figure} is not in [0, 1]")
 
 
 def _printable_json(value: Any) -> Any:
@@ -174,6 +188,18 @@ def lower_is_better(runs: Sequence[Run], task: str, metric: str) -> bool:
 def figure_notes(runs: Sequence[Run]) -> list[str]:
     """Explanations of the figures, for the kinds of task that need one."""
     return list(dict.fromkeys(note for kind in kinds_of_tasks(runs).values() if (note := task_kind(kind).note)))
+
+
+def task_remarks(runs: Sequence[Run]) -> list[str]:
+    """The remarks of the results, each with its task and the runs that have it."""
+    names: dict[str, list[str]] = {}
+    for run in runs:
+        for task, result in run.tasks.items():
+            for remark in result.get("remarks", []):
+                names.setdefault(f"{task}: {remark}", []).append(run.name)
+    return [
+        remark if len(having) == len(runs) else f"{remark} ({', '.join(having)})" for remark, having in names.items()
+    ]
 
 
 def accuracy_metrics(runs: Sequence[Run], task: str) -> list[str]:

@@ -5,8 +5,10 @@ from typing import Any
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from negjax.evaluation.report.runs import main_blind
+from negjax.runtime.printable import printable
 
 
 def table(results: dict[str, Any]) -> Table:
@@ -20,17 +22,19 @@ def table(results: dict[str, Any]) -> Table:
     """
     info = results["model"]
     title = " ".join(str(info[key]) for key in ("arch", "source", "step") if info.get(key) is not None)
-    figures_table = Table(title=escape(title), box=box.SIMPLE)
+    remarks = [f"{name}: {text}" for name, task in results["tasks"].items() for text in task.get("remarks", [])]
+    caption = Text("\n".join(map(printable, remarks)), justify="left") if remarks else None
+    figures_table = Table(title=escape(printable(title)), caption=caption, box=box.SIMPLE)
     figures_table.add_column("task and metric", no_wrap=True)
     for heading in ("n", "%", "95 %\ninterval", "blind", "text\nonly"):
         figures_table.add_column(heading, justify="right", no_wrap=True)
     for name, task in results["tasks"].items():
-        figures_table.add_row(f"[bold]{name}", f"{task['n']:,}")
+        figures_table.add_row(f"[bold]{escape(printable(name))}", f"{task['n']:,}")
         for metric, value in task["metrics"].items():
             low_high = task["ci95"].get(metric)
             blind = task["blind"].get(main_blind(task), {}).get(metric)
             figures_table.add_row(
-                f"  {escape(metric)}",
+                f"  {escape(printable(metric))}",
                 "",
                 _per_cent(value),
                 f"{_per_cent(low_high[0])}-{_per_cent(low_high[1])}" if low_high else "",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 MAX_WEIGHTS = 1 << 22  # weights held in memory at once
+FEW_UNITS = 10  # below this number of units an interval is remarked on
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,19 @@ def intervals(credits: Mapping[str, Credits], *, resamples: int = 1000, seed: in
         Metric -> [low, high].
     """
     return {name: _interval(credit, resamples, seed) for name, credit in credits.items()}
+
+
+def unit_remarks(credits: Mapping[str, Credits]) -> list[str]:
+    """A remark on metrics whose intervals rest on so few units that they say little: bootstrapping sees no others."""
+    metrics: dict[int, list[str]] = {}
+    for name, credit in credits.items():
+        if (units := len(np.unique(credit.unit_N))) < FEW_UNITS:
+            metrics.setdefault(units, []).append(name)
+    return [
+        f"{', '.join(names)}: the interval says nothing, it rests on {units} of the units that are resampled (images, "
+        "groups or queries)"
+        for units, names in metrics.items()
+    ]
 
 
 def _interval(credits: Credits, resamples: int, seed: int) -> list[float]:

@@ -39,6 +39,7 @@ class TaskScores:
         predictions: columns of predictions/NAME.csv under "", of predictions/NAME.SUFFIX.csv under ".SUFFIX".
         blind: kind of blind figure -> metric -> value.
         details: further entries of the task in results.json.
+        remarks: what a reader of the figures must know, a sentence each.
     """
 
     n: int
@@ -46,6 +47,7 @@ class TaskScores:
     predictions: dict[str, Columns]
     blind: dict[str, dict[str, float]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

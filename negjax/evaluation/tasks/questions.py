@@ -12,7 +12,7 @@ import numpy as np
 from negjax.datasets.records import Record
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
-from negjax.evaluation.blind.images import mean_image_credit, other_image_credit
+from negjax.evaluation.blind.images import mean_image_credit, other_image_credit, other_image_remark
 from negjax.evaluation.choices import (
     Questions,
     choice_credit,
@@ -100,7 +100,9 @@ def score_questions(
     blind = _blind_figures(task, questions, media_DE, captions, metrics)
     blind |= {name: figures(metrics(task, questions, credit_N)) for name, credit_N in text_credits.items()}
     table = confusion(score_NO, questions.answer_N, questions.kinds, questions.option_kinds)
-    return TaskScores(len(score_NO), credits, {"": columns}, blind, {"confusion": table} if table else {})
+    remark = other_image_remark(len(np.unique(task.media_N)))
+    details = {"confusion": table} if table else {}
+    return TaskScores(len(score_NO), credits, {"": columns}, blind, details, [remark] if remark else [])
 
 
 def _blind_figures(

@@ -65,9 +65,19 @@ def _score(
         "caption_id": to_text.right_Q,
         **rank_columns(to_text),
     }
-    return TaskScores(
-        len(content.caption_C), credits, {"": caption_columns(task, to_image), ".image_to_text": image_to_text}
-    )
+    predictions = {"": caption_columns(task, to_image), ".image_to_text": image_to_text}
+    return TaskScores(len(content.caption_C), credits, predictions, remarks=_gallery_remarks(task, content))
+
+
+def _gallery_remarks(task: Task, content: CaptionedImages) -> list[str]:
+    """Remarks on each recall@k that no model can miss, because no gallery offers more than k answers."""
+    captions_N = np.bincount(content.owner_C, minlength=len(task.id_N))
+    groups, group_N, images_G = np.unique(task.group_N, return_inverse=True, return_counts=True)
+    captions_G = np.bincount(group_N, captions_N, len(groups)).astype(int)
+    others = int((captions_G[group_N] - captions_N).max())  # captions of other images that stand against one's own
+    answers = {"image_retrieval": int(images_G.max()), "text_retrieval": others + 1}
+    certain = [f"{name}_recall@{k}" for name, count in answers.items() for k in RECALL_AT if k >= count]
+    return [f"{', '.join(certain)}: always 100 %, the largest gallery has {images_G.max()} images"] if certain else []
 
 
 def caption_columns(task: Task, to_image: Ranks) -> Columns:

@@ -63,7 +63,8 @@ def _score(
         "image": first_row_ids(task),
     }
     credits = class_credits(choice_credit(score_NK, content.label_N), task.media_N, content.label_N)
-    return TaskScores(len(score_NK), credits, {"": columns})
+    certain = ["accuracy, mean_class_accuracy: always 100 %, there is one class"] if len(content.prompt_KP) == 1 else []
+    return TaskScores(len(score_NK), credits, {"": columns}, remarks=certain)
 
 
 def class_scores(image_NE: np.ndarray, captions: CaptionVectors, prompt_KP: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from negjax.evaluation.blind import images as blind_images
 from negjax.evaluation.blind.images import mean_image_credit, other_image_credit
 from negjax.evaluation.choices import choice_credit, group_credits
 from negjax.evaluation.scorer import CaptionVectors
@@ -32,6 +33,21 @@ def test_other_image_is_the_mean_over_all_others(seed):
         mean = np.mean([credit(images[j], captions[option[n]], answer[n]) for j in others])
         assert found[n] == pytest.approx(mean)
     np.testing.assert_array_equal(found, other_image_credit(images, image, CaptionVectors((captions,)), option, answer))
+
+
+def test_of_many_images_some_are_drawn(monkeypatch):
+    """Nine images, of which six are drawn as NumPy's generator of this seed draws them."""
+    monkeypatch.setattr(blind_images, "MAX_OTHER_IMAGES", 8)
+    monkeypatch.setattr(blind_images, "DRAWN_IMAGES", 6)
+    images, image, captions, option, answer = sample(3)
+    drawn = np.random.default_rng(5).choice(9, 6, replace=False)
+    found = other_image_credit(images, image, CaptionVectors((captions,)), option, answer, seed=5)
+    assert {int(n) for n in image if n not in drawn}
+    for n in range(25):
+        others = [j for j in drawn if j != image[n]]
+        assert found[n] == pytest.approx(np.mean([credit(images[j], captions[option[n]], answer[n]) for j in others]))
+    assert blind_images.other_image_remark(8) == ""
+    assert "6 of 9 images" in blind_images.other_image_remark(9)
 
 
 def test_mean_image_is_the_normalised_mean_of_the_images():

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from negjax.evaluation.blind import text_only
 from negjax.evaluation.blind.text_only import cross_validated_credit, transfer_credit
 from negjax.synthesis.captions import CaptionWriter
 from negjax.synthesis.questions import build_truth_table_group
@@ -124,3 +125,16 @@ def test_published_files(test_data):
     msr_vtt = read(test_data / "negbench/videos/msr_vtt_mcq_rephrased_llama.csv")
     assert 0.83 <= cross_validated_credit(*coco).mean() <= 0.86
     assert 0.35 <= transfer_credit(*coco[:2], *msr_vtt[:2]).mean() <= 0.5
+
+
+def test_of_many_questions_some_are_drawn(monkeypatch):
+    """What gives the answer away is learnt from 30 of 200 questions too, and still not from the image asked about."""
+    monkeypatch.setattr(text_only, "MAX_FIT_QUESTIONS", 30)
+    options, answer = given_away(200, 0)
+    assert cross_validated_credit(options, answer, np.arange(200) // 2).tolist() == [1] * 200
+    assert transfer_credit(options, answer, *given_away(50, 1)).tolist() == [1] * 50
+    assert text_only.fit_remark(30) == ""
+    assert text_only.fit_remark(200) == "fitted on 30 of 200 questions at most, drawn at random"
+    image = np.repeat(np.arange(50), 4)
+    own_words = [[f"{word}{i}" for word in ("right", "left", "up", "down")] for i in image]
+    assert cross_validated_credit(own_words, np.zeros(200, int), image).tolist() == [0.25] * 200

@@ -56,3 +56,18 @@ def test_the_leaderboard_as_latex(written):
     assert rows[2] == ["after", "75.0 [65.0--85.0]", "50.0"]
     assert ["NegCLIP + NegFull", "56.2", ""] in rows
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\end{tabular}") == 1
+
+
+def test_hostile_names(tmp_path):
+    """No cell is a formula, no name is markup, a link, a formula of TeX or the argument of a line break."""
+    before, after = make_runs(tmp_path)
+    first = before.rename(tmp_path / "=HYPERLINK('x')\u202e\x1b[2J")
+    second = after.parent.rename(tmp_path / "[*$a$ <b> ~x~")
+    write_report([first, second / "eval"], tmp_path / "r.html", title="t")
+    exports = {ending: (tmp_path / f"r.{ending}").read_text() for ending in ("csv", "md", "tex", "html")}
+    assert not any(character in text for text in exports.values() for character in "\x1b\u202e")
+    names = list(dict.fromkeys(row["run"] for row in csv.DictReader(exports["csv"].splitlines())))
+    assert names == ["'=HYPERLINK('x')\\u202e\\x1b[2J", "[*$a$ <b> ~x~"]
+    assert exports["md"].splitlines()[3].startswith(r"| \[\*\$a\$ \<b\> \~x\~ |")
+    assert r"{}[*\$a\$ \textless{}b\textgreater{} \textasciitilde{}x" in exports["tex"]
+    assert "[*$a$ &lt;b&gt; ~x~" in exports["html"]

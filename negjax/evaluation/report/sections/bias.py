@@ -22,7 +22,8 @@ def _bias_chart(run: Run, task: str) -> Chart:
     path = run.folder / "predictions" / f"{task}.bias.csv"
     try:
         points = [
-            SentencePoint(row["object"], row["template"], float(row["x"]), float(row["y"])) for row in read_csv(path)
+            SentencePoint(row["object"], row["template"], float(row["x"]), float(row["y"]))
+            for row in read_csv(run, f"{task}.bias")
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise NegjaxError(f"{path} is damaged ({error}): evaluate this model again") from error
