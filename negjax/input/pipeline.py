@@ -21,6 +21,8 @@ from negjax.input.texts import TextLength
 from negjax.media.images import Preprocess
 from negjax.tokenizers import AnyTokenizer
 
+MOST_GROUPS = 2**53  # of a stream
+
 
 def batches(
     data: StoredSet,
@@ -67,11 +69,12 @@ def batches(
     group = group_size(data)
     broken = BrokenRows(len(data)) if broken is None else broken
     text_length = TextLength(context_length, trim)
+    groups = len(data) // group
     plan = (
-        grain.MapDataset.range(len(data) // group)
+        grain.MapDataset.range(groups)
         .seed(seed)
         .shuffle()
-        .repeat()
+        .repeat(MOST_GROUPS // groups)  # without a number Grain's own, too large for one group a batch
         .random_map(partial(draw_group, group=group, hard_negatives=source.hard_negatives))
         .batch(source.batch_size // group)
         .map(BatchLoader(data, source, preprocess, tokenizer, text_length, np.asarray(rows), broken))

@@ -4,10 +4,10 @@ One thing differs: the vocabulary's special tokens, written out in a text, are r
 """
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from heapq import heapify, heappop, heappush
 from importlib.resources import files
-from itertools import pairwise
 
 import numpy as np
 import regex
@@ -19,7 +19,6 @@ START, END = 49406, 49407
 VOCAB_SIZE = 49408
 NUM_MERGES = VOCAB_SIZE - 2 * 256 - 2  # the vocabulary: 256 bytes, the same at a word's end, the merges, two specials
 CACHED_WORDS = 1 << 17
-JOINED_MARK = "\0"  # ends a part that was just joined
 
 # Runs of letters, single digits, runs of other characters, and English contractions by themselves.
 _WORD = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+", regex.IGNORECASE)
@@ -92,19 +91,38 @@ def _word_ids(word: str) -> tuple[int, ...]:
     ids, ranks, characters = _read_vocabulary()
     parts = [characters[byte] for byte in word.encode()]
     parts[-1] += "</w>"
-    while len(parts) > 1:
-        rank, pair = min((ranks.get(pair, NUM_MERGES), pair) for pair in pairwise(parts))
-        if rank == NUM_MERGES:
-            break
-        merged: list[str] = []
-        for part in parts:
-            # The mark keeps a part from joining one that was itself joined in this pass.
-            if merged and merged[-1] == pair[0] and part == pair[1]:
-                merged[-1] = pair[0] + pair[1] + JOINED_MARK
-            else:
-                merged.append(part)
-        parts = [part.rstrip(JOINED_MARK) for part in merged]
-    return tuple(ids[part] for part in parts)
+    return tuple(ids[part] for part in _merge_parts(parts, ranks))
+
+
+def _merge_parts(parts: list[str], ranks: Mapping[tuple[str, str], int]) -> list[str]:
+    """Merges adjacent parts, the pair of lowest rank first and equal pairs from left to right, in O(n log n).
+
+    A heap may serve: a merge comes after those that make its two parts, so a part that was just made never has a pair
+    of lower rank.
+    """
+    count = len(parts)
+    before, after = list(range(-1, count - 1)), list(range(1, count + 1))
+
+    def rank_at(index: int) -> int:
+        """The rank of a part and the next one; NUM_MERGES if they do not merge."""
+        return ranks.get((parts[index], parts[after[index]]), NUM_MERGES) if after[index] < count else NUM_MERGES
+
+    heap = [(rank, index) for index in range(count) if (rank := rank_at(index)) < NUM_MERGES]
+    heapify(heap)
+    while heap:
+        rank, index = heappop(heap)
+        if rank_at(index) != rank:  # one of the two has become part of another
+            continue
+        second = after[index]
+        parts[index] += parts[second]
+        parts[second] = ""
+        after[index] = after[second]
+        if after[second] < count:
+            before[after[second]] = index
+        for start in (before[index], index):
+            if start >= 0 and (rank := rank_at(start)) < NUM_MERGES:
+                heappush(heap, (rank, start))
+    return [part for part in parts if part]
 
 
 @lru_cache(maxsize=1)

@@ -233,6 +233,16 @@ def damaged(tmp_path) -> Callable[..., StoredSet]:
     return make
 
 
+@pytest.mark.parametrize(("group_size", "batch_size"), [(1, 1), (4, 4), (16, 16)])
+def test_one_row_or_one_group_a_batch(damaged, group_size, batch_size):
+    """Every group once in each pass over the set, as in larger batches."""
+    data = damaged(set(), group_size)
+    source = Source("damaged", batch_size, mcq=1.0)
+    reds = [int(batch["image"][0, 0, 0, 0]) // 10 // group_size for batch in read(data, source, 2 * 16 // batch_size)]
+    groups = list(range(16 // group_size))
+    assert sorted(reds[: len(groups)]) == sorted(reds[len(groups) :]) == groups
+
+
 def test_what_is_no_training_set_of_questions(damaged, tmp_path):
     rows = [{"media": png(i), "options": ["a", "b", "c", "d"][: 2 + i % 3], "answer": 0} for i in range(16)]
     write_set(tmp_path, "mixed", lambda: iter(rows), ["question"], TRAIN)

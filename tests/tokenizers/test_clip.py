@@ -1,6 +1,7 @@
 """The tokenizer against ids that open_clip's made (tools/golden_tokens.py), and what it promises about rows."""
 
 import json
+import random
 import time
 from itertools import pairwise, product
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from negjax.tokenizers.clip import END, START, VOCAB_SIZE, Tokenizer, _read_vocabulary, _word_ids
+from negjax.tokenizers.clip import END, START, VOCAB_SIZE, Tokenizer, _read_vocabulary, _word_ids, vocabulary
 
 GOLDEN = [tuple(pair) for pair in json.loads((Path(__file__).parents[1] / "golden" / "tokens.json").read_text())]
 
@@ -103,3 +104,36 @@ def test_speed():
         rates.append(len(captions) / (time.thread_time() - begin))
     print(f"{max(rates):,.0f} captions a second")
     assert max(rates) > 20_000
+
+
+def test_merges_are_those_of_the_definition():
+    """Byte-pair encoding by its definition (Sennrich et al. 2016): all pairs of the lowest rank, again and again."""
+    ids, merges = vocabulary()
+    ranks = {pair: rank for rank, pair in enumerate(merges)}
+    _, _, characters = _read_vocabulary()
+
+    def encode_word(word: str) -> list[int]:
+        parts = [characters[byte] for byte in word.encode()]
+        parts[-1] += "</w>"
+        while known := [pair for pair in pairwise(parts) if pair in ranks]:
+            pair, merged = min(known, key=ranks.__getitem__), []
+            while parts:
+                both = tuple(parts[:2]) == pair
+                merged.append("".join(parts[: 1 + both]))
+                parts = parts[1 + both :]
+            parts = merged
+        return [ids[part] for part in parts]
+
+    rng = random.Random(0)
+    for alphabet in ("ab", "aeiou", "aaaab", "abcdefghijklmnopqrstuvwxyz", "éüß日本語", "!?.-="):
+        for length in (1, 2, 3, 5, 9, 20, 60):
+            for _ in range(10):
+                word = "".join(rng.choice(alphabet) for _ in range(length))
+                assert Tokenizer(200).encode(word)[1:-1] == encode_word(word), word
+
+
+def test_a_long_word_takes_time_in_proportion_to_its_length():
+    start = time.process_time()
+    row = Tokenizer().encode("x" * 60_000)
+    assert len(row) == 77
+    assert time.process_time() - start < 5
