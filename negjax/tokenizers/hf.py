@@ -148,10 +148,11 @@ def _load_backend(tokenizer_json: str) -> Any:
         raise NegjaxError("the tokenizer of this model needs the tokenizers library: pip install tokenizers") from error
     try:
         tokenizer = Tokenizer.from_str(tokenizer_json)
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.encode_batch_fast(["a photo", ""])  # some faults show only in use
     except (TypeError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # the library has no exception of its own, and its panics are no Exception
         raise NegjaxError(f"the tokenizers library cannot read this tokenizer.json: {error}") from error
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
     return tokenizer

@@ -14,7 +14,7 @@ from negjax.weights.families.table import all_formats, family_of, supported_mode
 from negjax.weights.lazy_tensor import LazyTensor
 
 MAX_MISMATCHES = 10  # that a message lists
-_MAX_SIZE_RATIO = 100  # of an architecture to the file that is said to hold it
+_MAX_SIZE_RATIO = 20  # of an architecture to the file that is said to hold it
 _BUFFER = re.compile(r"(^|\.)(attn_mask|position_ids|input_resolution|context_length|vocab_size)$")  # no weights
 _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has it
     ("visual.layer1.", "a CLIP with a ResNet"),

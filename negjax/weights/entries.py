@@ -29,7 +29,7 @@ class ParameterEntry:
 
     def tensor_shapes(self) -> list[tuple[int, ...]]:
         """The shape of each tensor."""
-        return [tensor.shape for tensor in self.layout.write(np.broadcast_to(np.float32(0), self.shape))]
+        return [tensor.shape for tensor in self.layout.write(np.broadcast_to(np.int8(0), self.shape))]
 
 
 def entries(format: WeightFormat, config: CLIPConfig) -> Iterator[ParameterEntry]:

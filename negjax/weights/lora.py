@@ -87,8 +87,13 @@ def merge_adapter(base: TensorFile, folder: epath.Path) -> TensorFile:
                 f"{file}: {name} is neither a factor of LoRA nor a tensor of the base: is it another base?"
             )
     for module, parts in factors.items():
-        adapted = next((n for n in (f"{module}.weight", f"{module}.in_proj_weight") if n in tensors), "")
-        if not adapted:
+        adapted = f"{module}.weight"
+        if f"{module}.in_proj_weight" in tensors:
+            raise NegjaxError(
+                f"{file} adapts {module}, whose projections are one tensor in the base: merge it with peft's "
+                "merge_and_unload()"
+            )
+        if adapted not in tensors:
             raise NegjaxError(f"{file} adapts {module}, which the base does not have: give its own base with --base")
         tensors[adapted] = _merged(tensors[adapted], module, parts, config, file)
     return replace(base, tensors=tensors, files=(*base.files, folder / ADAPTER_CONFIG, *adapter.files))

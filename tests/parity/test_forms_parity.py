@@ -125,22 +125,6 @@ def test_adapters_of_peft(tmp_path, kind):
     assert np.abs(plain - model.params["text"]["transformer"]["blocks"]["0"]["up"]["kernel"]).max() > 1e-3
 
 
-def test_an_adapter_of_peft_on_open_clips_attention(tmp_path):
-    """Its query, key and value projections are one parameter, in_proj_weight."""
-    peft = pytest.importorskip("peft", reason="needs peft and accelerate")
-    case = clip_case()
-    case.save(tmp_path)
-    config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=["attn", "c_fc", "conv1"])
-    adapted = peft.get_peft_model(case.model, config).eval()
-    with torch.no_grad():
-        for parameter in adapted.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.05 * torch.randn_like(parameter))
-    adapted.save_pretrained(tmp_path / "lora")
-    model = read_model(tmp_path / "lora", base=str(tmp_path))
-    assert_embeds_alike(dataclasses.replace(case, model=adapted.merge_and_unload()), model)
-
-
 def test_a_prefix_in_safetensors(tmp_path):
     case = clip_case()
     case.save(tmp_path)

@@ -15,7 +15,7 @@ from negjax.models.loaded import LoadedModel
 from negjax.models.presets import default_preprocess
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.weights.read import read_model
-from negjax.weights.write import write_hf
+from negjax.weights.write import write_hf, write_open_clip
 
 QUERY = "vision_model.encoder.layers.0.self_attn.q_proj"
 UP = "text_model.encoder.layers.0.mlp.fc1"
@@ -129,6 +129,17 @@ def test_what_cannot_be_merged_is_named(base, tmp_path, config, message):
 def test_another_base_is_noticed(base, tmp_path, tensors, message):
     with pytest.raises(NegjaxError, match=message):
         read_model(adapter(tmp_path / "lora", tensors))
+
+
+def test_an_attention_in_one_tensor_is_refused(tmp_path):
+    """open_clip's, for which PEFT has a layer of its own."""
+    vision, text = VisionConfig(16, 8, 64, 1, 1, 40, "gelu"), TextConfig(9, VOCAB_SIZE, 16, 1, 2, 30, "gelu")
+    config = CLIPConfig("custom", 12, vision, text)
+    model = LoadedModel(config, init_params(config, 0), default_preprocess(config), Tokenizer(9))
+    write_open_clip(model, tmp_path / "base")
+    module = "visual.transformer.resblocks.0.attn"
+    with pytest.raises(NegjaxError, match=f"adapts {module}, whose projections are one tensor in the base: merge it"):
+        read_model(adapter(tmp_path / "lora", factors(module, 192, 64)))
 
 
 def test_the_base_can_be_given(base, tmp_path, capsys):
