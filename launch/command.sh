@@ -30,6 +30,7 @@ read_arguments() {
             --)
                 shift
                 command=("$@")
+                [[ -z ${given[dry-run]:-} ]] || hide_secrets # nothing is run
                 return
                 ;;
             --*)
@@ -39,6 +40,20 @@ read_arguments() {
             *) words+=("$1") ;;
         esac
         shift
+    done
+}
+
+# Replaces the values of secrets in command: WANDB_API_KEY=..., HF_TOKEN=..., --token ..., before it is shown.
+hide_secrets() {
+    local index word before=
+    for index in "${!command[@]}"; do
+        word=${command[index]}
+        if [[ $word =~ ^([A-Z0-9_]*(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)[A-Z0-9_]*=). || $word =~ ^(--(api-key|token|secret|password)=). ]]; then
+            command[index]="${BASH_REMATCH[1]}hidden"
+        elif [[ $before =~ ^--(api-key|token|secret|password)$ ]]; then
+            command[index]=hidden
+        fi
+        before=$word
     done
 }
 

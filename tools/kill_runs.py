@@ -1,12 +1,13 @@
 """Kills a training run repeatedly and checks that its losses are those of an uninterrupted run, bit for bit.
 
     python tools/kill_runs.py --kills 20
-    python tools/kill_runs.py --kills 4 --processes 2
+    python tools/kill_runs.py --kills 3 --processes 2
 
-A small model on drawn scenes, trained by `negjax train`. Each attempt ends by SIGKILL: alternately at a random moment
-after its first step, and at a random moment of a save (while its temporary folder exists). Of several processes one is
-killed and the others must end by themselves, with an error, within a minute. Then the same command is run again, until
-it has finished. Exit status 1 if a metric differs.
+A small model on drawn scenes, trained by `negjax train`. Each attempt ends by SIGKILL, in turn: at a random moment
+after a new checkpoint, at a random moment of a save (while its temporary folder exists), and at a random moment after
+its first step. Of several processes one is killed and the others must end by themselves, with the status of a lost
+process, within a minute. Then the same command is run again, until it has finished. Exit status 1 if a metric differs,
+or no attempt resumed from a checkpoint.
 """
 
 import argparse
@@ -31,10 +32,12 @@ from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.models.presets import default_preprocess, preset
 from negjax.runtime.checkpoint import Checkpoints
+from negjax.runtime.lost_process import LOST_PROCESS_STATUS
 from negjax.runtime.step_timer import TIMING_KEYS
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 
 SECONDS_TO_END = 60  # for the other processes, once one is killed
+MOMENTS = ("after a checkpoint", "in a save", "after a step")  # of the kills, in turn
 CONFIG = """
 from ml_collections import ConfigDict
 
@@ -117,6 +120,11 @@ def is_saving(workdir: Path, begun: float) -> bool:
         return False
 
 
+def latest_checkpoint(workdir: Path) -> int:
+    """The step of the last complete checkpoint; 0 if there is none."""
+    return Checkpoints(workdir / "checkpoints").latest() or 0
+
+
 def has_stepped(workdir: Path, begun: float, first: int) -> bool:
     """Whether a step after `first` was logged after `begun`."""
     log = workdir / "metrics.jsonl"
@@ -132,18 +140,21 @@ def wait_until(running: list[subprocess.Popen], condition: Callable[[], bool]) -
     return True
 
 
-def kill_once(running: list[subprocess.Popen], workdir: Path, in_save: bool, draw: random.Random) -> str | None:
-    """Kills one process of the run and waits for the others.
+def kill_once(running: list[subprocess.Popen], workdir: Path, moment: str, draw: random.Random) -> str | None:
+    """Kills one process of the run at one of MOMENTS and waits for the others.
 
     Returns:
         a description of what happened; None if the run ended before.
     """
-    begun, first = time.time(), Checkpoints(workdir / "checkpoints").latest() or 0
-    if not wait_until(running, lambda: has_stepped(workdir, begun, first)):
+    begun, first = time.time(), latest_checkpoint(workdir)
+    conditions = {
+        "after a checkpoint": lambda: latest_checkpoint(workdir) > first,
+        "in a save": lambda: has_stepped(workdir, begun, first) and is_saving(workdir, begun),
+        "after a step": lambda: has_stepped(workdir, begun, first),
+    }
+    if not wait_until(running, conditions[moment]):
         return None
-    if in_save and not wait_until(running, lambda: is_saving(workdir, begun)):
-        return None
-    time.sleep(draw.uniform(0, 0.05 if in_save else 1.0))
+    time.sleep(draw.uniform(0, 0.05 if moment == "in a save" else 1.0))
     victim = draw.choice(running)
     in_save_now = is_saving(workdir, begun)
     victim.kill()
@@ -152,8 +163,8 @@ def kill_once(running: list[subprocess.Popen], workdir: Path, in_save: bool, dra
     kept = Checkpoints(workdir / "checkpoints").steps()
     begin = time.monotonic()
     codes = [process.wait(SECONDS_TO_END) for process in running if process is not victim]
-    if 0 in codes:
-        raise SystemExit(f"process {running.index(victim)} was killed, and another one ended with status 0")
+    if set(codes) - {LOST_PROCESS_STATUS}:
+        raise SystemExit(f"process {running.index(victim)} was killed, and others ended with {codes}")
     others = f", the others ended after {time.monotonic() - begin:.1f} s with {codes}" if codes else ""
     return f"at step {steps[-1] if steps else 0}{', in a save' if in_save_now else ''}, checkpoints {kept}{others}"
 
@@ -175,23 +186,25 @@ def main() -> None:
         if any(process.wait() for process in start(folder, folder / "unbroken", args.processes)):
             raise SystemExit(f"the unbroken run failed:\n{(folder / 'unbroken.log').read_text()}")
         print(f"unbroken: {args.steps} steps in {time.monotonic() - begin:.0f} s", flush=True)
-        workdir, caught = folder / "killed", 0
+        workdir, caught, resumed = folder / "killed", 0, 0
         for kill in range(1, args.kills + 1):
             running = start(folder, workdir, args.processes)
-            description = kill_once(running, workdir, kill % 2 == 0, draw)
+            description = kill_once(running, workdir, MOMENTS[(kill - 1) % len(MOMENTS)], draw)
             if description is None:
                 output = (folder / "killed.log").read_text()[-2000:]
                 raise SystemExit(f"the run ended before kill {kill} (use more --steps?); its output:\n{output}")
             caught += "in a save" in description
+            resumed += latest_checkpoint(workdir) > 0  # the next attempt
             print(f"kill {kill}: {description}", flush=True)
         if any(process.wait() for process in start(folder, workdir, args.processes)):
             raise SystemExit(f"the killed run did not finish:\n{(folder / 'killed.log').read_text()[-2000:]}")
         unbroken, killed = logged(folder / "unbroken"), logged(workdir)
     differing = sum(one != two for one, two in zip(unbroken, killed)) + abs(len(unbroken) - len(killed))
     print(
-        f"{args.kills} kills, {caught} in a save; {differing} of {len(unbroken)} lines differ from the unbroken run's"
+        f"{args.kills} kills, {caught} in a save, {resumed} followed by a resume from a checkpoint; {differing} of "
+        f"{len(unbroken)} lines differ from the unbroken run's"
     )
-    sys.exit(int(differing > 0))
+    sys.exit(int(differing > 0 or resumed == 0))
 
 
 if __name__ == "__main__":

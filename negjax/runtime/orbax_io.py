@@ -25,6 +25,8 @@ JSON_FILES = {META: "metadata", METRICS: "metrics"}  # item -> the file that Orb
 
 # Orbax logs each of its steps, and tracebacks of what it raises anyway, under absl's name.
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
+# After a failed write asyncio logs the errors of all other arrays, too.
+logging.getLogger("asyncio").addFilter(lambda record: "exception was never retrieved" not in record.getMessage())
 
 
 def list_steps(directory: epath.Path) -> list[int]:

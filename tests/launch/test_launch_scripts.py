@@ -218,6 +218,39 @@ def test_jobset_on_gpus():
     assert "annotations" not in parts["JobSet"]["metadata"]
 
 
+SECRETS = [
+    "env",
+    "WANDB_API_KEY=s3cret",
+    "HF_TOKEN=s3cret",
+    "A=1",
+    "x",
+    "--token",
+    "s3cret",
+    "--api-key=s3cret",
+    "--keep=3",
+]
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "variables"),
+    [
+        ("again.sh", [], {}),
+        ("local.sh", ["2"], {}),
+        ("gke/jobset.sh", ["tpu"], JOBSET),
+        ("gke/xpk.sh", [], TPU | {"CLUSTER": "pool", "TYPE": "v6e-16", "IMAGE": "reg/negjax:1"}),
+        ("sky/run.sh", ["tpu"], {"NAME": "clip", "ACCELERATORS": "tpu-v6e-16"}),
+        ("slurm/train.sbatch", [], {}),
+        ("tpu_vm/run.sh", [], TPU),
+    ],
+)
+def test_a_dry_run_hides_secrets(script, words, variables):
+    done = start(f"launch/{script}", *words, "--dry-run", "--", *SECRETS, **variables)
+    assert done.returncode == 0, done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+    for kept in ("WANDB_API_KEY=hidden", "HF_TOKEN=hidden", "A=1", "--api-key=hidden", "--keep=3"):
+        assert kept in done.stdout
+
+
 def test_sky():
     (words,) = shown("sky/run.sh", "gpu", "--spot", "--", *COMMAND, NAME="clip", ACCELERATORS="H100:8", NODES="2")
     assert words[:9] == ["sky", "jobs", "launch", "--name", "clip", "--gpus", "H100:8", "--num-nodes", "2"]
