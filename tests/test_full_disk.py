@@ -1,4 +1,4 @@
-"""Every command that writes, where no file may be larger than 8 KiB: one line, nothing that looks whole; then again.
+"""Every command that writes, where no file may be larger than 1 KiB: one line, nothing that looks whole; then again.
 
 A limit of file sizes (ulimit -f) and a full disk reach a program in the same way, as an error of a write.
 """
@@ -68,7 +68,7 @@ def test_a_line_and_the_same_command_again(tmp_path):
             Image.fromarray(random.integers(0, 255, (60, 60, 3), np.uint8)).save(tmp_path / f"{index}.png")
             writer.writerow([f"{index}.png", 0, "a cat", "no cat"])
     for command, pattern in WRITTEN.items():
-        failed = run(tmp_path, command, "8")
+        failed = run(tmp_path, command, "1")
         assert failed.returncode == 2, failed.stderr
         assert "Traceback" not in failed.stderr
         lines = [line for line in failed.stderr.splitlines() if "error" in line.lower()]

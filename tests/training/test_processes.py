@@ -258,18 +258,17 @@ def assert_told_of_a_lost_process(workdir: Path, process: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("silent", [0, 1])
-def test_a_silent_process_takes_the_others_down_within_a_minute(config, tmp_path, silent):
+def test_a_silent_process_takes_the_others_down_within_a_minute(config, tmp_path):
     """Its machine is gone or hangs: nothing is closed, only the heartbeats end."""
     running = start(config, tmp_path / "run", 2)
     wait_for_steps(tmp_path / "run", running)
-    running[silent].send_signal(signal.SIGSTOP)
+    running[1].send_signal(signal.SIGSTOP)
     try:
-        assert codes([running[1 - silent]], 60) == [LOST_PROCESS_STATUS], said(tmp_path / "run", 1 - silent)
-        assert_told_of_a_lost_process(tmp_path / "run", 1 - silent)
+        assert codes([running[0]], 60) == [LOST_PROCESS_STATUS], said(tmp_path / "run", 0)
+        assert_told_of_a_lost_process(tmp_path / "run", 0)
     finally:
-        running[silent].kill()
-        running[silent].wait()
+        running[1].kill()
+        running[1].wait()
 
 
 @pytest.mark.slow
@@ -294,27 +293,3 @@ def test_processes_with_other_workdirs_are_told_so(config, tmp_path):
         last = said(tmp_path / "run", process).splitlines()[-1]
         assert last == "negjax: error: process 1 has another --workdir than process 0: all must share one folder"
     assert [path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".shared")] == []
-
-
-def listening_addresses(process: subprocess.Popen) -> set[str]:
-    """The addresses in /proc/net/tcp and tcp6, in hexadecimal, on which a process listens."""
-    sockets = {str(link.readlink()) for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink()}
-    tables = [Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
-    lines = [line.split() for table in tables for line in table]
-    return {words[1].partition(":")[0] for words in lines if words[3] == "0A" and f"socket:[{words[9]}]" in sockets}
-
-
-@pytest.mark.slow
-def test_processes_of_one_machine_listen_on_the_loopback_alone(config, tmp_path):
-    """127.0.0.1 as /proc writes it, and as an address of IPv6."""
-    loopback = {"0100007F", "0000000000000000FFFF00000100007F"}
-    running = start(config, tmp_path / "run", 2)
-    wait_for_steps(tmp_path / "run", running)
-    try:
-        addresses = [listening_addresses(process) for process in running]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-    assert all(addresses)
-    assert set.union(*addresses) <= loopback
