@@ -19,7 +19,14 @@ KIND_HELP = {
     "or one of CREPE's",
     "folder": "zero-shot classification: a folder per class, or a TFDS data set",
 }
-SOURCE_OPTIONS = ("media_root", "train", "split", "classnames", "templates")  # go with some source flags only
+SOURCE_OPTIONS = (
+    "media_root",
+    "csv_separator",
+    "train",
+    "split",
+    "classnames",
+    "templates",
+)  # go with some source flags only
 TRAINING_OPTIONS = ("questions", "short_side", "processes", "shard_rows")
 EPILOG = """\
 kinds, and the files they are read from:
@@ -65,6 +72,8 @@ def add(commands: Any) -> None:
         parser.add_argument(f"--{source.name}", type=path, metavar=source.metavar, help=source.help)
     media_root = "folder of the images or clips; a path in the file is looked up by its longest suffix that exists here"
     parser.add_argument("--media-root", type=path, metavar="DIR", help=media_root)
+    separator = "the character between the cells of the CSV file, \\t for tab; default: a comma"
+    parser.add_argument("--csv-separator", metavar="CHARACTER", help=separator)
     parser.add_argument("--split", metavar="NAME", help="split of the TFDS data set, or of a benchmark with several")
     names = "names of the classes: imagenet, or a file with one per line; default: those of the folders or labels"
     parser.add_argument("--classnames", type=path, metavar="NAMES", help=names)
@@ -120,6 +129,7 @@ def _build(args: argparse.Namespace) -> int:
             classnames=args.classnames,
             templates=args.templates or "openai",
             shard_rows=args.shard_rows or 0,
+            csv_separator="," if args.csv_separator is None else args.csv_separator,
         )
     )
     options = {

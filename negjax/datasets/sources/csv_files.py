@@ -11,6 +11,19 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 
+OTHER_FORMATS = {  # the first bytes of a file -> what it is, and what to do
+    b"\x1f\x8b": "it is compressed, unpack it with gunzip",
+    b"BZh": "it is compressed, unpack it with bunzip2",
+    b"\xfd7zX": "it is compressed, unpack it with unxz",
+    b"\x28\xb5\x2f\xfd": "it is compressed, unpack it with unzstd",
+    b"PK\x03\x04": "it is a ZIP archive or an Excel file, unpack it, or save it as CSV",
+    b"PAR1": "it is a Parquet file, write it with pandas: read_parquet(FILE).to_csv(NEW, index=False)",
+    b"{": "it is JSON, give a benchmark's file as --json, or write JSON lines with pandas: "
+    "read_json(FILE, lines=True).to_csv(NEW, index=False)",
+    b"[": "it is JSON, give a benchmark's file as --json, or write it with pandas: "
+    "read_json(FILE).to_csv(NEW, index=False)",
+}
+
 
 @dataclass(frozen=True)
 class RowStart:
@@ -29,9 +42,15 @@ class RowStart:
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A CSV file in UTF-8 with a header. Reading it raises NegjaxError that names the file, the row and the line."""
+    """A CSV file in UTF-8 with a header. Reading it raises NegjaxError that names the file, the row and the line.
+
+    Attributes:
+        path: The file.
+        separator: The character between cells.
+    """
 
     path: epath.PathLike
+    separator: str = ","
 
     @cached_property
     def columns(self) -> list[str]:
@@ -68,9 +87,14 @@ class CsvFile:
     def _header(self) -> tuple[list[str], RowStart]:
         """The cells of the header, and the position of the first row."""
         with self._open() as file:
+            beginning = file.read(4)
+            for start, remedy in OTHER_FORMATS.items():
+                if beginning.startswith(start):
+                    raise NegjaxError(f"{self.path} is not a CSV file: {remedy}")
+            file.seek(0)
             lines = _Lines(file, 0)
             try:
-                reader = csv.reader(lines, strict=True)
+                reader = csv.reader(lines, strict=True, delimiter=self.separator)
                 columns = next(reader, [])
             except csv.Error as error:
                 raise NegjaxError(f"{self.path}: its first line is not a CSV header ({error}): fix it") from error
@@ -81,7 +105,7 @@ class CsvFile:
             return columns, RowStart(0, lines.byte, reader.line_num + 1)
 
     def _read(self, lines: "_Lines", begin: RowStart) -> Iterator[tuple[RowStart, list[str]]]:
-        reader, row = csv.reader(lines, strict=True), begin.row
+        reader, row = csv.reader(lines, strict=True, delimiter=self.separator), begin.row
         byte, line = begin.byte, begin.line
         try:
             for cells in reader:

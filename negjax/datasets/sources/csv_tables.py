@@ -20,20 +20,27 @@ SHARD_ROWS = 10_000
 MOST_SHARDS = 256  # a reader of the set keeps the file of each shard open
 
 
-def csv_source(kind: str, path: epath.PathLike, media_root: epath.PathLike, shard_rows: int = 0) -> RowSource:
+def csv_source(
+    kind: str, path: epath.PathLike, media_root: epath.PathLike, shard_rows: int = 0, separator: str = ","
+) -> RowSource:
     """Opens a CSV file of captions or questions.
 
     Args:
         kind: The `kind` of a layout in `table`.
         path: The file.
         media_root: Folder in which the images or clips are found; see `MediaRoot`.
+        separator: The character between cells; tab may be written as \\t.
         shard_rows: Rows per shard; 0 for SHARD_ROWS, or more where that would make more than MOST_SHARDS.
 
     Raises:
         NegjaxError: The kind is unknown, the file or folder does not exist, or the file lacks a column or has no rows.
     """
-    name = _choose_layout(kind, path)
-    layout, file = TABLE_LAYOUTS[name], CsvFile(path)
+    separator = "\t" if separator == "\\t" else separator
+    if len(separator) != 1 or separator in '"\r\n':
+        raise NegjaxError(f"--csv-separator {separator!r}: it must be one character, such as ; or \\t for tab")
+    file = CsvFile(path, separator)
+    name = _choose_layout(kind, file)
+    layout = TABLE_LAYOUTS[name]
     root = layout.media_root(media_root)
     check_columns(file, name)
     starts, count = file.starts(shard_rows or SHARD_ROWS)
@@ -51,7 +58,7 @@ def csv_source(kind: str, path: epath.PathLike, media_root: epath.PathLike, shar
         sha256=file_sha256(path),
         media_root=str(media_root),
         fields=layout.fields,
-        shards=tuple(CsvShard(name, str(path), start, size) for start, size in zip(starts, sizes)),
+        shards=tuple(CsvShard(name, str(path), separator, start, size) for start, size in zip(starts, sizes)),
         task_kind=layout.task_kind,
         find_media=root.find,
         metadata=layout.metadata,
@@ -64,11 +71,12 @@ class CsvShard:
 
     layout: str
     path: str
+    separator: str
     start: RowStart
     rows: int
 
     def read(self, skip: SkipRow) -> Iterator[Row]:
-        return read_rows(self.path, self.layout, self.start, self.rows, skip)
+        return read_rows(self.path, self.layout, self.start, self.rows, skip, self.separator)
 
 
 def read_rows(
@@ -77,6 +85,7 @@ def read_rows(
     start: RowStart | None = None,
     count: int | None = None,
     skip: SkipRow = refuse_row,
+    separator: str = ",",
 ) -> Iterator[Row]:
     """Reads the rows of a CSV file; a record's `id` is the index of its row.
 
@@ -86,11 +95,12 @@ def read_rows(
         start: The position of the first row to read; by default that of the first row of the file.
         count: Number of rows to read; by default all.
         skip: Called for each malformed row, by default to raise NegjaxError.
+        separator: The character between cells.
 
     Raises:
         NegjaxError: The file cannot be read, or a row is malformed; the message names the row, its line and the column.
     """
-    file = CsvFile(path)
+    file = CsvFile(path, separator)
     check_columns(file, layout)
     for row_start, cells in islice(file.rows(start), count):
         try:
@@ -122,23 +132,22 @@ def check_columns(file: CsvFile, layout: str) -> None:
     if repeated := [name for name in columns if name and columns.count(name) > 1]:
         raise NegjaxError(f"{path} has the column {repeated[0]!r} twice")
     if absent := table.absent_columns(columns) + table.absent_options(columns):
-        fitting = [other.kind for other in TABLE_LAYOUTS.values() if not other.absent_columns(columns)]
-        hint = f"; it looks like --kind {fitting[0]}" if fitting and fitting[0] != table.kind else ""
+        fitting = [other for other in TABLE_LAYOUTS.values() if not other.absent_columns(columns)]
+        likely = max(fitting, key=lambda other: len(other.columns)).kind if fitting else table.kind
+        hint = f"; it looks like --kind {likely}" if likely != table.kind else ""
         if len(columns) == 1 and (separator := next((mark for mark in ";\t|" if mark in columns[0]), "")):
-            hint = f"; it looks separated by {separator!r}: save it with commas"
+            hint = f"; it looks separated by {separator!r}: give --csv-separator {separator!r}"
         raise NegjaxError(
             f"{path} has no column {', '.join(absent)}, needed for --kind {table.kind}; "
             f"it has: {', '.join(columns) or 'nothing'}{hint}"
         )
 
 
-def _choose_layout(kind: str, path: epath.PathLike) -> str:
-    """The layout of a kind whose marker is among the file's columns, or the kind's usual layout."""
+def _choose_layout(kind: str, file: CsvFile) -> str:
+    """The layout of a kind that a file has all columns of, else the one whose marker it has, else the usual one."""
     layouts = {name: layout for name, layout in TABLE_LAYOUTS.items() if layout.kind == kind}
     if not layouts:
         raise NegjaxError(f"unknown --kind {kind!r} of a CSV file; choose one of {', '.join(TABLE_KINDS)}")
-    marked = [name for name, layout in layouts.items() if layout.marker]
-    if marked:
-        columns = CsvFile(path).columns
-        marked = [name for name in marked if layouts[name].marker in columns]
-    return marked[0] if marked else next(name for name, layout in layouts.items() if not layout.marker)
+    complete = [name for name, layout in layouts.items() if not layout.absent_columns(file.columns)]
+    marked = [name for name, layout in layouts.items() if layout.marker in file.columns and layout.marker]
+    return [*complete, *marked, *(name for name, layout in layouts.items() if not layout.marker)][0]

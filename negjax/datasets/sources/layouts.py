@@ -1,6 +1,7 @@
 """The layouts of tables of captions and questions, as NegBench publishes them: which columns, and what they mean.
 
-captions:   filepath, captions, often positive_objects and negative_objects
+captions:   filepath, captions, often positive_objects and negative_objects; or one text in caption or in title,
+            as open_clip's users have it
 negcap:     filepath, caption, negative_captions
 questions:  image_path, correct_answer, caption_0, caption_1, ..., often correct_answer_template
 pairs:      filepath, caption, negative_caption
@@ -67,6 +68,16 @@ def _read_captions(cells: Cells, index: int) -> Row:
     return Row(index, media_path(cells), {"id": index, "captions": texts(cells, "captions"), **_objects(cells)})
 
 
+def _read_one_caption(column: str) -> Callable[[Cells, int], Row]:
+    """Reads rows whose caption is a plain text in this column."""
+
+    def read(cells: Cells, index: int) -> Row:
+        check_texts([cells[column]], column)
+        return Row(index, media_path(cells), {"id": index, "captions": [cells[column]], **_objects(cells)})
+
+    return read
+
+
 def _read_negated_captions(cells: Cells, index: int) -> Row:
     path = media_path(cells)
     captions = {"captions": [cells["caption"]], "negated_captions": texts(cells, "negative_captions")}
@@ -101,6 +112,10 @@ def _question(cells: Cells) -> Record:
 
 
 CAPTIONS_LAYOUT = TableLayout("captions", ("captions",), ("captions",), _read_captions, "retrieval")
+CAPTION_LAYOUT, TITLE_LAYOUT = (
+    TableLayout("captions", (name,), ("captions",), _read_one_caption(name), "retrieval", marker=name)
+    for name in ("caption", "title")
+)
 NEGCAP_LAYOUT = TableLayout(
     "negcap", ("caption", "negative_captions"), ("captions", "negated_captions"), _read_negated_captions, "train"
 )

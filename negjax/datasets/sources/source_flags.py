@@ -27,6 +27,7 @@ class SourceRequest:
     classnames: str | None = None
     templates: str = "openai"
     shard_rows: int = 0
+    csv_separator: str = ","
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,11 @@ SOURCE_FLAGS = (
         metavar="FILE",
         help="a CSV file; captions, negcap and questions as NegBench has them",
         kinds=TABLE_KINDS,
-        open=lambda request: csv_source(request.kind, request.path, request.media_root, request.shard_rows),
+        open=lambda request: csv_source(
+            request.kind, request.path, request.media_root, request.shard_rows, request.csv_separator
+        ),
         needs=("media_root",),
-        allows=("train",),
+        allows=("train", "csv_separator"),
     ),
     SourceFlag(
         name="json",

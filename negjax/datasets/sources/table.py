@@ -3,13 +3,23 @@
 from negjax.datasets.sources.crepe import CREPE
 from negjax.datasets.sources.factor import FACTOR
 from negjax.datasets.sources.json_benchmark import JsonBenchmark
-from negjax.datasets.sources.layouts import CAPTIONS_LAYOUT, NEGCAP_LAYOUT, PAIRS_LAYOUT, QUESTIONS_LAYOUT, TableLayout
+from negjax.datasets.sources.layouts import (
+    CAPTION_LAYOUT,
+    CAPTIONS_LAYOUT,
+    NEGCAP_LAYOUT,
+    PAIRS_LAYOUT,
+    QUESTIONS_LAYOUT,
+    TITLE_LAYOUT,
+    TableLayout,
+)
 from negjax.datasets.sources.negrefcocog import NEGREFCOCOG
 from negjax.datasets.sources.sugarcrepe import SUGARCREPE
 from negjax.datasets.sources.valse import VALSE
 
 TABLE_LAYOUTS: dict[str, TableLayout] = {
     "captions": CAPTIONS_LAYOUT,
+    "caption": CAPTION_LAYOUT,
+    "title": TITLE_LAYOUT,
     "negcap": NEGCAP_LAYOUT,
     "questions": QUESTIONS_LAYOUT,
     "pairs": PAIRS_LAYOUT,

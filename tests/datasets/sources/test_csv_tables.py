@@ -2,6 +2,8 @@
 
 import ast
 import csv
+import gzip
+import pickle
 import time
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from negjax.datasets.build.survey import survey_source
 from negjax.datasets.sources.csv_tables import csv_source, read_rows
+from negjax.datasets.sources.rows import refuse_row
 from negjax.errors import NegjaxError
 
 
@@ -157,7 +160,7 @@ def test_missing_columns(tmp_path):
     assert "it has: nothing" in complaint(table(tmp_path, ""), "captions")
     for separator in (";", "\t"):
         message = complaint(table(tmp_path, f"filepath{separator}captions\n"), "captions")
-        assert message.endswith(f"; it looks separated by {separator!r}: save it with commas")
+        assert message.endswith(f"; it looks separated by {separator!r}: give --csv-separator {separator!r}")
     assert "'captions' twice" in complaint(table(tmp_path, "filepath,captions,captions\n"), "captions")
 
 
@@ -246,3 +249,44 @@ def test_long_and_empty_captions_are_kept_whole(test_data):
     texts += [text for row in rows for text in row.record["options"]]
     assert max(map(len, texts)) == 656
     assert texts.count("") == 1
+
+
+@pytest.mark.parametrize("column", ["caption", "title"])
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
+def test_files_of_open_clips_users(tmp_path, column, separator):
+    """open_clip reads filepath and title, with tabs between them: open_clip_train/params.py, --csv-separator."""
+    lines = [["filepath", column], ["a.jpg", "['plain' text]"], ["a.jpg", '"x\n""y"""']]
+    path = table(tmp_path, "".join(separator.join(cells) + "\n" for cells in lines))
+    source = csv_source("captions", path, tmp_path, separator="\\t" if separator == "\t" else separator)
+    for shards in (source.shards, pickle.loads(pickle.dumps(source.shards))):
+        rows = [row for shard in shards for row in shard.read(refuse_row)]
+        assert [row.path for row in rows] == ["a.jpg", "a.jpg"]
+        assert [row.record["captions"] for row in rows] == [["['plain' text]"], ['x\n"y"']]
+
+
+def test_lists_come_before_a_single_caption(tmp_path):
+    path = table(tmp_path, "filepath,caption,captions\na.jpg,one,\"['x', 'y']\"\n")
+    (row,) = csv_source("captions", path, tmp_path).read(refuse_row)
+    assert row.record["captions"] == ["x", "y"]
+
+
+@pytest.mark.parametrize("separator", ["", ";;", '"', "\n"])
+def test_separators_that_are_none(tmp_path, separator):
+    with pytest.raises(NegjaxError, match=r"--csv-separator .*: it must be one character"):
+        csv_source("captions", table(tmp_path, "filepath,captions\na.jpg,['x']\n"), tmp_path, separator=separator)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (gzip.compress(b"filepath,captions\n"), "it is compressed, unpack it with gunzip"),
+        (b"PK\x03\x04rest", "a ZIP archive or an Excel file"),
+        (b"PAR1rest", r"a Parquet file, write it with pandas: read_parquet\(FILE\).to_csv"),
+        (b'{"filepath": "a.jpg"}\n', "it is JSON, give a benchmark's file as --json, or write JSON lines with pandas"),
+        (b'[{"filepath": "a.jpg"}]', "it is JSON, give a benchmark's file as --json, or write it with pandas"),
+    ],
+)
+def test_files_of_other_formats(tmp_path, content, expected):
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(NegjaxError, match=rf"table\.csv is not a CSV file: .*{expected}"):
+        csv_source("captions", tmp_path / "table.csv", tmp_path)
