@@ -125,10 +125,10 @@ def _prepare(experiment: Experiment, workdir: Path) -> tuple[PreparedRun, list[S
 def _warn_of_small_images(data: PreparedData, model: LoadedModel) -> None:
     for name, source in data.sources.items():
         short_side = source.data.metadata.get("short_side", 0)
-        if 0 < short_side < model.preprocess.size:
+        if 0 < short_side < (model.preprocess.resize_size or model.preprocess.size):
             logger.warning(
                 "config.sources.%s: %s was built with --short-side %d, and is enlarged to the model's %d pixels",
-                *(name, source.settings.dataset, short_side, model.preprocess.size),
+                *(name, source.settings.dataset, short_side, model.preprocess.resize_size or model.preprocess.size),
             )
 
 

@@ -3,8 +3,10 @@
 Encoded bytes -> `decoding.decode` -> `to_pixels`, uint8 [S, S, 3] -> on the device `normalise`, float32 [B, S, S, 3].
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,9 @@ from negjax.media.decoding import MAX_PIXELS, to_rgb
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 RESIZE_MODES = ("shortest", "squash", "longest")
-_RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "lanczos", "box", "hamming")
+RESAMPLING = {name: Image.Resampling[name.upper()] for name in INTERPOLATIONS}
+_CROP_ROUNDING: dict[str, Callable[[float], int]] = {"even": round, "down": math.floor}
 
 
 @dataclass(frozen=True)
@@ -29,25 +33,59 @@ class Preprocess:
         size: side of the square input in pixels.
         mean: of each channel, for pixels in [0, 1].
         std: of each channel, for pixels in [0, 1].
-        interpolation: of resizing.
-        resize_mode: "shortest" (short side to `size`, centre crop; CLIP's), "squash" (both sides to `size`; SigLIP's in
-            open_clip) or "longest" (long side to `size`, centred on black).
+        interpolation: of resizing, one of Pillow's filters.
+        resize_mode: "shortest" (short side to `resize_size`, centre crop; CLIP's), "squash" (both sides to
+            `resize_size`, centre crop; SigLIP's) or "longest" (long side to `size`, centred on black).
         rgb_first: whether images become RGB before they are resized, on white where they are transparent, as in
             transformers; otherwise after, without transparency, as in OpenAI's code and open_clip.
+        resize_size: side in pixels to which images are resized before the crop, more than `size`; None for `size`.
+        crop_rounding: which pixel a crop begins at where the margin is odd: "even" (half to even; OpenAI's and
+            open_clip's, of torchvision) or "down" (transformers').
     """
 
     size: int = 224
     mean: tuple[float, float, float] = OPENAI_MEAN
     std: tuple[float, float, float] = OPENAI_STD
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    interpolation: Literal["bicubic", "bilinear", "nearest", "lanczos", "box", "hamming"] = "bicubic"
     resize_mode: Literal["shortest", "squash", "longest"] = "shortest"
     rgb_first: bool = False
+    resize_size: int | None = None
+    crop_rounding: Literal["even", "down"] = "even"
 
     def __post_init__(self) -> None:
-        if self.interpolation not in _RESAMPLING:
-            raise NegjaxError(f"unknown interpolation {self.interpolation!r}; choose one of {', '.join(_RESAMPLING)}")
-        if self.resize_mode not in RESIZE_MODES:
-            raise NegjaxError(f"unknown resize_mode {self.resize_mode!r}; choose one of {', '.join(RESIZE_MODES)}")
+        for field, choices in (
+            ("interpolation", RESAMPLING),
+            ("resize_mode", RESIZE_MODES),
+            ("crop_rounding", _CROP_ROUNDING),
+        ):
+            if (value := getattr(self, field)) not in choices:
+                raise NegjaxError(f"unknown {field} {value!r}; choose one of {', '.join(choices)}")
+        if type(self.size) is not int or self.size < 1:
+            raise NegjaxError(f"size is {self.size!r}: give a whole number of pixels")
+        if self.resize_size is not None:
+            if type(self.resize_size) is not int or self.resize_size <= self.size:
+                raise NegjaxError(
+                    f"resize_size is {self.resize_size!r}: give None, or more than the {self.size} pixels of size"
+                )
+            if self.resize_mode == "longest":
+                raise NegjaxError('resize_mode "longest" crops nothing: resize_size must be None')
+        check_channels("mean", self.mean)
+        check_channels("std", self.std)
+        if min(self.std) <= 0:
+            raise NegjaxError(f"std is {self.std}: its values must be greater than 0")
+
+
+def at_size(preprocess: Preprocess, size: int) -> Preprocess:
+    """The same preprocessing for images of `size` pixels a side; the share that a crop keeps stays the same."""
+    resize_size = preprocess.resize_size and round(preprocess.resize_size * size / preprocess.size)
+    return replace(preprocess, size=size, resize_size=None if resize_size == size else resize_size)
+
+
+def check_channels(name: str, value: Any) -> None:
+    """Raises NegjaxError, which names the setting, unless a value is three finite numbers, one for each channel."""
+    valid = isinstance(value, Sequence) and len(value) == 3
+    if not valid or not all(type(x) in (int, float) and math.isfinite(x) for x in value):
+        raise NegjaxError(f"{name} is {value!r}: give three finite numbers, one for each channel")
 
 
 def to_pixels(image: Image.Image, preprocess: Preprocess, box: BoxLTRB | None = None) -> np.ndarray:
@@ -66,14 +104,12 @@ def to_pixels(image: Image.Image, preprocess: Preprocess, box: BoxLTRB | None = 
     """
     if preprocess.rgb_first:
         image = to_rgb(image, on_white=True)
-    size, resample = preprocess.size, _RESAMPLING[preprocess.interpolation]
+    size, resample = preprocess.size, RESAMPLING[preprocess.interpolation]
     if box is not None:
         return np.asarray(to_rgb(image.resize((size, size), resample, box)))
-    if preprocess.resize_mode == "squash":
-        return np.asarray(to_rgb(image.resize((size, size), resample)))
-    if preprocess.resize_mode == "shortest":
-        return _resize_shortest(image, size, resample)
-    return _resize_longest(image, size, resample)
+    if preprocess.resize_mode == "longest":
+        return _resize_longest(image, size, resample)
+    return _resize_and_crop(image, preprocess, resample)
 
 
 def normalise(pixels_BHWC: jax.Array, preprocess: Preprocess) -> jax.Array:
@@ -93,19 +129,21 @@ def shortest_side_size(width: int, height: int, short_side: int) -> tuple[int, i
     return int(short_side * width / short), int(short_side * height / short)
 
 
-def crop_centre(pixels_HW3: np.ndarray, size: int) -> np.ndarray:
-    """Returns the square of `size` in the centre, [size, size, 3], by torchvision's rule."""
-    left, top = _centre_corner(pixels_HW3.shape[1], pixels_HW3.shape[0], size)
-    return np.ascontiguousarray(pixels_HW3[top : top + size, left : left + size])
+def crop_centre(pixels_HW3: np.ndarray, preprocess: Preprocess) -> np.ndarray:
+    """Returns the square of the model's size in the centre, [S, S, 3], S = preprocess.size."""
+    left, top = _centre_corner(pixels_HW3.shape[1], pixels_HW3.shape[0], preprocess)
+    return np.ascontiguousarray(pixels_HW3[top : top + preprocess.size, left : left + preprocess.size])
 
 
-def _resize_shortest(image: Image.Image, size: int, resample: Image.Resampling) -> np.ndarray:
-    """The short side to `size`, then the square in the centre."""
+def _resize_and_crop(image: Image.Image, preprocess: Preprocess, resample: Image.Resampling) -> np.ndarray:
+    """The short side, or both sides, to `resize_size`, then the square in the centre."""
     width, height = image.size
-    new_width, new_height = shortest_side_size(width, height, size)
+    size, side = preprocess.size, preprocess.resize_size or preprocess.size
+    squash = preprocess.resize_mode == "squash"
+    new_width, new_height = (side, side) if squash else shortest_side_size(width, height, side)
     if (new_width, new_height) == image.size and image.mode == "RGB":
-        return crop_centre(np.asarray(image), size)  # spares two copies of the image
-    left, top = _centre_corner(new_width, new_height, size)
+        return crop_centre(np.asarray(image), preprocess)  # spares two copies of the image
+    left, top = _centre_corner(new_width, new_height, preprocess)
     if new_width * new_height <= MAX_PIXELS:
         resized = image.resize((new_width, new_height), resample)
         return np.asarray(to_rgb(resized.crop((left, top, left + size, top + size))))
@@ -118,13 +156,14 @@ def _resize_shortest(image: Image.Image, size: int, resample: Image.Resampling) 
 def _resize_longest(image: Image.Image, size: int, resample: Image.Resampling) -> np.ndarray:
     """The long side to `size`, centred on zeros: on black, but on white in CMYK, and on a palette's first colour."""
     width, height = image.size
-    scale = size / max(width, height)
-    resized = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), resample)
+    ratio = max(width / size, height / size)  # divided by as open_clip does, for the same rounding
+    resized = image.resize((max(1, round(width / ratio)), max(1, round(height / ratio))), resample)
     left, top = (size - resized.width) // 2, (size - resized.height) // 2
     right, bottom = size - resized.width - left, size - resized.height - top
     return np.asarray(to_rgb(ImageOps.expand(resized, (left, top, right, bottom))))
 
 
-def _centre_corner(width: int, height: int, size: int) -> tuple[int, int]:
-    """Left and top of the square in the centre, by torchvision's rule."""
-    return round((width - size) / 2), round((height - size) / 2)
+def _centre_corner(width: int, height: int, preprocess: Preprocess) -> tuple[int, int]:
+    """Left and top of the square in the centre."""
+    whole = _CROP_ROUNDING[preprocess.crop_rounding]
+    return whole((width - preprocess.size) / 2), whole((height - preprocess.size) / 2)

@@ -26,7 +26,7 @@ def decode_unresized(data: bytes, preprocess: Preprocess) -> np.ndarray | None:
     Returns:
         uint8 [S, S, 3], S = preprocess.size; None for any other image, and for JPEGs that are unusual or damaged.
     """
-    if preprocess.resize_mode != "shortest" or data[:2] != JPEG_MAGIC:
+    if preprocess.resize_mode != "shortest" or preprocess.resize_size or data[:2] != JPEG_MAGIC:
         return None
     try:
         height, width, color_space, _ = simplejpeg.decode_jpeg_header(data)
@@ -35,7 +35,7 @@ def decode_unresized(data: bytes, preprocess: Preprocess) -> np.ndarray | None:
         pixels_HW3 = simplejpeg.decode_jpeg(data, "RGB")
     except ValueError:
         return None
-    return crop_centre(pixels_HW3, preprocess.size)
+    return crop_centre(pixels_HW3, preprocess)
 
 
 def shrink_to_jpeg(image: Image.Image, encoded: bytes, short_side: int) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from negjax.errors import NegjaxError
+from negjax.models.field_checks import check_fields
 
 Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
 ImagePool = Literal["token", "average", "attention"]
@@ -132,6 +133,8 @@ class CLIPConfig:
     family: str = "clip"
 
     def __post_init__(self) -> None:
+        for part in (self, self.vision, self.text):
+            check_fields(part)
         if self.vision.image_size < self.vision.patch_size:
             raise NegjaxError(
                 f"image size {self.vision.image_size} is smaller than patch size {self.vision.patch_size}"

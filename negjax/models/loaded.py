@@ -16,6 +16,9 @@ from negjax.models.encoder_inputs import check_pixels, check_tokens
 from negjax.runtime.sharding import map_over_batch_shards
 from negjax.tokenizers import AnyTokenizer, tokenizer_from_dict
 
+# Fields that checkpoints of 0.1.0 don't have.
+_LATER_PREPROCESS: dict[str, Any] = {"rgb_first": False, "resize_size": None, "crop_rounding": "even"}
+
 
 @dataclass
 class LoadedModel:
@@ -134,7 +137,7 @@ def from_meta(meta: dict[str, Any], params: clip.Params) -> LoadedModel:
     Raises:
         NegjaxError, KeyError, TypeError: If `meta` was not written by `to_meta`.
     """
-    config, preprocess = from_dict(meta["arch"]), {"rgb_first": False, **meta["preprocess"]}  # 0.1.0 had no rgb_first
+    config, preprocess = from_dict(meta["arch"]), _LATER_PREPROCESS | dict(meta["preprocess"])
     if preprocess.keys() != (names := {field.name for field in fields(Preprocess)}):
         raise KeyError(f"preprocess has {', '.join(sorted(preprocess))} instead of {', '.join(sorted(names))}")
     tokenizer = tokenizer_from_dict(meta["tokenizer"], config.text.context_length)

@@ -12,6 +12,7 @@ from negjax.media.images import Preprocess
 from negjax.models.architecture import Activation, CLIPConfig, TextConfig, VisionConfig, with_activation
 
 QUICKGELU_SUFFIX = "-quickgelu"
+PRESETS_OF_NEGJAX = ("tiny", "small")  # which open_clip does not have
 _HALF = (0.5, 0.5, 0.5)
 # What the models of a family are trained with (open_clip's pretrained.py); CLIP's preprocessing for other families.
 _FAMILY_PREPROCESS = {
@@ -20,6 +21,8 @@ _FAMILY_PREPROCESS = {
         mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear", resize_mode="squash"
     ),
 }
+# CLIPs whose published weights are all trained with another resize mode than their family's.
+_SQUASHED = {"ViT-H-14-378", "ViT-H-14-worldwide-378", "ViT-bigG-14-worldwide-378"}
 
 
 def _clip(
@@ -212,5 +215,8 @@ def preset(name: str) -> CLIPConfig:
 
 
 def default_preprocess(config: CLIPConfig) -> Preprocess:
-    """The preprocessing that models of this family are usually trained with, at the size of the architecture."""
-    return dataclasses.replace(_FAMILY_PREPROCESS.get(config.family, Preprocess()), size=config.vision.image_size)
+    """The preprocessing that such models are usually trained with, at the size of the architecture."""
+    usual = _FAMILY_PREPROCESS.get(config.family, Preprocess())
+    if config.name.removesuffix(QUICKGELU_SUFFIX) in _SQUASHED:
+        usual = dataclasses.replace(usual, resize_mode="squash")
+    return dataclasses.replace(usual, size=config.vision.image_size)

@@ -13,7 +13,7 @@ def tokenizer_from_dict(data: dict[str, Any], context_length: int) -> AnyTokeniz
     """Returns the tokenizer that a checkpoint describes.
 
     Args:
-        data: {"kind": "clip"}, or a `HFTokenizer.to_dict`.
+        data: a `Tokenizer.to_dict` or a `HFTokenizer.to_dict`.
         context_length: number of ids of a row.
 
     Raises:
@@ -21,7 +21,7 @@ def tokenizer_from_dict(data: dict[str, Any], context_length: int) -> AnyTokeniz
     """
     kind = data.get("kind") if isinstance(data, dict) else None
     if kind == CLIP_KIND:
-        return Tokenizer(context_length)
+        return Tokenizer(context_length, data.get("clean", "lower"))
     if kind == HF_KIND:
         return HFTokenizer.from_dict({**data, "context_length": context_length})
     raise NegjaxError(f"unknown kind of tokenizer {kind!r}; choose one of {CLIP_KIND}, {HF_KIND}")

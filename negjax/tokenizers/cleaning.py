@@ -34,6 +34,9 @@ def canonicalize(text: str) -> str:
     return " ".join(fix_text(text).replace("_", " ").translate(_NO_PUNCTUATION).lower().split())
 
 
+OPEN_CLIP_CLEANINGS = {"lower": clean_lower, "whitespace": clean_whitespace, "canonicalize": canonicalize}
+
+
 def clean_siglip(text: str, replace: Callable[[str], str]) -> str:
     """Returns the text as transformers' SiglipTokenizer cleans it, except for lower-casing.
 

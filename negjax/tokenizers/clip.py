@@ -12,7 +12,8 @@ from importlib.resources import files
 import numpy as np
 import regex
 
-from negjax.tokenizers.cleaning import clean_lower
+from negjax.errors import NegjaxError
+from negjax.tokenizers.cleaning import OPEN_CLIP_CLEANINGS
 
 CLIP_KIND = "clip"
 START, END = 49406, 49407
@@ -29,12 +30,18 @@ class Tokenizer:
 
     Attributes:
         context_length: number of ids of a row.
+        clean: how a text is cleaned first: "lower", or in some models of open_clip "whitespace" or "canonicalize".
+
+    Raises:
+        NegjaxError: the cleaning is unknown.
     """
 
     vocab_size = VOCAB_SIZE
 
-    def __init__(self, context_length: int = 77):
-        self.context_length = context_length
+    def __init__(self, context_length: int = 77, clean: str = "lower"):
+        if clean not in OPEN_CLIP_CLEANINGS:
+            raise NegjaxError(f"unknown cleaning of texts {clean!r}; choose one of {', '.join(OPEN_CLIP_CLEANINGS)}")
+        self.context_length, self.clean = context_length, clean
 
     def __call__(self, texts: Sequence[str], context_length: int | None = None) -> np.ndarray:
         """Tokenizes texts.
@@ -49,21 +56,29 @@ class Tokenizer:
         length = context_length or self.context_length
         ids_NT = np.zeros((len(texts), length), np.int32)
         for row, text in zip(ids_NT, texts):
-            ids = self._truncate(_encode(text), length)
+            ids = self._truncate(self._encode(text), length)
             row[: len(ids)] = ids
         return ids_NT
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of a text with start and end token, truncated to `context_length`."""
-        return self._truncate(_encode(text), self.context_length)
+        return self._truncate(self._encode(text), self.context_length)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Returns the number of ids of each text, start and end token included, at most `context_length`."""
-        return [min(len(_encode(text)), self.context_length) for text in texts]
+        return [min(len(self._encode(text)), self.context_length) for text in texts]
 
     def to_dict(self) -> dict[str, str]:
         """Returns what a checkpoint stores; `negjax.tokenizers.tokenizer_from_dict` is the inverse."""
-        return {"kind": CLIP_KIND}
+        return {"kind": CLIP_KIND} | ({} if self.clean == "lower" else {"clean": self.clean})
+
+    def _encode(self, text: str) -> list[int]:
+        """The ids of a text with start and end token."""
+        ids = [START]
+        for word in _WORD.findall(OPEN_CLIP_CLEANINGS[self.clean](text)):
+            ids += _word_ids(word)
+        ids.append(END)
+        return ids
 
     @staticmethod
     def _truncate(ids: list[int], length: int) -> list[int]:
@@ -74,15 +89,6 @@ def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Returns the ids of all entries, special tokens last, and the merges in order, as transformers writes them."""
     ids, ranks, _ = _read_vocabulary()
     return ids | {"<|startoftext|>": START, "<|endoftext|>": END}, list(ranks)
-
-
-def _encode(text: str) -> list[int]:
-    """The ids of a text with start and end token."""
-    ids = [START]
-    for word in _WORD.findall(clean_lower(text)):
-        ids += _word_ids(word)
-    ids.append(END)
-    return ids
 
 
 @lru_cache(maxsize=CACHED_WORDS)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from negjax.errors import NegjaxError
-from negjax.tokenizers.cleaning import canonicalize, clean_lower, clean_siglip, clean_whitespace
+from negjax.tokenizers.cleaning import OPEN_CLIP_CLEANINGS, clean_siglip
 from negjax.tokenizers.sentencepiece import read_replacements
 
 HF_KIND = "hf"
@@ -53,7 +53,7 @@ class HFTokenizer:
         if unknown := {self.pad_side, self.truncation_side} - SIDES:
             raise NegjaxError(f"unknown side {unknown.pop()!r} to pad or truncate on; choose one of right, left")
         self._tokenizer = _load_backend(self.tokenizer_json)
-        cleanings = {"lower": clean_lower, "whitespace": clean_whitespace, "canonicalize": canonicalize}
+        cleanings = dict(OPEN_CLIP_CLEANINGS)
         if "siglip" in self.clean:
             self._tokenizer.normalizer = None  # the cleaning does it, as sentencepiece does
             replace = read_replacements(self.tokenizer_json)

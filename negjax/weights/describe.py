@@ -13,13 +13,13 @@ from typing import Any
 from etils import epath
 
 from negjax.errors import NegjaxError
-from negjax.media.images import Preprocess
+from negjax.media.images import Preprocess, at_size
 from negjax.models.architecture import CLIPConfig, with_activation
 from negjax.models.presets import preset, variant_names
-from negjax.weights import hf_config, open_clip_config
+from negjax.weights import hf_config, hf_preprocessor, open_clip_config
 from negjax.weights.detect import MAX_MISMATCHES, fitting_presets, unknown_names
 from negjax.weights.families.family import WeightFormat
-from negjax.weights.families.table import FAMILIES
+from negjax.weights.families.table import FAMILIES, family_of
 from negjax.weights.lazy_tensor import LazyTensor
 from negjax.weights.openai import read_openai_config
 from negjax.weights.tensors import TensorFile
@@ -53,6 +53,7 @@ def describe_weights(
     format: WeightFormat,
     arch: str,
     activation: str,
+    config_text: str = "",
 ) -> Description:
     """Describes a weights file.
 
@@ -63,6 +64,7 @@ def describe_weights(
         format: Its format.
         arch: A preset's name or an open_clip config file; "" for what the file states.
         activation: Overrides the activation; "" for what the file or `arch` states.
+        config_text: The open_clip_config.json that counts instead of what the file states.
 
     Returns:
         The description, with preprocessing at the size of the architecture.
@@ -70,7 +72,11 @@ def describe_weights(
     Raises:
         NegjaxError: If `arch` contradicts the activation that the file states, or nothing states one.
     """
-    stated, requested = _read_stated(opened, tensors, file, format, activation), _read_requested(arch)
+    if config_text:
+        stated: Description | None = _read_open_clip(config_text, str(file))
+    else:
+        stated = _read_stated(opened, tensors, file, format, activation)
+    requested = _read_requested(arch)
     if stated and requested and stated.weights_activation != requested.weights_activation and not activation:
         raise NegjaxError(
             f"{file} was made with activation {stated.weights_activation} and {arch} has "
@@ -82,7 +88,7 @@ def describe_weights(
     if format.tensor_name("logit_bias") in tensors and config.logit_bias_init is None:
         config = dataclasses.replace(config, logit_bias_init=-10.0)
     preprocess = description.preprocess
-    preprocess = preprocess and dataclasses.replace(preprocess, size=config.vision.image_size)
+    preprocess = preprocess and at_size(preprocess, config.vision.image_size)
     return dataclasses.replace(description, config=config, preprocess=preprocess)
 
 
@@ -92,10 +98,12 @@ def _read_stated(
     """What a config beside the file, or the file itself, states; None without either."""
     folder = file.parent
     if any(family.hf and family.hf.format == format for family in FAMILIES):
-        if not (folder / hf_config.CONFIG_FILE).exists():
+        if not (folder / hf_config.HF_CONFIG_FILE).exists():
             return None
         config = open_clip_config.with_known_name(hf_config.read_config(folder))
-        return Description(config, config.activation, hf_config.read_preprocess(folder, config))
+        support = family_of(config).hf
+        preprocess = hf_preprocessor.read_preprocess(folder, config, support) if support else None
+        return Description(config, config.activation, preprocess)
     header = opened.metadata.get(CONFIG_METADATA_KEY)
     config_file = folder / open_clip_config.CONFIG_FILE
     if config_file.exists():
@@ -109,7 +117,7 @@ def _read_stated(
         return _read_open_clip(header, f"the header of {file}")
     if opened.openai:
         config = open_clip_config.with_known_name(read_openai_config(tensors))
-        return Description(config, config.activation)
+        return Description(config, config.activation, Preprocess(config.vision.image_size))
     return None
 
 

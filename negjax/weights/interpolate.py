@@ -72,7 +72,11 @@ def _compare_settings(start: LoadedModel, end: LoadedModel) -> Iterator[tuple[st
     yield "embed_dim", start.config.embed_dim, end.config.embed_dim
     yield "having a logit bias", start.config.logit_bias_init is not None, end.config.logit_bias_init is not None
     yield "the activation of the weights", _weights_activation(start), _weights_activation(end)
-    start_preprocess, end_preprocess = (dataclasses.asdict(model.preprocess) for model in (start, end))
+    # The libraries of the two files may differ in when they convert to RGB and how they round crops; the start decides.
+    start_preprocess, end_preprocess = (
+        dataclasses.asdict(dataclasses.replace(model.preprocess, rgb_first=False, crop_rounding="even"))
+        for model in (start, end)
+    )
     yield from ((f"preprocessing {key}", start_preprocess[key], end_preprocess[key]) for key in start_preprocess)
     yield "the tokenizer", start.tokenizer.to_dict(), end.tokenizer.to_dict()
 

@@ -10,16 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from negjax.errors import NegjaxError
-from negjax.media.images import Preprocess
+from negjax.media.images import Preprocess, check_channels
 from negjax.models.architecture import CLIPConfig, with_activation
-from negjax.models.presets import PRESETS, preset, variant_names
+from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, preset, variant_names
 from negjax.tokenizers.cleaning import split_for_open_clip
 from negjax.weights.families import open_clip_towers
 from negjax.weights.families.family import OpenClipSupport
 from negjax.weights.families.table import FAMILIES, family_of
 
 CONFIG_FILE = "open_clip_config.json"
-_PRESETS_OF_NEGJAX = ("tiny", "small")  # presets that open_clip does not have
 
 
 def read_config(text: str, where: str) -> tuple[CLIPConfig, Preprocess | None, dict[str, Any]]:
@@ -39,11 +38,14 @@ def read_config(text: str, where: str) -> tuple[CLIPConfig, Preprocess | None, d
         data = json.loads(text)
         model_cfg = data.get("model_cfg", data)
         config = read_model_cfg(model_cfg)
-        preprocess = _read_preprocess_cfg(data["preprocess_cfg"], config) if data.get("preprocess_cfg") else None
+        is_complete = "model_cfg" in data  # then open_clip takes its defaults where preprocess_cfg is missing
+        preprocess = None
+        if is_complete:
+            preprocess = read_preprocess_cfg(data.get("preprocess_cfg") or {}, config.vision.image_size)
         return config, preprocess, dict(model_cfg["text_cfg"].get("tokenizer_kwargs") or {})
     except NegjaxError as error:
         raise NegjaxError(f"{where}: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise NegjaxError(f"{where} is not a model config of open_clip ({type(error).__name__}: {error})") from error
 
 
@@ -75,7 +77,7 @@ def known_name(config: CLIPConfig) -> str | None:
     embedding_part = _embedding_part(config)
     for base in PRESETS:
         for name in variant_names(base):
-            if base not in _PRESETS_OF_NEGJAX and _embedding_part(preset(name)) == embedding_part:
+            if base not in PRESETS_OF_NEGJAX and _embedding_part(preset(name)) == embedding_part:
                 return name
     return None
 
@@ -92,16 +94,28 @@ def _embedding_part(config: CLIPConfig) -> CLIPConfig:
     return dataclasses.replace(config, name="", logit_scale_init=0.0, logit_bias_init=None)
 
 
-def _read_preprocess_cfg(cfg: Mapping[str, Any], config: CLIPConfig) -> Preprocess:
-    """open_clip's preprocessing at the size of the architecture."""
+def read_preprocess_cfg(cfg: Mapping[str, Any], image_size: int) -> Preprocess:
+    """open_clip's preprocessing, as it completes a preprocess_cfg, at the size of the architecture.
+
+    Raises:
+        NegjaxError: If a setting is malformed or not supported.
+    """
     default = Preprocess()
-    return Preprocess(
-        config.vision.image_size,
-        tuple(cfg.get("mean") or default.mean),
-        tuple(cfg.get("std") or default.std),
-        cfg.get("interpolation") or default.interpolation,
-        cfg.get("resize_mode") or default.resize_mode,
-    )
+    settings = {
+        field: cfg.get(field) or getattr(default, field) for field in ("mean", "std", "interpolation", "resize_mode")
+    }
+    for field in ("mean", "std"):
+        value = settings[field]
+        settings[field] = (value,) * 3 if isinstance(value, int | float) else value
+        check_channels(field, settings[field])
+        settings[field] = tuple(settings[field])
+    if settings["interpolation"] == "random":  # of training: open_clip evaluates with its default
+        settings["interpolation"] = default.interpolation
+    if settings["resize_mode"] == "longest" and cfg.get("fill_color"):
+        raise NegjaxError(f"fill_color is {cfg['fill_color']!r}: only images on black (0) are supported")
+    if cfg.get("mode", "RGB") != "RGB":
+        raise NegjaxError(f"mode is {cfg['mode']!r}: only RGB is supported")
+    return Preprocess(image_size, **settings)
 
 
 def open_clip_support(config: CLIPConfig) -> OpenClipSupport:
@@ -123,6 +137,11 @@ def write_config(config: CLIPConfig, preprocess: Preprocess, tokenizer: Mapping[
     Raises:
         NegjaxError: If open_clip cannot compute the model in the same way.
     """
+    if preprocess.resize_size is not None or preprocess.interpolation not in ("bicubic", "bilinear"):
+        raise NegjaxError(
+            f"open_clip has no such preprocessing ({preprocess.interpolation}, resized to "
+            f"{preprocess.resize_size or preprocess.size} pixels and cropped to {preprocess.size}): use --to hf"
+        )
     quick_gelu = config.activation == "quick_gelu"
     if "quick_gelu" in config.activation and not quick_gelu:
         raise NegjaxError(f"open_clip has one activation for both towers, this model {config.activation}")
@@ -145,7 +164,7 @@ def write_config(config: CLIPConfig, preprocess: Preprocess, tokenizer: Mapping[
 def _write_tokenizer_cfg(tokenizer: Mapping[str, Any]) -> dict[str, Any]:
     """For a tokenizer that is not CLIP's: with any name open_clip reads it from the folder of a "local-dir:"."""
     if tokenizer["kind"] == "clip":
-        return {}
+        return {"tokenizer_kwargs": {"clean": tokenizer["clean"]}} if "clean" in tokenizer else {}
     kwargs: dict[str, Any] = {"clean": split_for_open_clip(tokenizer["clean"])[0]}
     if tokenizer["strip_id"] is not None:
         kwargs["strip_sep_token"] = True

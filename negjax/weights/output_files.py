@@ -53,6 +53,11 @@ def write_tokenizer(model: LoadedModel, folder: epath.Path, cleanings: Sequence[
     tokenizer = model.tokenizer
     settings: dict[str, Any]
     if isinstance(tokenizer, Tokenizer):
+        if tokenizer.clean != "lower":
+            raise NegjaxError(
+                f"transformers' CLIPTokenizer lower-cases texts, this model's cleans them by {tokenizer.clean!r}: "
+                "use --to open_clip"
+            )
         ids, merges = vocabulary()
         write_json(folder / "vocab.json", ids)
         write_atomic(folder / "merges.txt", "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))

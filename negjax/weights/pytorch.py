@@ -10,6 +10,7 @@ import numpy as np
 from etils import epath
 
 from negjax.errors import NegjaxError
+from negjax.media.images import Preprocess
 from negjax.models.architecture import CLIPConfig
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, check_vocabulary
@@ -57,6 +58,8 @@ def read_pytorch(
     *,
     part: str = "",
     base: epath.PathLike = "",
+    config_text: str = "",
+    tokenizer_folder: epath.Path | None = None,
 ) -> LoadedModel:
     """Reads the model of a weights file, or of a folder that holds one.
 
@@ -68,6 +71,8 @@ def read_pytorch(
         done: Called with 1 for each parameter that is read.
         part: The part of a file with several models that is read, see `open_tensors`.
         base: The weights that an adapter belongs to, a file or a folder.
+        config_text: The open_clip_config.json that counts instead of what the file, or one beside it, states.
+        tokenizer_folder: Where the tokenizer is; by default beside the weights.
 
     Raises:
         NegjaxError: If the file is damaged or holds another model, its activation is unknown, a weight is not finite,
@@ -80,14 +85,14 @@ def read_pytorch(
     opened = fold_positions(replace(opened, tensors=strip_prefix(opened.tensors, str(file))), str(file))
     format = detect_format(opened.tensors, str(file))
     tensors = table_names(opened.tensors, format)
-    description = describe_weights(opened, tensors, file, format, arch, activation)
+    description = describe_weights(opened, tensors, file, format, arch, activation, config_text)
     config = description.config
     if mismatches := find_mismatches(tensors, format, config):
         more = f" and {len(mismatches) - MAX_MISMATCHES} more" if len(mismatches) > MAX_MISMATCHES else ""
         raise NegjaxError(
             f"{file} does not hold the model {config.name}: {'; '.join(mismatches[:MAX_MISMATCHES])}{more}"
         )
-    tokenizer = family_of(config).read_tokenizer(config, file.parent, description.tokenizer_kwargs)
+    tokenizer = family_of(config).read_tokenizer(config, tokenizer_folder or file.parent, description.tokenizer_kwargs)
     try:
         check_vocabulary(config, tokenizer)
     except NegjaxError as error:
@@ -104,10 +109,15 @@ def read_pytorch(
         "format": format.name,
         "activation": weights_activation or "unknown",
     }
+    preprocess = description.preprocess
+    if preprocess is None:
+        preprocess = default_preprocess(config)
+        info["preprocess"] = origin["preprocess"] = "assumed"
+        logger.warning("%s: %s", file, _describe_assumed(preprocess))
     return LoadedModel(
         config,
         params,
-        description.preprocess or default_preprocess(config),
+        preprocess,
         tokenizer,
         info,
         origin=origin,
@@ -175,6 +185,14 @@ def _convert(parts: list[np.ndarray], entry: ParameterEntry, where: str) -> tupl
     if not np.isfinite(value).all():
         raise NegjaxError(f"{where}: {entry.names[0]} holds values that are not finite: download or export it again")
     return value, type_names.pop() if len(type_names) == 1 else ""
+
+
+def _describe_assumed(preprocess: Preprocess) -> str:
+    mean, std = (", ".join(f"{value:.3g}" for value in values) for values in (preprocess.mean, preprocess.std))
+    return (
+        f"nothing says how its images are prepared; assumed is the usual way of its family: {preprocess.resize_mode}, "
+        f"{preprocess.interpolation}, mean {mean}, std {std}"
+    )
 
 
 def _set_param(params: Params, path: str, value: Any) -> None:

@@ -1,6 +1,7 @@
 """Reads a model from a workdir or checkpoint of negjax, PyTorch weights, or a name to download."""
 
 import hashlib
+import re
 
 import numpy as np
 from etils import epath
@@ -9,10 +10,10 @@ from negjax.errors import MALFORMED_CONTENT, NegjaxError
 from negjax.models.architecture import with_activation
 from negjax.models.clip import Params, abstract_params, flatten_params
 from negjax.models.loaded import LoadedModel, from_meta
-from negjax.models.presets import preset
+from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, preset, variant_names
 from negjax.runtime.checkpoint_reader import CheckpointReader
 from negjax.runtime.paths import to_path
-from negjax.weights.hub import download
+from negjax.weights.hub import SCHEMES, Download, download
 from negjax.weights.lora import base_name, is_adapter
 from negjax.weights.pytorch import read_pytorch
 
@@ -43,10 +44,10 @@ def read_model(
         NegjaxError: If the model or its average does not exist or is damaged, or its activation is unknown.
     """
     source = str(path)
-    if source.startswith(("hf-hub:", "open_clip:")):
+    if source.startswith(SCHEMES):
         _check_no_ema(ema, source)
-        file, arch_of_name = download(source)
-        model = read_pytorch(file, arch or arch_of_name, activation)
+        got = download(source)
+        model = read_pytorch(got.path, arch, activation, config_text=got.config, tokenizer_folder=got.tokenizer_folder)
         model.info["source"] = source
         return model
     local, part = to_path(path), ""
@@ -54,7 +55,7 @@ def read_model(
         file_name, _, part = source.rpartition("#")
         local = to_path(file_name)
     if not local.exists():
-        raise NegjaxError(f"{path} not found: give a workdir of `negjax train`, a checkpoint, or PyTorch weights")
+        raise NegjaxError(f"{path} not found: {_suggest(source)}")
     if part and local.is_dir():
         raise NegjaxError(f"{path}: {local} is a folder, and only a file can be followed by #PART")
     adapter = local.is_dir() and is_adapter(local)
@@ -63,8 +64,16 @@ def read_model(
     checkpoint = _find_checkpoint(local, step)
     if checkpoint is None:
         _check_no_ema(ema, source)
-        base_file = _find_base(local, base) if adapter else ""
-        model = read_pytorch(local, arch, activation, part=part, base=base_file)
+        found = _find_base(local, base) if adapter else None
+        model = read_pytorch(
+            local,
+            arch,
+            activation,
+            part=part,
+            base=found.path if found else "",
+            config_text=found.config if found else "",
+            tokenizer_folder=found.tokenizer_folder if found else None,
+        )
         model.info["source"] = source
         return model
     return _read_checkpoint(*checkpoint, source, arch, activation, ema)
@@ -78,18 +87,32 @@ def fingerprint(params: Params) -> str:
     return digest.hexdigest()
 
 
-def _find_base(adapter: epath.Path, name: str) -> epath.Path:
-    """The local weights that an adapter belongs to. name: its path or name to download, by default what it states."""
+def _find_base(adapter: epath.Path, name: str) -> Download:
+    """The weights that an adapter belongs to. name: its path or name to download, by default what it states."""
     name = name or base_name(adapter)
-    if name.startswith(("hf-hub:", "open_clip:")):
-        return download(name)[0]
+    if name.startswith(SCHEMES):
+        return download(name)
     local = [path for path in (to_path(name), adapter / name, adapter.parent / name) if name and path.exists()]
     if not local:
         raise NegjaxError(
             f"{adapter} is an adapter of PEFT, and its base {name!r} is not here: give the base's weights to "
             f"`negjax convert {adapter} DST --base WEIGHTS`"
         )
-    return local[0]
+    return Download(local[0])
+
+
+def _suggest(source: str) -> str:
+    """What to give instead of a path that does not exist: a name that the user may mean, with its scheme."""
+    archs = {name for base in PRESETS if base not in PRESETS_OF_NEGJAX for name in variant_names(base)}
+    arch, _, tag = source.partition("/")
+    openai_arch = source.replace("/", "-").replace("@336px", "-336")  # "ViT-B/32" and "ViT-L/14@336px"
+    if openai_arch in archs:
+        arch, tag = openai_arch, "TAG" if source == openai_arch else "openai"
+    if arch in archs:
+        return f"for weights of open_clip give open_clip:{arch}/{tag} (open_clip.list_pretrained() lists the tags)"
+    if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", source):
+        return f"for a model of the Hugging Face hub give hf-hub:{source}; else a workdir, a checkpoint or weights"
+    return "give a workdir of `negjax train`, a checkpoint, or PyTorch weights"
 
 
 def _check_no_ema(ema: bool, source: str) -> None:

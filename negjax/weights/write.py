@@ -22,7 +22,7 @@ from negjax.runtime.files import open_atomic
 from negjax.runtime.progress import no_progress
 from negjax.tokenizers.cleaning import split_for_open_clip
 from negjax.tokenizers.clip import Tokenizer
-from negjax.weights import hf_config, open_clip_config
+from negjax.weights import hf_config, hf_preprocessor, open_clip_config
 from negjax.weights.describe import CONFIG_METADATA_KEY
 from negjax.weights.entries import ParameterEntry, entries
 from negjax.weights.families.family import WeightFormat
@@ -92,7 +92,8 @@ def _write_open_clip_file(
     """A single file, with its config beside it: for a model that open_clip knows by name."""
     name = open_clip_config.known_name(model.config)
     size = model.config.vision.image_size
-    preprocess = dataclasses.replace(model.preprocess, rgb_first=False)  # open_clip has one order for all models
+    # open_clip has one order of conversion to RGB, and one rounding of crops, for all models.
+    preprocess = dataclasses.replace(model.preprocess, rgb_first=False, crop_rounding="even")
     if name is None or not isinstance(model.tokenizer, Tokenizer) or preprocess != Preprocess(size):
         part = "this architecture" if name is None else "the preprocessing and the tokenizer of this model"
         raise NegjaxError(f"{target}: open_clip has no name for {part}: give a folder instead of a file")
@@ -124,14 +125,16 @@ def write_hf(model: LoadedModel, dst: epath.PathLike, done: OnParameterWritten =
         NegjaxError: If transformers cannot compute the model.
     """
     config = hf_config.write_config(model.config)
-    preprocess = hf_config.write_preprocess(model.config, model.preprocess)
-    format = hf_config.hf_support(model.config).format
+    support = hf_config.hf_support(model.config)
+    preprocess = hf_preprocessor.write_preprocess(support, model.preprocess)
     with new_folder(dst) as folder:
-        write_json(folder / hf_config.CONFIG_FILE, config)
-        write_json(folder / hf_config.PREPROCESSOR_FILE, preprocess)
+        write_json(folder / hf_config.HF_CONFIG_FILE, config)
+        write_json(folder / hf_preprocessor.PREPROCESSOR_FILE, preprocess)
         cleanings = [] if isinstance(model.tokenizer, Tokenizer) else model.tokenizer.cleanings
         write_tokenizer(model, folder, cleanings)
-        write_safetensors(folder / "model.safetensors", list(_to_tensors(model, format, done)), {"format": "pt"})
+        write_safetensors(
+            folder / "model.safetensors", list(_to_tensors(model, support.format, done)), {"format": "pt"}
+        )
     return f'{config["architectures"][0]}.from_pretrained("{dst}")'
 
 

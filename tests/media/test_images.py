@@ -13,7 +13,7 @@ from support.images import encode, noise_image
 from negjax.errors import NegjaxError
 from negjax.media.boxes import BoxLTRB, random_box
 from negjax.media.decoding import MAX_PIXELS, decode
-from negjax.media.images import OPENAI_MEAN, OPENAI_STD, Preprocess, normalise, to_pixels
+from negjax.media.images import OPENAI_MEAN, OPENAI_STD, Preprocess, at_size, normalise, to_pixels
 from negjax.media.jpeg import decode_unresized, shrink_to_jpeg
 
 RNG = np.random.default_rng(0)
@@ -226,10 +226,36 @@ def test_normalise_equals_float64(compiled):
 
 
 def test_wrong_settings():
-    with pytest.raises(NegjaxError, match="unknown interpolation 'nearest'; choose one of bicubic, bilinear"):
-        Preprocess(interpolation="nearest")
-    with pytest.raises(NegjaxError, match="unknown resize_mode 'crop'; choose one of shortest, squash, longest"):
-        Preprocess(resize_mode="crop")
+    for settings, message in (
+        ({"interpolation": "cubic"}, "unknown interpolation 'cubic'; choose one of bicubic, bilinear"),
+        ({"resize_mode": "crop"}, "unknown resize_mode 'crop'; choose one of shortest, squash, longest"),
+        ({"crop_rounding": "up"}, "unknown crop_rounding 'up'; choose one of even, down"),
+        ({"size": 0}, "size is 0: give a whole number of pixels"),
+        ({"size": 64.0}, "size is 64.0"),
+        ({"size": 64, "resize_size": 64}, "resize_size is 64: give None, or more than the 64 pixels"),
+        ({"resize_size": 256, "resize_mode": "longest"}, "crops nothing"),
+        ({"mean": "x"}, "mean is 'x': give three finite numbers, one for each channel"),
+        ({"mean": (0.5, 0.5, float("nan"))}, "mean is .*nan"),
+        ({"std": (0.5, 0.5)}, "std is .*: give three finite numbers"),
+        ({"std": (0.5, 0.5, 0.0)}, "std is .*: its values must be greater than 0"),
+    ):
+        with pytest.raises(NegjaxError, match=message):
+            Preprocess(**settings)
+
+
+@pytest.mark.parametrize("mode", ["shortest", "squash"])
+@pytest.mark.parametrize("rounding", ["even", "down"])
+def test_a_crop_from_a_larger_size(mode, rounding):
+    """Resized to 70 by Pillow, then cut out at the margin's half, rounded as the setting says."""
+    image = noise_image(0, (90, 61))
+    resized = np.asarray(image.resize((70, 70) if mode == "squash" else (103, 70), Image.Resampling.LANCZOS))
+    left = (resized.shape[1] - 63) / 2  # 20 of the 103 pixels, 3.5 of the 70
+    left = {3.5: 4 if rounding == "even" else 3, 20: 20}[left]
+    top = 4 if rounding == "even" else 3
+    preprocess = Preprocess(63, interpolation="lanczos", resize_mode=mode, resize_size=70, crop_rounding=rounding)
+    np.testing.assert_array_equal(to_pixels(image, preprocess), resized[top : top + 63, left : left + 63])
+    twice = at_size(preprocess, 126)
+    assert (twice.size, twice.resize_size, twice.crop_rounding) == (126, 140, rounding)
 
 
 @pytest.mark.parametrize("how", [{}, {"quality": 95}, {"subsampling": 0}, {"progressive": True}, {"optimize": True}])

@@ -61,8 +61,8 @@ _HF_TEXT_DEFAULTS: dict[str, Any] = {
 
 
 def _read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
-    vision = hf_towers.read_tower(data, "vision_config", _HF_VISION_DEFAULTS)
-    text = hf_towers.read_tower(data, "text_config", _HF_TEXT_DEFAULTS)
+    vision = hf_towers.read_tower_of_old(data, "vision_config", _HF_VISION_DEFAULTS)
+    text = hf_towers.read_tower_of_old(data, "text_config", _HF_TEXT_DEFAULTS)
     # With 2, as old configs have it, transformers pools at the largest id, as OpenAI does.
     pools_at_largest = text["eos_token_id"] in (2, text["vocab_size"] - 1)
     return CLIPConfig(

@@ -20,11 +20,17 @@ _HIDDEN_ACT = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_tanh": "gelu_py
 
 
 def read_tower(data: Mapping[str, Any], key: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a tower: `key` of config.json over the class's defaults, which config.json leaves out.
+    """The settings of a tower: `key` of config.json over the class's defaults, which config.json leaves out."""
+    return {**defaults, **(data.get(key) or {})}
 
-    Old files repeat the settings, with precedence, under "KEY_dict".
+
+def read_tower_of_old(data: Mapping[str, Any], key: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """As `read_tower`, for classes that still read the "KEY_dict" of old files.
+
+    Where there is one, it decides every setting: what it leaves out has the class's default, whatever `key` says.
     """
-    return {**defaults, **(data.get(key) or {}), **(data.get(f"{key}_dict") or {})}
+    old = data.get(f"{key}_dict")
+    return read_tower(data, key, defaults) if old is None else {**(data.get(key) or {}), **defaults, **old}
 
 
 def read_sizes(tower: Mapping[str, Any]) -> tuple[int, int, int, int, Activation, float]:

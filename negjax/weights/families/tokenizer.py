@@ -5,10 +5,13 @@ from typing import Any
 
 from etils import epath
 
+from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig
 from negjax.tokenizers import AnyTokenizer
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.tokenizers.hf_folder import read_tokenizer
+
+_TOKENIZER_KWARGS = ("clean", "strip_sep_token")
 
 
 def read_clip_or_folder_tokenizer(
@@ -26,11 +29,16 @@ def read_clip_or_folder_tokenizer(
         The tokenizer, for the context length of the architecture.
 
     Raises:
-        NegjaxError: If the folder's tokenizer is missing or malformed.
+        NegjaxError: If the folder's tokenizer is missing or malformed, or tokenizer_kwargs ask for what it cannot do.
     """
     text = config.text
+    for key, value in (tokenizer_kwargs or {}).items():
+        if key not in _TOKENIZER_KWARGS and value:
+            raise NegjaxError(
+                f"tokenizer_kwargs.{key} is {value!r}: not supported, only {', '.join(_TOKENIZER_KWARGS)}"
+            )
     if text.vocab_size == VOCAB_SIZE and text.pool == "argmax":
-        return Tokenizer(text.context_length)
+        return Tokenizer(text.context_length, (tokenizer_kwargs or {}).get("clean", "lower"))
     if tokenizer_kwargs is None:
         return read_tokenizer(folder, text.context_length)
     clean, strip_sep = tokenizer_kwargs.get("clean", "whitespace"), bool(tokenizer_kwargs.get("strip_sep_token"))

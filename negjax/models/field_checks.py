@@ -1,0 +1,35 @@
+"""Checks the numbers of an architecture, which come from other people's files."""
+
+import dataclasses
+import math
+from typing import Any, get_type_hints
+
+from negjax.errors import NegjaxError
+
+MAX_DEPTH = 1000  # blocks of a tower: far beyond any model, and few enough to list their parameters
+
+
+def check_fields(config: Any) -> None:
+    """Checks the fields of a dataclass that are numbers or booleans.
+
+    Args:
+        config: A dataclass. Whole numbers without a default must be 1 or more, the others 0 or more.
+
+    Raises:
+        NegjaxError: If a field is of another type, out of range or not finite.
+    """
+    hints = get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value, hint = getattr(config, field.name), hints[field.name]
+        if hint is bool and type(value) is not bool:
+            raise NegjaxError(f"{field.name} is {value!r}: it must be true or false")
+        if hint is int:
+            least = 1 if field.default is dataclasses.MISSING else 0
+            most = MAX_DEPTH if field.name == "depth" else math.inf
+            if type(value) is not int or not least <= value <= most:
+                limit = "" if most == math.inf else f" and at most {most}"
+                raise NegjaxError(f"{field.name} is {value!r}: it must be a whole number of at least {least}{limit}")
+        if hint is float or (hint == float | None and value is not None):
+            negative = type(value) in (int, float) and value < 0 and field.name.endswith("_eps")
+            if type(value) not in (int, float) or not math.isfinite(value) or negative:
+                raise NegjaxError(f"{field.name} is {value!r}: it must be a finite number")
