@@ -19,12 +19,13 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from negjax.errors import NegjaxError
-from negjax.media.decoding import MAX_PIXELS
+from negjax.media.decoding import max_pixels, size_fault
 
 av.logging.set_level(None)  # FFmpeg prints nothing: what matters is an error or a warning of negjax
 
 # Titles that are not UTF-8 are no reason to refuse a clip. PyAV 19 takes them as they are and has no such option.
 NOT_UTF8: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+FRAME_SHARE = 3 / 8  # of the largest image, an 8K frame: decoders hold several frames, so a gigabyte
 IMAGE_FORMATS = ("gif", "apng", "ico")  # besides those that FFmpeg calls png_pipe, jpeg_pipe ...
 IMAGE_BRANDS = ("avif", "heic", "heix", "mif1")  # images in a video's container
 
@@ -108,8 +109,10 @@ def _open(data: bytes, name: str) -> Iterator[tuple[InputContainer, VideoStream]
             stream = streams[0]
             if stream.codec_context is None:
                 raise NegjaxError(f"{name}: FFmpeg has no decoder for this video")
-            if stream.width * stream.height > MAX_PIXELS:
-                raise NegjaxError(f"{name}: {stream.width} x {stream.height} pixels, more than {MAX_PIXELS:,}")
+            limit = int(FRAME_SHARE * max_pixels())
+            if fault := size_fault(stream.width, stream.height, limit):
+                raise NegjaxError(f"{name}: {fault}")
+            stream.codec_context.options = {"max_pixels": str(limit)}  # for frames larger than the container says
             stream.thread_count = 1
             yield container, stream
     except FFmpegError as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from etils import epath
 
 from negjax.errors import NegjaxError
+from negjax.runtime.regular import check_regular
 from negjax.weights.lazy_tensor import MAX_INDEX_BYTES, LazyTensor, read_bytes
 from negjax.weights.prefixes import keep_prefix
 from negjax.weights.safetensors import open_safetensors, parse_json_object
@@ -76,6 +77,8 @@ def open_tensors(path: epath.PathLike, part: str = "") -> TensorFile:
 def _read_first_bytes(path: epath.Path) -> bytes:
     if path.is_dir():
         raise NegjaxError(f"{path} is a folder: give the weights file in it")
+    if path.exists():
+        check_regular(path)
     try:
         with path.open("rb") as file:
             return file.read(64)

@@ -250,7 +250,23 @@ def test_what_cannot_be_decoded():
     size = data.index(b"strf") + 12
     assert struct.unpack("<ii", data[size : size + 8]) == (WIDTH, HEIGHT)
     huge = data[:size] + struct.pack("<ii", 10_000, 10_000) + data[size + 8 :]
-    assert "10000 x 10000 pixels, more than 89,478,485" in refused(huge)
+    assert "10000 x 10000 pixels, more than 33,554,431" in refused(huge)
+
+
+def test_frames_that_grow_beyond_the_bound_are_not_decoded(monkeypatch):
+    """The container shows the size of the first frame only."""
+    small = clip(3, "mpegts")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mpegts") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((480, 640, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+    grows = small + buffer.getvalue()
+    assert read_frames(grows, 6, "x")[-1].size == (640, 480)
+    monkeypatch.setenv("NEGJAX_MAX_PIXELS", str(4 * 96 * 64))  # three eighths are a bound between the two sizes
+    assert all(frame.size == (96, 64) for frame in read_frames(grows, 6, "x"))
 
 
 def test_a_title_that_is_no_utf_8():

@@ -17,7 +17,7 @@ from negjax.datasets.records import Record
 from negjax.datasets.sources.crops import cut
 from negjax.datasets.sources.csv_tables import csv_source
 from negjax.datasets.sources.option_kinds import option_kinds, option_layout
-from negjax.datasets.sources.rows import BROKEN, INVALID, MISSING, MediaFile, RowSource, refuse_row
+from negjax.datasets.sources.rows import BROKEN, INVALID, MISSING, MediaFile, RowSource, read_media, refuse_row
 from negjax.datasets.stored.store import check_free, write_set
 from negjax.errors import NegjaxError
 from negjax.media.decoding import decode
@@ -125,7 +125,7 @@ def _check_media(
         remedy = f"give the folder in which its path, or the end of its path, exists as --media-root, {or_skip}"
         raise skipped.refusal(MISSING, source, explanations[MISSING], remedy)
 
-    faults = find_broken(survey.media, survey.boxes, source.name, progress)
+    faults = find_broken(survey.media, survey.media_type(source.name), survey.boxes, source.name, progress)
     broken = survey.rows_of(faults)
     for row in broken:
         skipped.add(BROKEN, *row)
@@ -159,7 +159,7 @@ def _read_records(
     for row in source.read(refuse_row):
         if not row.valid or row.path not in media or row.index in merged:
             continue
-        data = media[row.path].read_bytes()
+        data = read_media(media[row.path])
         record = merge_rows(row, later_rows.get(row.index), source.name) | {
             "media": cut(decode(data, row.path), row.box) if row.box else data
         }

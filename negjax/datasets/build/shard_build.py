@@ -9,7 +9,7 @@ from typing import Any
 
 from etils import epath
 
-from negjax.datasets.build.media_check import media_fault
+from negjax.datasets.build.media_check import image_fault
 from negjax.datasets.build.skipped import SkippedRows
 from negjax.datasets.records import ENCODED, Record
 from negjax.datasets.sources.rows import (
@@ -25,6 +25,7 @@ from negjax.datasets.sources.rows import (
     check_option_counts,
     is_video,
     locate_media,
+    read_media,
 )
 from negjax.datasets.stored.writing import SetSpec, WrittenShard, shard_path, write_shard
 from negjax.errors import NegjaxError
@@ -146,7 +147,7 @@ def _is_current(job: ShardJob) -> bool:
     find_media = job.find_media
     if find_media is None:
         return True
-    return all(_fault(find_media(path), path) == fault for path, fault in result["lost"].items())
+    return all(_fault(find_media(path)) == fault for path, fault in result["lost"].items())
 
 
 def _read_result_file(job: ShardJob) -> dict[str, Any] | None:
@@ -165,8 +166,8 @@ def _crc32_of(result: dict[str, Any]) -> int:
     return zlib.crc32(json.dumps(json.loads(json.dumps(result)), sort_keys=True).encode())
 
 
-def _fault(media: MediaFile | None, path: str) -> str:
-    return MISSING if media is None else media_fault(media, path)
+def _fault(media: MediaFile | None) -> str:
+    return MISSING if media is None else image_fault(media)
 
 
 def _read_records(job: ShardJob, summary: ShardSummary, lost: dict[str, str]) -> Iterator[Record]:
@@ -180,7 +181,7 @@ def _read_records(job: ShardJob, summary: ShardSummary, lost: dict[str, str]) ->
         if is_video(row.path):
             raise NegjaxError(f"row {row.index}, {row.path}, is a clip: training sets hold images")
         try:
-            data = media.read_bytes()
+            data = read_media(media)
             image = decode(data, str(media))
         except (NegjaxError, OSError) as error:
             summary.skipped.add(BROKEN, row.index, str(error))

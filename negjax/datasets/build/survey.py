@@ -16,6 +16,7 @@ from negjax.datasets.sources.rows import (
     RowRef,
     RowSource,
     check_option_counts,
+    is_gif,
     is_video,
     locate_media,
     refuse_row,
@@ -61,12 +62,16 @@ class Survey:
         return sorted({RowRef(row, path) for path in paths for row in self.rows[path]})
 
     def media_type(self, name: str) -> str:
-        """ "image" or "video"; raises NegjaxError that names the source if it has both, or boxes of clips."""
+        """ "image" or "video"; a GIF beside clips is a clip.
+
+        Raises:
+            NegjaxError: The source, which the error names, has both, or boxes of clips.
+        """
         clips = self.rows_of(path for path in self.rows if is_video(path))
         if not clips:
             return "image"
         row, clip = clips[0]
-        if images := self.rows_of(path for path in self.rows if not is_video(path)):
+        if images := self.rows_of(path for path in self.rows if not (is_video(path) or is_gif(path))):
             raise NegjaxError(
                 f"{name} names clips (row {row}, {clip}) and images (row {images[0].row}, {images[0].path}): "
                 "a set holds one or the other, so build a set of each"

@@ -9,6 +9,7 @@ from negjax.datasets.derive.rows import LabelledImages
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.runtime.progress import track_progress
+from negjax.runtime.regular import read_regular
 from negjax.synthesis.labels import build_labels
 
 
@@ -43,7 +44,7 @@ def read_object_names(path: epath.PathLike) -> list[str]:
         NegjaxError: for a file that is not UTF-8, or names fewer than two objects.
     """
     try:
-        lines = epath.Path(path).read_bytes().decode("utf-8-sig").splitlines()
+        lines = read_regular(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise NegjaxError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8") from error
     names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))

@@ -10,6 +10,7 @@ from typing import IO
 from etils import epath
 
 from negjax.errors import NegjaxError
+from negjax.runtime.regular import check_regular
 
 OTHER_FORMATS = {  # the first bytes of a file -> what it is, and what to do
     b"\x1f\x8b": "it is compressed, unpack it with gunzip",
@@ -126,7 +127,7 @@ class CsvFile:
 
     def _open(self) -> IO[bytes]:
         try:
-            return epath.Path(self.path).open("rb")
+            return check_regular(self.path).open("rb")
         except OSError as error:
             raise NegjaxError(f"cannot read {self.path}: {error.strerror or error}") from error
 
@@ -149,7 +150,7 @@ class _Lines:
 def file_sha256(path: epath.PathLike) -> str:
     """The sha256 of a file's bytes; raises NegjaxError if it cannot be read."""
     try:
-        with epath.Path(path).open("rb") as file:
+        with check_regular(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error

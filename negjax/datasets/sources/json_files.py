@@ -14,6 +14,7 @@ from negjax.datasets.sources.media_root import MediaRoot
 from negjax.datasets.sources.rows import INVALID, Row, RowSource, SkipRow
 from negjax.datasets.sources.table import JSON_BENCHMARKS
 from negjax.errors import NegjaxError
+from negjax.runtime.regular import read_regular
 
 
 def json_source(path: epath.PathLike, media_root: epath.PathLike, split: str = "") -> RowSource:
@@ -73,11 +74,9 @@ class JsonShard:
 
 def _read_items(path: epath.PathLike) -> list[Item]:
     try:
-        text = epath.Path(path).read_bytes().decode("utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
         is_lines = PurePath(path).suffix == ".jsonl"
         content = [parse_json(line) for line in text.split("\n") if line.strip()] if is_lines else parse_json(text)
-    except OSError as error:
-        raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
         raise NegjaxError(f"{path} cannot be read as JSON ({error})") from error
     items = _items_of_object(content) if isinstance(content, dict) else content

@@ -4,6 +4,7 @@ A source is read from its start to its end by the build of an evaluation set, an
 by the build of a training set.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 from negjax.datasets.records import Record
 from negjax.datasets.sources.boxes import BoxXYWH
 from negjax.errors import NegjaxError
+from negjax.runtime.regular import read_regular
 
 VIDEO_SUFFIXES = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 
@@ -149,9 +151,19 @@ def locate_media(row: Row, find_media: Callable[[str], MediaFile | None] | None)
     return find_media(row.path)
 
 
+def read_media(media: MediaFile) -> bytes:
+    """The bytes of an image or clip; raises NegjaxError for a pipe, a device or a file of more than MAX_FILE_BYTES."""
+    return read_regular(media) if isinstance(media, os.PathLike) else media.read_bytes()
+
+
 def is_video(path: str) -> bool:
     """Whether the path of an image or clip has the suffix of a clip."""
     return PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_gif(path: str) -> bool:
+    """Whether a path is that of a GIF, which may be an image or a clip."""
+    return PurePosixPath(path).suffix.lower() == ".gif"
 
 
 def check_option_counts(name: str, first_rows: Mapping[int, RowRef]) -> None:

@@ -16,6 +16,7 @@ from etils import epath
 
 from negjax.datasets.json_text import parse_json
 from negjax.errors import NegjaxError
+from negjax.runtime.regular import MAX_FILE_BYTES, check_regular
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
@@ -30,6 +31,8 @@ class TarMember:
     size: int
 
     def read_bytes(self) -> bytes:
+        if self.size > MAX_FILE_BYTES:
+            raise NegjaxError(f"cannot read {self}: it has {self.size:,} bytes, more than {MAX_FILE_BYTES:,}")
         with epath.Path(self.tar).open("rb") as file:
             file.seek(self.offset)
             return file.read(self.size)
@@ -99,7 +102,7 @@ def unused_images(members: Sequence[TarMember]) -> list[TarMember]:
 
 def read_members(tar: epath.PathLike) -> Iterator[TarMember]:
     """The files in a tar file, in order; raises NegjaxError if it is truncated or not a tar file."""
-    path = str(tar)
+    path = str(check_regular(tar))
     try:
         with epath.Path(path).open("rb") as file, tarfile.open(fileobj=file, mode="r:") as opened:
             size = epath.Path(path).stat().length
