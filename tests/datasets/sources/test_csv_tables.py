@@ -279,12 +279,13 @@ def test_separators_that_are_none(tmp_path, separator):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (gzip.compress(b"filepath,captions\n"), "it is compressed, unpack it with gunzip"),
+        (gzip.compress(b"filepath,captions\n", mtime=0), "it is compressed, unpack it with gunzip"),
         (b"PK\x03\x04rest", "a ZIP archive or an Excel file"),
         (b"PAR1rest", r"a Parquet file, write it with pandas: read_parquet\(FILE\).to_csv"),
         (b'{"filepath": "a.jpg"}\n', "it is JSON, give a benchmark's file as --json, or write JSON lines with pandas"),
         (b'[{"filepath": "a.jpg"}]', "it is JSON, give a benchmark's file as --json, or write it with pandas"),
     ],
+    ids=["gzip", "zip", "parquet", "json lines", "json"],
 )
 def test_files_of_other_formats(tmp_path, content, expected):
     (tmp_path / "table.csv").write_bytes(content)
