@@ -90,6 +90,38 @@ def test_a_config_beside_the_file_is_used(folder):
     assert read_model(file).config == SMALL
 
 
+def test_preprocessing_that_nothing_states_is_assumed_and_said(folder, caplog):
+    file = rewritten(folder, lambda arrays: None)
+    cfg = json.loads((folder / CONFIG_FILE).read_text())
+    (folder / "bare.json").write_text(json.dumps(cfg["model_cfg"]))  # an architecture alone
+    model = read_model(file, arch=str(folder / "bare.json"))
+    assert model.info["preprocess"] == model.origin["preprocess"] == "assumed"
+    assert "nothing says how its images are prepared; assumed is the usual way" in caplog.text
+    assert "preprocess" not in read_model(folder).info
+    half = {"mean": [0.5, 0.25, 0.5], "std": 0.5, "interpolation": "bilinear", "resize_mode": "squash"}
+    tag = json.dumps({"model_cfg": cfg["model_cfg"], "preprocess_cfg": half})  # as of a tag of open_clip
+    of_tag = read_pytorch(folder, config_text=tag).preprocess  # counts instead of the folder's config
+    assert (of_tag.mean, of_tag.std) == ((0.5, 0.25, 0.5), (0.5, 0.5, 0.5))
+    assert (of_tag.interpolation, of_tag.resize_mode) == ("bilinear", "squash")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"mean": "x"}, "mean is 'x': give three finite numbers"),
+        ({"std": [1, 0, 1]}, "std is .*: its values must be greater than 0"),
+        ({"interpolation": 3}, "unknown interpolation 3"),
+        ({"resize_mode": "longest", "fill_color": 255}, "fill_color is 255: only images on black"),
+        ({"mode": "L"}, "mode is 'L': only RGB is supported"),
+    ],
+)
+def test_preprocessing_of_open_clip_that_is_refused(folder, setting, message):
+    cfg = json.loads((folder / CONFIG_FILE).read_text())
+    cfg["preprocess_cfg"] = setting
+    with pytest.raises(NegjaxError, match=message):
+        read_pytorch(folder, config_text=json.dumps(cfg))
+
+
 def test_the_activation_must_be_given(tmp_path, monkeypatch):
     """A bare state dict of known shapes: nothing in it tells GELU from QuickGELU."""
     wide = dataclasses.replace(preset("ViT-S-32-alt"), name="mini")

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -102,6 +103,23 @@ def test_a_single_checkpoint(workdir):
     assert_weights_of(read_model(workdir / "checkpoints" / "3", 3), 3)
     with pytest.raises(NegjaxError, match="is the checkpoint of step 3, not best: give its workdir"):
         read_model(workdir / "checkpoints" / "3", "best")
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("openai/clip-vit-base-patch32", "hf-hub:openai/clip-vit-base-patch32"),
+        ("ViT-B-32", "open_clip:ViT-B-32/TAG"),
+        ("ViT-B/32", "open_clip:ViT-B-32/openai"),
+        ("ViT-L/14@336px", "open_clip:ViT-L-14-336/openai"),
+        ("ViT-B-16-SigLIP/webli", "open_clip:ViT-B-16-SigLIP/webli"),
+        ("no/such/file.pt", "give a workdir of `negjax train`"),
+        ("tiny", "give a workdir of `negjax train`"),
+    ],
+)
+def test_names_without_their_scheme(name, suggestion):
+    with pytest.raises(NegjaxError, match=f"^{re.escape(name)} not found: .*{re.escape(suggestion)}"):
+        negjax.load(name)
 
 
 def test_the_fingerprint_is_of_the_weights(workdir):
