@@ -4,10 +4,14 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 INTERRUPTED_STATUS = 130
 SHOW_CURSOR = "\x1b[?25h\n"  # progress bars hide it
+SECONDS_TO_FINISH = 5  # at most, for a block of `finished_first`
+_leaving = threading.Event()
+_unfinished = threading.Lock()
 
 
 def exit_on_interrupt() -> None:
@@ -31,10 +35,21 @@ def hold_interrupt() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
+@contextmanager
+def finished_first() -> Iterator[None]:
+    """A short block that an interrupt lets end first, such as the start of a process, which would else complain."""
+    if _leaving.is_set():
+        threading.Event().wait()  # until the process ends
+    with _unfinished:
+        yield
+
+
 def _leave_on_interrupt(signals: int) -> None:
     """Waits for SIGINT among the signals whose numbers arrive on a file descriptor, and ends the process."""
     while signal.SIGINT not in os.read(signals, 64):
         pass
+    _leaving.set()
+    _unfinished.acquire(timeout=SECONDS_TO_FINISH)
     try:
         with suppress(OSError):
             os.write(2, f"{SHOW_CURSOR if os.isatty(2) else ''}negjax: interrupted\n".encode())

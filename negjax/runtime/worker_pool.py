@@ -10,6 +10,8 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import Any
 
+from negjax.runtime.interrupt import finished_first
+
 # Python's tracker of semaphores removes those of a process that was killed; its warning would be all that a user sees.
 QUIET_TRACKER = "ignore::UserWarning:multiprocessing.resource_tracker"
 
@@ -32,7 +34,7 @@ class WorkerPool(ProcessPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Hands work to a process, and starts one if none is idle."""
-        with _interrupt_blocked():
+        with finished_first(), _interrupt_blocked():
             return super().submit(fn, *args, **kwargs)
 
 

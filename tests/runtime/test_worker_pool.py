@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -41,3 +42,30 @@ def test_no_process_stays(number, status):
     _, err = process.communicate(timeout=30)  # until the last one has closed stdout and stderr
     assert process.returncode == status
     assert err == ("negjax: interrupted\n" if number == signal.SIGINT else "")
+
+
+STARTING = """
+from negjax.runtime.interrupt import exit_on_interrupt
+from negjax.runtime.worker_pool import WorkerPool
+exit_on_interrupt()
+print("ready", flush=True)
+for _ in range(100):
+    WorkerPool(4).submit(abs, 0)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.05, 0.1])
+def test_an_interrupt_while_processes_start(seconds):
+    """A process that is started but has not got its data yet would show a traceback."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTING],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "negjax: interrupted\n")
