@@ -28,7 +28,12 @@ authenticated; with --coordinator 127.0.0.1:PORT they can be reached from this m
 def add(commands: Any) -> None:
     """Adds `train` to the commands of the parser."""
     parser = command(commands, "train", _train, "train a model as a config file says", TRAIN)
-    parser.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config()")
+    parser.add_argument(
+        "--config",
+        required=True,
+        metavar="FILE[:ARG]",
+        help="a Python file with get_config(); it is run, so use only files that you trust",
+    )
     parser.add_argument("--workdir", type=path, metavar="DIR", help="folder of this run alone")
     parser.add_argument(
         "--settings", action="store_true", help="show type, value and meaning of every setting, and exit"

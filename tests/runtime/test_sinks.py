@@ -125,8 +125,11 @@ def test_wandb_goes_on_with_the_same_run_and_gets_no_step_twice(tmp_path, monkey
         live(tmp_path, wanted, 5, 6, 2.0)
 
 
-def test_an_optional_sink_that_fails_is_dropped(tmp_path, caplog):
-    """As TensorBoard's on a full disk: training goes on. Here no file may become larger than a byte."""
+def test_an_optional_sink_that_fails_is_dropped(tmp_path, caplog, capsys):
+    """As TensorBoard's on a full disk: training goes on. Here no file may become larger than a byte.
+
+    With capsys, stderr is no file.
+    """
     _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with OptionalSink(TensorBoardLog(tmp_path, 0), "TensorBoard") as sink:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))

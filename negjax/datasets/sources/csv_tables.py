@@ -131,16 +131,19 @@ def check_columns(file: CsvFile, layout: str) -> None:
     path, columns, table = file.path, file.columns, TABLE_LAYOUTS[layout]
     if repeated := [name for name in columns if name and columns.count(name) > 1]:
         raise NegjaxError(f"{path} has the column {repeated[0]!r} twice")
+    fitting = [other for other in TABLE_LAYOUTS.values() if not other.absent_columns(columns)]
+    likely = max(fitting, key=lambda other: len(other.columns), default=table)
+    hint = f"; it looks like --kind {likely.kind}" if likely.kind != table.kind else ""
     if absent := table.absent_columns(columns) + table.absent_options(columns):
-        fitting = [other for other in TABLE_LAYOUTS.values() if not other.absent_columns(columns)]
-        likely = max(fitting, key=lambda other: len(other.columns)).kind if fitting else table.kind
-        hint = f"; it looks like --kind {likely}" if likely != table.kind else ""
         if len(columns) == 1 and (separator := next((mark for mark in ";\t|" if mark in columns[0]), "")):
             hint = f"; it looks separated by {separator!r}: give --csv-separator {separator!r}"
         raise NegjaxError(
             f"{path} has no column {', '.join(absent)}, needed for --kind {table.kind}; "
             f"it has: {', '.join(columns) or 'nothing'}{hint}"
         )
+    if table.kind == "captions" and table.marker and hint:  # one text a row
+        lost = [name for name in likely.columns if name not in table.columns]
+        raise NegjaxError(f"{path} has the column {', '.join(lost)}, which --kind captions would leave out{hint}")
 
 
 def _choose_layout(kind: str, file: CsvFile) -> str:

@@ -183,7 +183,7 @@ def test_bad_rows_of_crepe(tmp_path, cells, expected):
 
 def test_files_that_are_not_tables(tmp_path):
     assert "No such file" in complaint(tmp_path / "absent.csv", "captions")
-    assert "Is a directory" in complaint(tmp_path, "captions")
+    assert "it is a folder, not a file" in complaint(tmp_path, "captions")
     (tmp_path / "latin.csv").write_bytes(b"filepath,captions\na.jpg,['caf\xe9']\n")
     assert "is not UTF-8 text" in complaint(tmp_path / "latin.csv", "captions")
     cut = table(tmp_path, """filepath,captions\na.jpg,['x']\nb.jpg,"['cut""")
@@ -291,3 +291,14 @@ def test_files_of_other_formats(tmp_path, content, expected):
     (tmp_path / "table.csv").write_bytes(content)
     with pytest.raises(NegjaxError, match=rf"table\.csv is not a CSV file: .*{expected}"):
         csv_source("captions", tmp_path / "table.csv", tmp_path)
+
+
+def test_negatives_are_never_left_out_silently(tmp_path):
+    path = table(tmp_path, "filepath,caption,negative_captions\na.jpg,one,\"['no x']\"\n")
+    with pytest.raises(
+        NegjaxError, match=r"negative_captions, which --kind captions would leave out; .* --kind negcap"
+    ):
+        csv_source("captions", path, tmp_path)
+    both = table(tmp_path, "filepath,captions,caption,negative_captions\na.jpg,\"['x']\",one,\"['no x']\"\n")
+    (row,) = csv_source("captions", both, tmp_path).read(refuse_row)
+    assert row.record["captions"] == ["x"]

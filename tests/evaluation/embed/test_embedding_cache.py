@@ -26,7 +26,7 @@ from negjax.models.presets import preset
 def encoded(monkeypatch) -> list[int]:
     """Rows of the batches of pictures and of captions that models encode from here on."""
     rows: list[int] = []
-    for name in ("encode_image", "encode_text"):
+    for name in ("encode_pixels", "encode_tokens"):
         original = getattr(LoadedModel, name)
 
         def watched(self, batch, original=original):
