@@ -49,7 +49,7 @@ def start(waits: str) -> list[subprocess.Popen]:
     ]
     for process in running:
         while (line := process.stdout.readline()) != "ready\n":  # Gloo prints lines, too
-            assert line, process.stderr.read()
+            assert line, (process.wait(60), process.stderr.read())
     return running
 
 

@@ -88,7 +88,9 @@ def test_a_key_that_is_there_twice_hides_nothing(folder):
 @pytest.mark.slow
 def test_the_command_imports_nothing_either(folder):
     path = folder / "features.json"
-    path.write_text(path.read_text().replace("tensorflow_datasets.core.features.scalar.Scalar", "evil_module.Feature"))
+    path.write_text(
+        path.read_text().replace("tensorflow_datasets.core.features.tensor_feature.Tensor", "evil_module.Feature")
+    )
     ended = subprocess.run(
         [sys.executable, "-m", "negjax.cli", "data", "list", "--data-dir", "."],
         cwd=folder.parent.parent,
