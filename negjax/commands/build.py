@@ -19,14 +19,8 @@ KIND_HELP = {
     "or one of CREPE's",
     "folder": "zero-shot classification: a folder per class, or a TFDS data set",
 }
-SOURCE_OPTIONS = (
-    "media_root",
-    "csv_separator",
-    "train",
-    "split",
-    "classnames",
-    "templates",
-)  # go with some source flags only
+# These go with some source flags only.
+SOURCE_OPTIONS = ("media_root", "csv_separator", "train", "split", "classnames", "templates")
 TRAINING_OPTIONS = ("questions", "short_side", "processes", "shard_rows")
 EPILOG = """\
 kinds, and the files they are read from:

@@ -22,19 +22,25 @@ futures[-1].result()
 """
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)]
-)
-def test_no_process_stays(number, status):
-    """They would hold stdout open. The signal goes to all, as Ctrl-C in a terminal does, or to the first alone."""
+def start(program: str) -> subprocess.Popen[str]:
+    """A process, leader of a group of its own, that runs a program and has printed that it is ready."""
     process = subprocess.Popen(
-        [sys.executable, "-c", POOL],
+        [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)]
+)
+def test_no_process_stays(number, status):
+    """They would hold stdout open. The signal goes to all, as Ctrl-C in a terminal does, or to the first alone."""
+    process = start(POOL)
     if number == signal.SIGINT:
         os.killpg(process.pid, number)
     else:
@@ -57,14 +63,7 @@ for _ in range(100):
 @pytest.mark.parametrize("seconds", [0.02, 0.05, 0.1])
 def test_an_interrupt_while_processes_start(seconds):
     """A process that is started but has not got its data yet would show a traceback."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", STARTING],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout.readline() == "ready\n"
+    process = start(STARTING)
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
