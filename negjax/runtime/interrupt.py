@@ -1,5 +1,6 @@
 """Ctrl-C: a command ends at once, with status 130 and one line, whatever it is doing."""
 
+import atexit
 import os
 import signal
 import sys
@@ -27,6 +28,8 @@ def exit_on_interrupt() -> None:
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)  # gets the number of each signal with a handler
         threading.Thread(target=_leave_on_interrupt, args=(reading,), daemon=True).start()
         signal.signal(signal.SIGINT, lambda *_: None)
+        # Python restores the default while it ends, by which an interrupt would kill a command that has finished.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked by `hold_interrupt`
 
 

@@ -70,3 +70,16 @@ os.execv(sys.executable, [sys.executable, "-c", {(BEGIN + "import time; time.sle
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (130, "negjax: interrupted\n")
+
+
+def test_one_that_comes_after_the_program_at_the_end_of_python():
+    """Where Python has restored the default handler, and what the command did has succeeded."""
+    code = """
+import os, signal
+class Last:
+    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGINT):
+        kill(process, number)
+last = Last()
+"""
+    done = subprocess.run([sys.executable, "-c", BEGIN + code], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
