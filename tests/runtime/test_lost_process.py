@@ -48,7 +48,7 @@ def start(waits: str) -> list[subprocess.Popen]:
         for index in range(2)
     ]
     for process in running:
-        while (line := process.stdout.readline()) != "ready\n":  # Gloo prints lines, too
+        while not (line := process.stdout.readline()).endswith("ready\n"):  # Gloo prints, too, also pieces of a line
             assert line, (process.wait(60), process.stderr.read())
     return running
 
