@@ -8,7 +8,7 @@ tensor names, configs of other libraries, usual preprocessing, initial values.
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from negjax.errors import NegjaxError
 from negjax.models.field_checks import check_fields
@@ -16,7 +16,11 @@ from negjax.models.field_checks import check_fields
 Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
 ImagePool = Literal["token", "average", "attention"]
 TextPool = Literal["argmax", "eos", "last"]
-# Checkpoints from before CLIPConfig.family: the family follows from how the image tower pools.
+EncoderMask = Literal["id", "tail"]
+EncoderPool = Literal["first", "mean", "pooler"]
+EncoderPositions = Literal["index", "count"]
+EncoderProjection = Literal["none", "linear", "mlp"]
+# Checkpoints from before CLIPConfig.family: the family follows from how the towers pool.
 _FAMILY_OF_IMAGE_POOL = {"token": "clip", "average": "clipa", "attention": "siglip"}
 
 
@@ -110,6 +114,60 @@ class TextConfig:
 
 
 @dataclass(frozen=True)
+class TextEncoderConfig:
+    """A bidirectional text encoder that masks padding: BERT, RoBERTa or XLM-RoBERTa.
+
+    Attributes:
+        context_length: The most tokens of a caption.
+        vocab_size: Number of token ids.
+        width: Channels of a token.
+        depth: Number of blocks.
+        heads: Attention heads.
+        mlp_width: Hidden channels of the perceptrons.
+        activation: Of the perceptrons.
+        layer_norm_eps: Added to the variance.
+        pad_id: The id of padding, which no token attends to.
+        mask: Which tokens of that id are padding: "id" (all, as open_clip has it) or "tail" (those after the last other
+            token, as a tokenizer of transformers has it; a text may spell padding).
+        positions: Row of the table of positions for a token: "index" (BERT: its index) or "count" (RoBERTa: `pad_id`
+            plus the number of tokens up to it that are not padding).
+        max_positions: Rows of that table.
+        token_types: Rows of the table of token types, of which every token gets the first.
+        pool: "first" (the first token), "mean" (over all tokens but padding) or "pooler" (BERT's: the first token,
+            a linear layer and tanh).
+        projection: How the pooled vector becomes the embedding: "none", "linear" or "mlp" (two linear layers with GELU
+            between them), without biases.
+    """
+
+    context_length: int
+    vocab_size: int
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    activation: Activation = "gelu"
+    layer_norm_eps: float = 1e-12
+    pad_id: int = 0
+    mask: EncoderMask = "id"
+    positions: EncoderPositions = "index"
+    max_positions: int = 512
+    token_types: int = 2
+    pool: EncoderPool = "mean"
+    projection: EncoderProjection = "mlp"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        longest = self.max_positions - (self.pad_id + 1 if self.positions == "count" else 0)
+        if self.context_length > longest:
+            raise NegjaxError(f"a context of {self.context_length} tokens: the positions suffice for {longest}")
+
+    @property
+    def sees_padding(self) -> bool:
+        """Whether padding changes the embedding."""
+        return False
+
+
+@dataclass(frozen=True)
 class CLIPConfig:
     """A two-tower CLIP.
 
@@ -127,7 +185,7 @@ class CLIPConfig:
     name: str
     embed_dim: int
     vision: VisionConfig
-    text: TextConfig
+    text: TextConfig | TextEncoderConfig
     logit_scale_init: float = math.log(1 / 0.07)
     logit_bias_init: float | None = None
     family: str = "clip"
@@ -140,13 +198,12 @@ class CLIPConfig:
                 f"image size {self.vision.image_size} is smaller than patch size {self.vision.patch_size}"
             )
         for tower_name, tower in (("vision", self.vision), ("text", self.text)):
-            pools = get_args(ImagePool if tower_name == "vision" else TextPool)
-            for field, choices in (("activation", get_args(Activation)), ("pool", pools)):
+            for field, choices in _choices(type(tower)):
                 if (value := getattr(tower, field)) not in choices:
                     raise NegjaxError(f"unknown {tower_name} {field} {value!r}; choose one of {', '.join(choices)}")
             if tower.width % tower.heads:
                 raise NegjaxError(f"{tower_name} width {tower.width} is not divisible by {tower.heads} heads")
-            if not tower.projection and tower.width != self.embed_dim:
+            if tower.projection in (False, "none") and tower.width != self.embed_dim:
                 raise NegjaxError(
                     f"{tower_name} width {tower.width} differs from the embedding's {self.embed_dim}: "
                     "the tower needs a projection"
@@ -159,6 +216,12 @@ class CLIPConfig:
         """The activation of both towers; "IMAGE/TEXT" where they differ."""
         vision, text = self.vision.activation, self.text.activation
         return vision if vision == text else f"{vision}/{text}"
+
+
+def _choices(tower_class: type) -> list[tuple[str, tuple[str, ...]]]:
+    """The fields of a tower's config that take one of a few words, and these words."""
+    hints = get_type_hints(tower_class).items()
+    return [(field, get_args(hint)) for field, hint in hints if get_origin(hint) is Literal]
 
 
 def with_activation(config: CLIPConfig, activation: str) -> CLIPConfig:
@@ -190,8 +253,10 @@ def from_dict(data: dict[str, Any]) -> CLIPConfig:
         NegjaxError: If a field is missing or unknown.
     """
     try:
-        vision, text = VisionConfig(**data["vision"]), TextConfig(**data["text"])
-        family = data.get("family") or _FAMILY_OF_IMAGE_POOL.get(vision.pool, "clip")
+        text_class = TextEncoderConfig if "pad_id" in data["text"] else TextConfig
+        vision, text = VisionConfig(**data["vision"]), text_class(**data["text"])
+        of_towers = "metaclip2" if text.pool == "eos" else _FAMILY_OF_IMAGE_POOL.get(vision.pool, "clip")
+        family = data.get("family") or of_towers
         return CLIPConfig(**data | {"vision": vision, "text": text, "family": family})
     except (KeyError, TypeError) as error:
         raise NegjaxError(f"not an architecture of this version of negjax: {error}") from error

@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from negjax.models.architecture import CLIPConfig
+from negjax.models.architecture import CLIPConfig, TextEncoderConfig
 from negjax.models.compute import Compute
 from negjax.models.text import TextTower
+from negjax.models.text_encoder import TextEncoder
 from negjax.models.vision import VisionTower
 
 Params = dict[str, Any]
@@ -23,7 +24,11 @@ class CLIP(nnx.Module):
 
     def __init__(self, config: CLIPConfig, compute: Compute):
         self.visual = VisionTower(config.vision, config.embed_dim, compute)
-        self.text = TextTower(config.text, config.embed_dim, compute)
+        self.text: TextTower | TextEncoder
+        if isinstance(config.text, TextEncoderConfig):
+            self.text = TextEncoder(config.text, config.embed_dim, compute)
+        else:
+            self.text = TextTower(config.text, config.embed_dim, compute)
         self.logit_scale = nnx.Param(jnp.zeros(()))
         if config.logit_bias_init is not None:
             self.logit_bias = nnx.Param(jnp.zeros(()))

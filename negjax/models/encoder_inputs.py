@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import TextConfig
+from negjax.models.architecture import TextConfig, TextEncoderConfig
 
 
 def check_pixels(pixels: Any, size: int) -> Any:
@@ -32,7 +32,7 @@ def check_pixels(pixels: Any, size: int) -> Any:
     return array
 
 
-def check_tokens(tokens: Any, config: TextConfig) -> Any:
+def check_tokens(tokens: Any, config: TextConfig | TextEncoderConfig) -> Any:
     """Checks token ids for the text tower.
 
     Args:

@@ -4,7 +4,8 @@ The matrix products of Chowdhery et al. 2022 (appendix B), attention included; n
 counted, as is the custom for "model FLOPs".
 """
 
-from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
+from negjax.models.architecture import CLIPConfig, TextConfig, TextEncoderConfig, VisionConfig
+from negjax.models.text_encoder import hidden_width
 
 
 def image_flops(config: CLIPConfig) -> int:
@@ -18,10 +19,16 @@ def image_flops(config: CLIPConfig) -> int:
 
 def text_flops(config: CLIPConfig, tokens: int) -> int:
     """Operations of a forward pass for one caption of `tokens` tokens."""
-    return _transformer(config.text, tokens) + 2 * config.text.width * config.embed_dim
+    text, embed_dim = config.text, config.embed_dim
+    head = 2 * text.width * embed_dim
+    if isinstance(text, TextEncoderConfig):
+        hidden = hidden_width(text, embed_dim)
+        head = {"none": 0, "linear": head, "mlp": 2 * hidden * (text.width + embed_dim)}[text.projection]
+        head += 2 * text.width**2 if text.pool == "pooler" else 0
+    return _transformer(text, tokens) + head
 
 
-def _transformer(config: VisionConfig | TextConfig, tokens: int) -> int:
+def _transformer(config: VisionConfig | TextConfig | TextEncoderConfig, tokens: int) -> int:
     width = config.width
     products = 2 * tokens * (4 * width * width + 2 * width * config.mlp_width)
     attention = 2 * 2 * tokens * tokens * width

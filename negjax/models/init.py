@@ -13,8 +13,9 @@ import jax
 import numpy as np
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import CLIPConfig
+from negjax.models.architecture import CLIPConfig, TextEncoderConfig
 from negjax.models.clip import Params, abstract_params
+from negjax.models.text_encoder import hidden_width
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 Initialisers = list[tuple[str, Draw]]  # (pattern of parameter paths, distribution); the first match counts
@@ -39,8 +40,20 @@ def _siglip_initialisers(config: CLIPConfig) -> Initialisers:
         (r"visual/pool/query", _normal(vision.width**-0.5)),
         (r"visual/(transformer|pool)/.*/kernel|visual/positions", _normal(0.02)),
         (r"visual/(transformer|pool)/.*/bias", _constant(0.0)),
-        (r"visual/patch/bias", _uniform((3 * vision.patch_size**2) ** -0.5)),
         (r"text/projection/bias", _constant(0.0)),
+    ]
+
+
+def _encoder_initialisers(config: CLIPConfig) -> Initialisers:
+    """The encoder is transformers', whose matrices start at normal(0.02); the projection is PyTorch's default."""
+    text = config.text
+    if not isinstance(text, TextEncoderConfig):
+        return []
+    return [
+        (r"text/(projection|hidden)/kernel", _uniform(text.width**-0.5)),
+        (r"text/output/kernel", _uniform(hidden_width(text, config.embed_dim) ** -0.5)),
+        (r"text/(tokens|positions|token_types|.*/kernel)", _normal(0.02)),
+        (r"text/.*/bias", _constant(0.0)),
     ]
 
 
@@ -63,7 +76,8 @@ def _initialisers(config: CLIPConfig) -> Initialisers:
         (r".*norm\w*/scale", _constant(1.0)),
         (r".*norm\w*/bias|.*attention/\w+/bias", _constant(0.0)),
         *family_initialisers(config),
-        (r"visual/patch/kernel", _uniform((3 * vision.patch_size**2) ** -0.5)),
+        *_encoder_initialisers(config),
+        (r"visual/patch/(kernel|bias)", _uniform((3 * vision.patch_size**2) ** -0.5)),
         (r"visual/(class_token|positions|projection/kernel)", _normal(vision.width**-0.5)),
         (r"visual/.*/qkv/kernel", _uniform(math.sqrt(6 / (4 * vision.width)))),
         (r"visual/.*/(out|up)/kernel|visual/.*/up/bias", _uniform(vision.width**-0.5)),

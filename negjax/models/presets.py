@@ -1,18 +1,26 @@
 """Named architectures, open_clip's and two small ones, and the usual preprocessing of each family.
 
 The figures are those of open_clip's model configs (open_clip_torch 3.3.0); the image towers of its SigLIP models are
-timm's (timm 1.0.31).
+timm's (timm 1.0.31). BiomedCLIP is a model of open_clip's form on the Hugging Face hub.
 """
 
 import dataclasses
 import math
+from typing import cast
 
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess
-from negjax.models.architecture import Activation, CLIPConfig, TextConfig, VisionConfig, with_activation
+from negjax.models.architecture import Activation, CLIPConfig, EncoderPool, TextConfig, VisionConfig, with_activation
+from negjax.models.encoders import ENCODERS
 
 QUICKGELU_SUFFIX = "-quickgelu"
-PRESETS_OF_NEGJAX = ("tiny", "small")  # which open_clip does not have
+_CHINESE_CLIP = "chinese-clip-vit-"
+PRESETS_OF_NEGJAX = (  # which open_clip does not have by name
+    "tiny",
+    "small",
+    "BiomedCLIP",
+    *(_CHINESE_CLIP + size for size in ("base-patch16", "large-patch14", "large-patch14-336px")),
+)
 _HALF = (0.5, 0.5, 0.5)
 # What the models of a family are trained with (open_clip's pretrained.py); CLIP's preprocessing for other families.
 _FAMILY_PREPROCESS = {
@@ -34,20 +42,22 @@ def _clip(
     mlp_width: int = 0,
     vocab_size: int = 49408,
     end_token: int = 0,
+    activation: Activation = "gelu",
 ) -> CLIPConfig:
-    """A CLIP.
+    """A CLIP; MetaCLIP 2's and other worldwide ones have an end token of their own.
 
     vision: image size, patch size, width, depth, heads. text: width, depth, heads. mlp_width: of the image tower, 4 x
-    width if 0. end_token: the token to pool at, for a vocabulary that is not CLIP's.
+    width if 0. end_token: the token to pool at, for a vocabulary that is not CLIP's. activation: of the image tower.
     """
     width, text_width = vision[2], text[0]
     return CLIPConfig(
         name,
         embed_dim,
-        VisionConfig(*vision, mlp_width or 4 * width, "gelu"),
+        VisionConfig(*vision, mlp_width or 4 * width, activation),
         TextConfig(
             77, vocab_size, *text, 4 * text_width, "gelu", pool="eos" if end_token else "argmax", end_token=end_token
         ),
+        family="metaclip2" if end_token else "clip",
     )
 
 
@@ -61,7 +71,9 @@ def _clipa(base: CLIPConfig, image_size: int) -> CLIPConfig:
         vision=dataclasses.replace(
             base.vision, image_size=image_size, norm_pre=False, pool="average", norm_after_pool=True
         ),
-        text=dataclasses.replace(base.text, context_length=32, vocab_size=32000, causal=False, pool="last"),
+        text=dataclasses.replace(
+            cast(TextConfig, base.text), context_length=32, vocab_size=32000, causal=False, pool="last"
+        ),
     )
 
 
@@ -112,6 +124,33 @@ def _siglip(
         logit_bias_init=-10.0,
         family="siglip",
     )
+
+
+def _with_encoder(
+    name: str,
+    base: CLIPConfig,
+    encoder: str,
+    family: str = "clip_bert",
+    pool: EncoderPool = "mean",
+) -> CLIPConfig:
+    """The CLIP with a text encoder of the Hugging Face hub instead of its text tower, projected by a perceptron."""
+    return dataclasses.replace(base, name=name, family=family, text=dataclasses.replace(ENCODERS[encoder], pool=pool))
+
+
+def _biomed_clip() -> CLIPConfig:
+    """BiomedCLIP (Zhang et al. 2023): timm's ViT-B/16 and PubMedBERT over 256 tokens."""
+    vision = VisionConfig(224, 16, 768, 12, 12, 3072, "gelu", layer_norm_eps=1e-6, patch_bias=True, norm_pre=False)
+    name = "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"
+    text = dataclasses.replace(ENCODERS[name], context_length=256, pool="first")
+    return CLIPConfig("BiomedCLIP", 512, vision, text, family="timm_bert")
+
+
+def _chinese_clip(name: str, image_size: int, embed_dim: int, vision: tuple[int, int, int, int]) -> CLIPConfig:
+    """Chinese-CLIP (Yang et al. 2022). vision: patch size, width, depth, heads."""
+    base = _clip(name, embed_dim, (image_size, *vision), (512, 12, 8), activation="quick_gelu")
+    bert = ENCODERS["bert-base-chinese"]
+    text = dataclasses.replace(bert, context_length=512, mask="tail", pool="first", projection="linear")
+    return dataclasses.replace(base, text=text, family="chinese_clip")
 
 
 _B, _L, _SO, _GOPT = (768, 12, 12, 3072), (1024, 24, 16, 4096), (1152, 27, 16, 4304), (1536, 40, 16, 6144)
@@ -187,6 +226,20 @@ PRESETS: dict[str, CLIPConfig] = {
             _siglip(f"ViT-gopt-16-SigLIP2-{size}", size, 16, _GOPT, 256000, _TANH, text_tower=_SO)
             for size in (256, 384)
         ),
+        # With text encoders of the Hugging Face hub.
+        _with_encoder(
+            "roberta-ViT-B-32",
+            _clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8), activation="quick_gelu"),
+            "roberta-base",
+        ),
+        _with_encoder(
+            "xlm-roberta-base-ViT-B-32", _clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8)), "xlm-roberta-base"
+        ),
+        _with_encoder("xlm-roberta-large-ViT-H-14", _LARGE[1], "xlm-roberta-large"),
+        _biomed_clip(),
+        _chinese_clip(_CHINESE_CLIP + "base-patch16", 224, 512, (16, 768, 12, 12)),
+        _chinese_clip(_CHINESE_CLIP + "large-patch14", 224, 768, (14, 1024, 24, 16)),
+        _chinese_clip(_CHINESE_CLIP + "large-patch14-336px", 336, 768, (14, 1024, 24, 16)),
         # Small enough to train on a laptop's CPU; for tests, the quickstart and trying things out.
         _clip("tiny", 64, (40, 8, 64, 3, 2), (64, 2, 2)),
         _clip("small", 192, (64, 16, 192, 6, 3), (192, 4, 3)),
@@ -196,7 +249,7 @@ PRESETS: dict[str, CLIPConfig] = {
 
 def variant_names(name: str) -> tuple[str, ...]:
     """A preset's name and, for a CLIP, the name of its variant with QuickGELU."""
-    return (name, name + QUICKGELU_SUFFIX) if PRESETS[name].family == "clip" else (name,)
+    return (name, name + QUICKGELU_SUFFIX) if PRESETS[name].family in ("clip", "metaclip2") else (name,)
 
 
 def preset(name: str) -> CLIPConfig:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from negjax.models.architecture import TextConfig
+from negjax.models.architecture import TextConfig, TextEncoderConfig
 from negjax.models.compute import Compute
 from negjax.models.elementwise import LayerNorm
 from negjax.models.linear import Linear
@@ -62,7 +62,7 @@ class TextTower(nnx.Module):
         return jnp.take_along_axis(x_BTD, end_B[:, None, None], axis=1)[:, 0]
 
 
-def lengths(config: TextConfig, token_NT: np.ndarray) -> np.ndarray:
+def lengths(config: TextConfig | TextEncoderConfig, token_NT: np.ndarray) -> np.ndarray:
     """How many ids of each caption decide its embedding.
 
     Args:
@@ -70,8 +70,11 @@ def lengths(config: TextConfig, token_NT: np.ndarray) -> np.ndarray:
         token_NT: Token ids of N captions.
 
     Returns:
-        int64 [N]: the ids up to and including the end token; T for a tower that attends to padding.
+        int64 [N]: the ids up to and including the end token, or the last that is not padding in a tower that masks
+        padding; T for a tower that attends to padding.
     """
+    if isinstance(config, TextEncoderConfig):
+        return token_NT.shape[1] - (token_NT != config.pad_id)[:, ::-1].argmax(axis=1)
     if config.sees_padding:
         return np.full(len(token_NT), token_NT.shape[1])
     return (token_NT if config.pool == "argmax" else token_NT == config.end_token).argmax(axis=1) + 1

@@ -33,7 +33,7 @@ SHARDING_RULES: tuple[tuple[str, tuple[str | None, ...]], ...] = (
     (r"text/tokens", (None, "fsdp")),
     (r"(visual|text)/positions", (None, "fsdp")),
     (r"visual/patch/kernel", (None, None, None, "fsdp")),
-    (r"projection/kernel", ("fsdp", None)),
+    (r"(projection|hidden|output|pooler)/kernel", ("fsdp", None)),
 )
 
 

@@ -14,10 +14,11 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, at_size
-from negjax.models.architecture import CLIPConfig, with_activation
+from negjax.models.architecture import CLIPConfig, TextEncoderConfig, with_activation
 from negjax.models.presets import preset, variant_names
 from negjax.weights import hf_config, hf_preprocessor, open_clip_config
 from negjax.weights.detect import MAX_MISMATCHES, fitting_presets, unknown_names
+from negjax.weights.families.encoders import sized_by_tensors
 from negjax.weights.families.family import WeightFormat
 from negjax.weights.families.table import FAMILIES, family_of
 from negjax.weights.lazy_tensor import LazyTensor
@@ -84,6 +85,8 @@ def describe_weights(
         )
     description = stated or requested or _match_preset(tensors, format, file, activation)
     config = requested.config if requested else description.config
+    if isinstance(config.text, TextEncoderConfig):
+        config = dataclasses.replace(config, text=sized_by_tensors(config.text, format, tensors))
     config = with_activation(config, activation) if activation else config
     if format.tensor_name("logit_bias") in tensors and config.logit_bias_init is None:
         config = dataclasses.replace(config, logit_bias_init=-10.0)

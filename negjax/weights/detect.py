@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import CLIPConfig
+from negjax.models.architecture import CLIPConfig, TextEncoderConfig
 from negjax.models.clip import abstract_params, flatten_params
 from negjax.models.presets import PRESETS
 from negjax.weights.entries import entries
@@ -22,7 +22,7 @@ _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has
     ("text_decoder.", "CoCa"),
     ("text.cls_emb", "CoCa"),
     ("text.transformer.embeddings.", "an open_clip model with a text tower of transformers'"),
-    ("text_model.encoder.layer.", "Chinese-CLIP or AltCLIP"),
+    ("text_model.encoder.layer.", "AltCLIP"),
     ("visual.blocks.", "EVA-CLIP"),
     ("image_encoder.", "MobileCLIP"),
 )
@@ -38,7 +38,8 @@ def detect_format(tensors: Mapping[str, LazyTensor], where: str) -> WeightFormat
     Raises:
         NegjaxError: If the model is not supported; the message names the model if its tensors identify it.
     """
-    format = next((format for format in all_formats() if format.marker in tensors), None)
+    formats = (format for format in all_formats() if all(name in tensors for name in format.markers))
+    format = next(formats, None)
     format_names = [name for row in format.rows for name in row.names] if format else []
     for prefix, model in _UNSUPPORTED_PREFIXES:
         if _any_starts_with(tensors, prefix) and not _any_starts_with(format_names, prefix):
@@ -76,11 +77,12 @@ def fitting_presets(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> 
         vision, text = config.vision, config.text
         patches = vision.width, 3, vision.patch_size, vision.patch_size
         # Comparing a few shapes first, because it takes long to compare all of them for every preset.
-        similar = file_shapes == (patches, (text.vocab_size, text.width), (text.context_length, text.width))
+        positions = text.max_positions if isinstance(text, TextEncoderConfig) else text.context_length
+        similar = file_shapes == (patches, (text.vocab_size, text.width), (positions, text.width))
         if similar and format in family_of(config).formats and not find_mismatches(tensors, format, config):
             fitting.append(config)
-    positions = shape("visual/positions")
-    return [config for config in fitting if config.vision.tokens == positions[-2]] or fitting
+    grid_positions = shape("visual/positions")
+    return [config for config in fitting if config.vision.tokens == grid_positions[-2]] or fitting
 
 
 def find_mismatches(tensors: Mapping[str, LazyTensor], format: WeightFormat, config: CLIPConfig) -> list[str]:

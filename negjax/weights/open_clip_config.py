@@ -9,9 +9,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from etils import epath
+
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, check_channels
-from negjax.models.architecture import CLIPConfig, with_activation
+from negjax.models.architecture import CLIPConfig, TextConfig, with_activation
 from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, preset, variant_names
 from negjax.tokenizers.cleaning import split_for_open_clip
 from negjax.weights.families import open_clip_towers
@@ -26,7 +28,7 @@ def read_config(text: str, where: str) -> tuple[CLIPConfig, Preprocess | None, d
 
     Args:
         text: The file's content; a bare model config will do.
-        where: Names the file in errors.
+        where: The file; it may need others in its folder.
 
     Returns:
         The architecture, the preprocessing (None where the file has none) and the tokenizer's arguments.
@@ -37,7 +39,7 @@ def read_config(text: str, where: str) -> tuple[CLIPConfig, Preprocess | None, d
     try:
         data = json.loads(text)
         model_cfg = data.get("model_cfg", data)
-        config = read_model_cfg(model_cfg)
+        config = read_model_cfg(model_cfg, epath.Path(where).parent)
         is_complete = "model_cfg" in data  # then open_clip takes its defaults where preprocess_cfg is missing
         preprocess = None
         if is_complete:
@@ -49,8 +51,8 @@ def read_config(text: str, where: str) -> tuple[CLIPConfig, Preprocess | None, d
         raise NegjaxError(f"{where} is not a model config of open_clip ({type(error).__name__}: {error})") from error
 
 
-def read_model_cfg(model_cfg: Mapping[str, Any]) -> CLIPConfig:
-    """The architecture of an open_clip model config, under open_clip's name for it where it has one."""
+def read_model_cfg(model_cfg: Mapping[str, Any], folder: epath.Path) -> CLIPConfig:
+    """The architecture of an open_clip model config in a folder, under open_clip's name for it where it has one."""
     if unsupported := {"multimodal_cfg", "audio_cfg"} & set(model_cfg):
         raise NegjaxError(f"models with {', '.join(sorted(unsupported))} are not supported")
     vision_cfg, text_cfg = dict(model_cfg["vision_cfg"]), dict(model_cfg["text_cfg"])
@@ -64,7 +66,7 @@ def read_model_cfg(model_cfg: Mapping[str, Any]) -> CLIPConfig:
         "custom",
         model_cfg["embed_dim"],
         family.open_clip.read_vision(vision_cfg, quick_gelu),
-        open_clip_towers.read_text(text_cfg, quick_gelu),
+        family.open_clip.read_text(text_cfg, quick_gelu, folder),
         logit_scale_init=model_cfg.get("init_logit_scale", math.log(1 / 0.07 if bias is None else 10)),
         logit_bias_init=None if bias is None else float(bias),
         family=family.name,
@@ -126,13 +128,16 @@ def open_clip_support(config: CLIPConfig) -> OpenClipSupport:
     return support
 
 
-def write_config(config: CLIPConfig, preprocess: Preprocess, tokenizer: Mapping[str, Any]) -> dict[str, Any]:
+def write_config(
+    config: CLIPConfig, preprocess: Preprocess, tokenizer: Mapping[str, Any], folder: str
+) -> dict[str, Any]:
     """The content of open_clip_config.json.
 
     Args:
         config: The architecture.
         preprocess: The preprocessing.
         tokenizer: `to_dict()` of the model's tokenizer.
+        folder: The folder to be written.
 
     Raises:
         NegjaxError: If open_clip cannot compute the model in the same way.
@@ -142,14 +147,16 @@ def write_config(config: CLIPConfig, preprocess: Preprocess, tokenizer: Mapping[
             f"open_clip has no such preprocessing ({preprocess.interpolation}, resized to "
             f"{preprocess.resize_size or preprocess.size} pixels and cropped to {preprocess.size}): use --to hf"
         )
-    quick_gelu = config.activation == "quick_gelu"
-    if "quick_gelu" in config.activation and not quick_gelu:
+    quick_gelu = config.vision.activation == "quick_gelu"
+    own_text = isinstance(config.text, TextConfig)  # else the config of its encoder says its activation
+    if own_text and quick_gelu != (config.text.activation == "quick_gelu"):
         raise NegjaxError(f"open_clip has one activation for both towers, this model {config.activation}")
     model_cfg: dict[str, Any] = {"embed_dim": config.embed_dim, "quick_gelu": quick_gelu}
     if config.logit_bias_init is not None:
         model_cfg["init_logit_bias"] = config.logit_bias_init
-    model_cfg |= open_clip_support(config).write_vision(config.vision)
-    model_cfg["text_cfg"] = open_clip_towers.write_text(config.text) | _write_tokenizer_cfg(tokenizer)
+    support = open_clip_support(config)
+    model_cfg |= support.write_vision(config.vision)
+    model_cfg["text_cfg"] = support.write_text(config.text, folder) | _write_tokenizer_cfg(tokenizer)
     return {
         "model_cfg": model_cfg,
         "preprocess_cfg": {

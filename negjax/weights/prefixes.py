@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 def strip_prefix(tensors: Mapping[str, LazyTensor], where: str) -> dict[str, LazyTensor]:
     """The tensors of the model without what precedes all their names; tensors outside of that prefix are left out.
 
-    The prefix is what precedes a format's marker. It is told, with what is left out.
+    The prefix is what precedes a format's first marker. It is told, with what is left out.
 
     Args:
         tensors: A file's tensors by name.
@@ -22,7 +22,7 @@ def strip_prefix(tensors: Mapping[str, LazyTensor], where: str) -> dict[str, Laz
     Raises:
         NegjaxError: If the file holds several models under different prefixes.
     """
-    markers = [format.marker for format in all_formats()]
+    markers = [format.markers[0] for format in all_formats()]
     if any(marker in tensors for marker in markers):
         return dict(tensors)
     found = {name.removesuffix(marker) for name in tensors for marker in markers if name.endswith(f".{marker}")}

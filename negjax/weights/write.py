@@ -15,6 +15,7 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess
+from negjax.models.architecture import TextEncoderConfig
 from negjax.models.clip import Params, flatten_params
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.checkpoint import Checkpoints
@@ -25,6 +26,7 @@ from negjax.tokenizers.clip import Tokenizer
 from negjax.weights import hf_config, hf_preprocessor, open_clip_config
 from negjax.weights.describe import CONFIG_METADATA_KEY
 from negjax.weights.entries import ParameterEntry, entries
+from negjax.weights.families.encoders import known_name, write_encoder
 from negjax.weights.families.family import WeightFormat
 from negjax.weights.output_files import new_folder, write_json, write_tokenizer
 from negjax.weights.safetensors import TensorToWrite, write_safetensors
@@ -72,7 +74,7 @@ def write_open_clip(model: LoadedModel, dst: epath.PathLike, done: OnParameterWr
     Raises:
         NegjaxError: If open_clip computes the model differently, or the file's folder holds another model's config.
     """
-    config = open_clip_config.write_config(model.config, model.preprocess, model.tokenizer.to_dict())
+    config = open_clip_config.write_config(model.config, model.preprocess, model.tokenizer.to_dict(), str(dst))
     tensors = list(_to_tensors(model, open_clip_config.open_clip_support(model.config).format, done))
     target = epath.Path(dst)
     if target.suffix in (".safetensors", ".pt"):
@@ -81,6 +83,8 @@ def write_open_clip(model: LoadedModel, dst: epath.PathLike, done: OnParameterWr
         write_json(folder / open_clip_config.CONFIG_FILE, config)
         metadata = {CONFIG_METADATA_KEY: json.dumps(config)}
         write_safetensors(folder / "open_clip_model.safetensors", tensors, metadata)
+        if isinstance(model.config.text, TextEncoderConfig) and not known_name(model.config.text):
+            write_json(folder / hf_config.HF_CONFIG_FILE, write_encoder(model.config.text))
         if not isinstance(model.tokenizer, Tokenizer):
             write_tokenizer(model, folder, split_for_open_clip(model.tokenizer.clean)[1])
     return f'open_clip.create_model_and_transforms("local-dir:{target}")'

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import from_dict, to_dict
+from negjax.models.architecture import TextEncoderConfig, from_dict, to_dict
 from negjax.models.presets import PRESETS, preset
 
 
@@ -13,7 +13,7 @@ from negjax.models.presets import PRESETS, preset
     ("name", "family"),
     [
         ("ViT-B-32", "clip"),
-        ("ViT-L-14-worldwide", "clip"),
+        ("ViT-L-14-worldwide", "metaclip2"),
         ("ViT-B-16-SigLIP", "siglip"),
         ("ViT-B-16-SigLIP2", "siglip"),
         ("ViT-L-14-CLIPA", "clipa"),
@@ -32,6 +32,8 @@ def test_a_stored_family_counts():
 
 def test_the_family_of_every_preset_is_what_old_checkpoints_imply():
     for config in PRESETS.values():
+        if isinstance(config.text, TextEncoderConfig):
+            continue  # which are newer than the field
         data = {key: value for key, value in to_dict(config).items() if key != "family"}
         assert from_dict(data) == config
 

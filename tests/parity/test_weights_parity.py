@@ -20,7 +20,7 @@ from support.torch_models import CASES, Case, clip_case, hf_clip_case  # noqa: E
 from support.trees import unit  # noqa: E402
 
 from negjax.models import clip  # noqa: E402
-from negjax.models.architecture import with_activation  # noqa: E402
+from negjax.models.architecture import TextEncoderConfig, with_activation  # noqa: E402
 from negjax.models.presets import PRESETS, preset  # noqa: E402
 from negjax.objectives.contrastive import contrastive_loss  # noqa: E402
 from negjax.weights.entries import entries  # noqa: E402
@@ -42,7 +42,7 @@ def inputs(case: Case, batch: int = 3):
     """Normalised pixels [B, 3, S, S]; ids [B, T] with an end token, padded with zeros."""
     rng = np.random.default_rng(0)
     pixels = rng.normal(size=(batch, 3, case.image_size, case.image_size)).astype(np.float32)
-    tokens = np.zeros((batch, case.context_length), np.int32)
+    tokens = np.full((batch, case.context_length), case.pad_id, np.int32)
     for row, length in zip(tokens, rng.integers(4, case.context_length + 1, batch)):
         end = case.vocab_size - 1 if case.vocab_size == 49408 else 2
         row[:length] = [*rng.integers(3, case.vocab_size - 2, length - 1), end]
@@ -76,8 +76,9 @@ def test_every_stage_and_the_cosines(read):
         ("visual", towers.visual, towers.visual.embed(pixels.transpose(0, 2, 3, 1))),
         ("text", towers.text, towers.text.embed(tokens)),
     ):
+        masked = name == "text" and isinstance(model.config.text, TextEncoderConfig)
         for i, block in enumerate(tower.transformer.in_order()):
-            x = ours[f"{name} {i}"] = block(x)
+            x = ours[f"{name} {i}"] = block(x, tokens != case.pad_id if masked else None)
     ours["pooled"] = towers.visual(pixels.transpose(0, 2, 3, 1))
     for name, theirs in seen.items():
         np.testing.assert_allclose(ours[name], theirs, atol=2e-5 * max(1, np.abs(theirs).max()), err_msg=name)
@@ -87,7 +88,7 @@ def test_every_stage_and_the_cosines(read):
     np.testing.assert_allclose(own_image, image, atol=1e-5)
     np.testing.assert_allclose(own_text, text, atol=1e-5)
     # The comparison would see it: another activation is far outside of these bounds.
-    other = with_activation(model.config, "gelu" if model.config.activation == "quick_gelu" else "quick_gelu")
+    other = with_activation(model.config, "gelu" if model.config.vision.activation == "quick_gelu" else "quick_gelu")
     wrong = clip.encode_image(other, model.params, pixels.transpose(0, 2, 3, 1))
     assert np.abs(unit(wrong) - image).max() > 2e-4
 
@@ -183,11 +184,16 @@ def called(call: str):
 
 
 def test_every_row_of_every_table_is_used():
-    """Every row of a format is used by some preset, and all presets are covered."""
+    """Every row of a format is used by some preset, and all presets are covered; an encoder with every head."""
     used = {format.name: set() for format in all_formats()}
-    for config in PRESETS.values():
+    encoders = [c for c in PRESETS.values() if isinstance(c.text, TextEncoderConfig) and family_of(c).open_clip]
+    other_heads = [
+        dataclasses.replace(config, text=dataclasses.replace(config.text, pool="pooler", projection="linear"))
+        for config in encoders
+    ]
+    for config in (*PRESETS.values(), *other_heads):
         family = family_of(config)
-        formats = [family.open_clip.format]
+        formats = [family.open_clip.format] if family.open_clip else []
         if family.hf and family.hf.fits(config):
             formats.append(family.hf.format)
         for format in formats:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ HEAD_WIDTHS = (64, 80, 88, 104)
 class Case:
     """A model in PyTorch. save: into a folder, gives the path to read. stages: name -> module whose output is compared.
 
-    image_size, context_length, vocab_size: of its inputs.
+    image_size, context_length, vocab_size, pad_id: of its inputs.
     """
 
     model: nn.Module
@@ -31,11 +32,14 @@ class Case:
     context_length: int
     vocab_size: int
     hf: bool = False
+    pad_id: int = 0
 
     def embed(self, pixels: torch.Tensor, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings of unit length of normalised pixels [B, 3, S, S] and token ids [B, T]."""
         if self.hf:
-            out = self.model(input_ids=tokens, pixel_values=pixels)
+            masks = isinstance(self.model, transformers.ChineseCLIPModel)
+            mask = {"attention_mask": (tokens != self.pad_id).long()} if masks else {}
+            out = self.model(input_ids=tokens, pixel_values=pixels, **mask)
             return out.image_embeds, out.text_embeds
         return self.model.encode_image(pixels, normalize=True), self.model.encode_text(tokens, normalize=True)
 
@@ -144,6 +148,60 @@ def worldwide_case() -> Case:
     return with_tokenizer(case)
 
 
+BERT = {
+    "vocab_size": 500,
+    "hidden_size": 64,
+    "intermediate_size": 112,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
+
+
+def encoder_case(vision: dict[str, Any], config: transformers.PretrainedConfig, **text: Any) -> Case:
+    """A model of open_clip with a text tower of transformers, of the config in a folder: it has no name on the hub."""
+    encoder = Path(tempfile.mkdtemp())
+    config.save_pretrained(encoder)
+    text = {"hf_model_name": str(encoder), "hf_model_pretrained": False, "hf_tokenizer_name": "x", **text}
+    cfg = {"embed_dim": 48, "vision_cfg": vision, "text_cfg": text}
+    model = randomise(open_clip.model.CustomTextCLIP(**json.loads(json.dumps(cfg))))
+
+    def save(folder: Path) -> Path:
+        save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": cfg}))
+        return folder / "open_clip_model.safetensors"
+
+    timm = "timm_model_name" in vision
+    blocks = model.visual.trunk.blocks if timm else model.visual.transformer.resblocks
+    stages = {
+        "patches": model.visual.trunk.patch_embed.proj if timm else model.visual.conv1,
+        **{f"visual {i}": block for i, block in enumerate(blocks)},
+        "pooled": model.visual,
+        **{f"text {i}": block for i, block in enumerate(model.text.transformer.encoder.layer)},
+    }
+    sizes = vision["image_size"], text["context_length"], config.vocab_size
+    return with_tokenizer(Case(model, save, stages, *sizes, pad_id=config.pad_token_id))
+
+
+SMALL_VIT = {"image_size": 28, "patch_size": 7, "width": 64, "layers": 2, "head_width": 32}
+
+
+def biomed_case(pool: str = "", **text: Any) -> Case:
+    vision = {"timm_model_name": "vit_tiny_patch16_224", "timm_pool": pool, "timm_proj": "linear", "image_size": 224}
+    text = {"hf_proj_type": "mlp", "hf_pooler_type": "cls_last_hidden_state_pooler", "context_length": 12} | text
+    return encoder_case(vision, transformers.BertConfig(**BERT, max_position_embeddings=16), **text)
+
+
+def bert_case(**text: Any) -> Case:
+    config = transformers.BertConfig(**BERT, max_position_embeddings=12, hidden_act="gelu_new", layer_norm_eps=1e-3)
+    return encoder_case(SMALL_VIT, config, context_length=12, **text)
+
+
+def roberta_case(config: type[transformers.PretrainedConfig], **text: Any) -> Case:
+    """RoBERTa's positions: the longest caption needs the last row of the table."""
+    roberta = config(**BERT, max_position_embeddings=14, type_vocab_size=1, pad_token_id=1, layer_norm_eps=1e-5)
+    return encoder_case(SMALL_VIT, roberta, context_length=12, **text)
+
+
 def hf_clip_case(act: str = "quick_gelu") -> Case:
     both = {"hidden_size": 64, "intermediate_size": 112, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = transformers.CLIPConfig(
@@ -152,6 +210,27 @@ def hf_clip_case(act: str = "quick_gelu") -> Case:
         projection_dim=48,
     )
     return _hf_case(transformers.CLIPModel(config), 28, 20, VOCAB)
+
+
+def hf_metaclip2_case() -> Case:
+    """It pools at the end token 2, which CLIPModel does not."""
+    both = {"hidden_size": 64, "intermediate_size": 112, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = transformers.MetaClip2Config(
+        text_config={**both, "vocab_size": 500, "max_position_embeddings": 12, "eos_token_id": 2},
+        vision_config={**both, "image_size": 28, "patch_size": 7},
+        projection_dim=48,
+    )
+    return with_tokenizer(_hf_case(transformers.MetaClip2Model(config), 28, 12, 500))
+
+
+def hf_chinese_clip_case() -> Case:
+    vision = {"hidden_size": 64, "intermediate_size": 112, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = transformers.ChineseCLIPConfig(
+        text_config={**BERT, "max_position_embeddings": 12},
+        vision_config={**vision, "image_size": 28, "patch_size": 7},
+        projection_dim=48,
+    )
+    return with_tokenizer(_hf_case(transformers.ChineseCLIPModel(config), 28, 12, 500))
 
 
 def hf_siglip_case(projection: int = 64) -> Case:
@@ -174,7 +253,7 @@ def _hf_case(model: nn.Module, image_size: int, context_length: int, vocab_size:
     stages = {
         "patches": vision.embeddings.patch_embedding,
         **{f"visual {i}": layer for i, layer in enumerate(vision.encoder.layers)},
-        **{f"text {i}": layer for i, layer in enumerate(text.encoder.layers)},
+        **{f"text {i}": layer for i, layer in enumerate(getattr(text.encoder, "layers", None) or text.encoder.layer)},
     }
     return Case(model, save, stages, image_size, context_length, vocab_size, hf=True)
 
@@ -208,7 +287,14 @@ CASES: dict[str, Callable[[], Case]] = {
     "CLIPA": clipa_case,
     "average, eps, tanh, bias": average_case,
     "worldwide": worldwide_case,
+    "BiomedCLIP": biomed_case,
+    "BERT, patches averaged": lambda: biomed_case("avg", hf_proj_type="linear"),
+    "BERT, pooler": lambda: bert_case(hf_pooler_type="cls_pooler", hf_proj_type="linear"),
+    "RoBERTa": lambda: roberta_case(transformers.RobertaConfig, hf_pooler_type="mean_pooler"),
+    "XLM-R": lambda: roberta_case(transformers.XLMRobertaConfig, hf_pooler_type="cls_last_hidden_state_pooler"),
     "transformers' CLIP": hf_clip_case,
     "transformers' CLIP, gelu": lambda: hf_clip_case("gelu"),
+    "transformers' MetaCLIP 2": hf_metaclip2_case,
+    "transformers' Chinese-CLIP": hf_chinese_clip_case,
     "transformers' SigLIP": hf_siglip_case,
 }

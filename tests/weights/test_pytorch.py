@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from etils import epath
 from support.trees import assert_same
 
 import negjax
@@ -13,7 +14,7 @@ from negjax.errors import NegjaxError
 from negjax.models.architecture import TextConfig, VisionConfig, with_activation
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
-from negjax.models.presets import PRESETS, default_preprocess, preset
+from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, default_preprocess, preset
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.tokenizers.hf import HFTokenizer
 from negjax.weights.entries import entries
@@ -58,16 +59,22 @@ def rewritten(folder, change, metadata=None):
     return file
 
 
-@pytest.mark.parametrize("name", [*PRESETS, *(f"{name}-quickgelu" for name in ("ViT-B-32", "ViT-bigG-14"))])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for name, config in PRESETS.items() if family_of(config).open_clip),
+        *(f"{name}-quickgelu" for name in ("ViT-B-32", "ViT-bigG-14", "ViT-H-14-worldwide")),
+    ],
+)
 def test_every_preset_is_described_as_open_clip_describes_it(name):
     config = preset(name)
     tokenizer = (
         {"kind": "clip"} if config.text.vocab_size == VOCAB_SIZE else {"kind": "hf", "clean": "x", "strip_id": 0}
     )
-    written = json.loads(json.dumps(write_config(config, default_preprocess(config), tokenizer)))
-    again = read_model_cfg(written["model_cfg"])
+    written = json.loads(json.dumps(write_config(config, default_preprocess(config), tokenizer, "")))
+    again = read_model_cfg(written["model_cfg"], epath.Path(""))
     assert dataclasses.replace(again, name=name) == config
-    assert known_name(config) == (None if name in ("tiny", "small") else name)
+    assert known_name(config) == (None if name in PRESETS_OF_NEGJAX else name)
 
 
 def test_a_folder_and_its_file_state_their_architecture(folder):
@@ -217,7 +224,7 @@ def test_other_models_are_refused_by_name(tmp_path, name, what):
         ({"vision_cfg": {"layers": [3, 4, 6, 3], "width": 64}}, "ResNet"),
         ({"vision_cfg": {"timm_model_name": "convnext_base"}}, "timm's convnext_base"),
         ({"vision_cfg": {"ls_init_value": 1e-4}}, "ls_init_value is 0.0001"),
-        ({"text_cfg": {"hf_model_name": "roberta-base"}}, "hf_model_name"),
+        ({"text_cfg": {"hf_model_name": "google/mt5-base"}}, "hf_model_name"),
         ({"embed_dim": None, "vision_cfg": None}, "not a model config of open_clip"),
     ],
 )
@@ -326,7 +333,7 @@ def test_models_that_a_format_cannot_hold(tmp_path):
     siglip = preset("ViT-B-16-SigLIP")
     tanh = with_activation(siglip, "gelu_tanh")
     with pytest.raises(NegjaxError, match="vit_base_patch16_siglip_224, computes gelu, this model gelu_tanh"):
-        write_config(tanh, default_preprocess(tanh), {"kind": "hf", "clean": "canonicalize", "strip_id": None})
+        write_config(tanh, default_preprocess(tanh), {"kind": "hf", "clean": "canonicalize", "strip_id": None}, "")
     with pytest.raises(NegjaxError, match="a folder instead of a file"):
         write_open_clip(model_of(SMALL), tmp_path / "weights.safetensors")
     assert not list(tmp_path.iterdir())
@@ -342,7 +349,7 @@ def test_names_need_a_library_and_a_network(monkeypatch):
 @pytest.mark.slow
 def test_every_parameter_has_a_row():
     for config in PRESETS.values():
-        format = family_of(config).open_clip.format
+        format = family_of(config).formats[0]
         names = [name for entry in entries(format, config) for name in entry.names]
         assert len(names) == len(set(names)) > 20
 
@@ -406,7 +413,7 @@ def test_open_clip_is_given_only_cleanings_that_it_has(clean):
     """open_clip_torch 3.3.0, get_clean_fn."""
     model = siglip_of(8, clean)
     tower = dataclasses.replace(preset("ViT-B-32-SigLIP2-256"), text=model.config.text)
-    config = write_config(tower, model.preprocess, model.tokenizer.to_dict())
+    config = write_config(tower, model.preprocess, model.tokenizer.to_dict(), "")
     by_open_clip = config["model_cfg"]["text_cfg"]["tokenizer_kwargs"]["clean"]
     assert by_open_clip == ("canonicalize" if clean.startswith("canonicalize") else "whitespace")
 

@@ -25,7 +25,8 @@ from negjax.models.text import lengths
 from negjax.runtime.mesh import local_row_indices, make_mesh, put_batch, replicated
 from negjax.runtime.sharding import device_put_tree
 
-LENGTH_BUCKETS = (8, 16, 24, 32, 48, 64)  # texts are cut to these, or to the context: each length compiles once
+# Texts are cut to these lengths, or to the context: each compiles once.
+LENGTH_BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 MAX_IN_FLIGHT = 2  # batches that are dispatched but not fetched
 
 EncodedBatches = Iterator[tuple[np.ndarray, np.ndarray]]  # indices [b], and embeddings float32 [b, E], unit length

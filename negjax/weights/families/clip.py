@@ -1,41 +1,39 @@
 """CLIP: OpenAI's, open_clip's with transformer towers (also worldwide ones), and transformers' CLIPModel."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
 from negjax.weights.families import hf_towers, open_clip_towers
 from negjax.weights.families.family import HfSupport, OpenClipSupport, WeightFamily, WeightFormat
-from negjax.weights.families.rows import hf_tower_rows, norm_rows, open_clip_block_rows, open_clip_text_rows, row
-from negjax.weights.tensor_layouts import CONV, LINEAR, SAME, SCALAR
+from negjax.weights.families.rows import (
+    hf_clip_vision_rows,
+    hf_tower_rows,
+    open_clip_text_rows,
+    open_clip_vision_rows,
+    row,
+    scale_rows,
+)
+from negjax.weights.tensor_layouts import LINEAR, SAME, SCALAR
 
 OPEN_CLIP_FORMAT = WeightFormat(
     name="open_clip",
-    marker="visual.conv1.weight",
+    markers=("visual.conv1.weight",),
     rows=(
-        row("visual/patch/kernel", "visual.conv1.weight", CONV),
-        row("visual/class_token", "visual.class_embedding", SAME),
-        row("visual/positions", "visual.positional_embedding", SAME),
-        *norm_rows("visual/norm_pre", "visual.ln_pre"),
-        *open_clip_block_rows("visual", "visual."),
-        *norm_rows("visual/norm_post", "visual.ln_post"),
-        row("visual/projection/kernel", "visual.proj", SAME),
+        *open_clip_vision_rows(),
         *open_clip_text_rows(""),
         row("text/projection/kernel", "text_projection", SAME),
-        row("logit_scale", "logit_scale", SCALAR),
-        row("logit_bias", "logit_bias", SCALAR),
+        *scale_rows(),
     ),
     optional_prefix="text.",  # of a model with "custom_text"
     scale_keeps_shape=True,
 )
-_HF_FORMAT = WeightFormat(
+HF_FORMAT = WeightFormat(
     name="hf_clip",
-    marker="visual_projection.weight",
+    markers=("visual_projection.weight",),
     rows=(
         *hf_tower_rows(),
-        row("visual/class_token", "vision_model.embeddings.class_embedding", SAME),
-        *norm_rows("visual/norm_pre", "vision_model.pre_layrnorm"),  # spelled like this in transformers
-        row("visual/projection/kernel", "visual_projection.weight", LINEAR),
+        *hf_clip_vision_rows(),
         row("text/projection/kernel", "text_projection.weight", LINEAR),
         row("logit_scale", "logit_scale", SCALAR),
     ),
@@ -60,15 +58,21 @@ _HF_TEXT_DEFAULTS: dict[str, Any] = {
 }
 
 
-def _read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
+def read_hf_vision(data: Mapping[str, Any]) -> VisionConfig:
+    """The image tower of a config.json of transformers' CLIPModel and its kin."""
     vision = hf_towers.read_tower_of_old(data, "vision_config", _HF_VISION_DEFAULTS)
+    return VisionConfig(vision["image_size"], vision["patch_size"], *hf_towers.read_sizes(vision))
+
+
+def read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
+    """The architecture of a config.json of transformers' CLIPModel."""
     text = hf_towers.read_tower_of_old(data, "text_config", _HF_TEXT_DEFAULTS)
     # With 2, as old configs have it, transformers pools at the largest id, as OpenAI does.
     pools_at_largest = text["eos_token_id"] in (2, text["vocab_size"] - 1)
     return CLIPConfig(
         "custom",
         data.get("projection_dim", 512),
-        VisionConfig(vision["image_size"], vision["patch_size"], *hf_towers.read_sizes(vision)),
+        read_hf_vision(data),
         TextConfig(
             text["max_position_embeddings"],
             text["vocab_size"],
@@ -80,14 +84,23 @@ def _read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
     )
 
 
+def fits_hf_vision(config: CLIPConfig) -> bool:
+    """Whether transformers' CLIPModel and its kin compute this image tower, and the model has no logit bias."""
+    vision = config.vision
+    return vision.pool == "token" and vision.norm_pre and not vision.patch_bias and config.logit_bias_init is None
+
+
 def _fits_hf(config: CLIPConfig) -> bool:
-    vision, text = config.vision, config.text
-    image_fits = vision.pool == "token" and vision.norm_pre
-    return image_fits and text.causal and text.pool in ("argmax", "eos") and config.logit_bias_init is None
+    text = config.text
+    # CLIPModel takes the end token 2 for a sign of old configs, and pools at the largest id.
+    text_fits = isinstance(text, TextConfig) and text.causal and text.pool in ("argmax", "eos") and text.end_token != 2
+    return text_fits and fits_hf_vision(config)
 
 
-def _write_hf_config(config: CLIPConfig) -> dict[str, Any]:
-    end = config.text.end_token or config.text.vocab_size - 1
+def write_hf_config(config: CLIPConfig) -> dict[str, Any]:
+    """The inverse of `read_hf_config`."""
+    text = cast(TextConfig, config.text)  # as _fits_hf demands
+    end = text.end_token or text.vocab_size - 1
     projection = {"projection_dim": config.embed_dim}
     return {
         "architectures": ["CLIPModel"],
@@ -96,7 +109,7 @@ def _write_hf_config(config: CLIPConfig) -> dict[str, Any]:
         "logit_scale_init_value": config.logit_scale_init,
         "torch_dtype": "float32",
         "text_config": {
-            **hf_towers.write_text(config.text),
+            **hf_towers.write_text(text),
             "eos_token_id": end,
             "bos_token_id": end - 1,
             **projection,
@@ -115,11 +128,11 @@ CLIP_FAMILY = WeightFamily(
         write_vision=open_clip_towers.write_vision,
     ),
     hf=HfSupport(
-        format=_HF_FORMAT,
+        format=HF_FORMAT,
         model_type="clip",
-        read_config=_read_hf_config,
+        read_config=read_hf_config,
         fits=_fits_hf,
-        write_config=_write_hf_config,
+        write_config=write_hf_config,
         image_processor="CLIPImageProcessor",
         crops=True,
     ),

@@ -10,8 +10,9 @@ from typing import Any
 
 from etils import epath
 
-from negjax.models.architecture import CLIPConfig, VisionConfig
+from negjax.models.architecture import CLIPConfig, TextConfig, TextEncoderConfig, VisionConfig
 from negjax.tokenizers import AnyTokenizer
+from negjax.weights.families.open_clip_towers import read_text, write_text
 from negjax.weights.families.tokenizer import read_clip_or_folder_tokenizer
 from negjax.weights.tensor_layouts import TensorLayout
 
@@ -37,14 +38,14 @@ class WeightFormat:
 
     Attributes:
         name: As checkpoints and results record it, e.g. "open_clip_siglip".
-        marker: A tensor by which files of this format are recognised.
+        markers: Tensors that all files of this format have, and no files of a format later in the table of families.
         rows: One for each parameter that an architecture of the format may have.
         optional_prefix: A beginning of tensor names that may be missing, e.g. "text.".
         scale_keeps_shape: Whether scalars are written in the shape that the source had, [] or [1].
     """
 
     name: str
-    marker: str
+    markers: tuple[str, ...]
     rows: tuple[TableRow, ...]
     optional_prefix: str = ""
     scale_keeps_shape: bool = False
@@ -64,12 +65,16 @@ class OpenClipSupport:
             of families counts.
         read_vision: (vision_cfg, whether model_cfg says quick_gelu) -> the image tower.
         write_vision: The inverse, as the entries of model_cfg that describe the image tower.
+        read_text: (text_cfg, whether model_cfg says quick_gelu, folder of the config) -> the text tower.
+        write_text: (text tower, folder to be written) -> its text_cfg, without the tokenizer.
     """
 
     format: WeightFormat
     matches: Callable[[Mapping[str, Any]], bool]
     read_vision: Callable[[Mapping[str, Any], bool], VisionConfig]
     write_vision: Callable[[VisionConfig], dict[str, Any]]
+    read_text: Callable[[Mapping[str, Any], bool, epath.Path], TextConfig | TextEncoderConfig] = read_text
+    write_text: Callable[[Any, str], dict[str, Any]] = write_text
 
 
 @dataclass(frozen=True)

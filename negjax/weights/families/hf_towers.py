@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import Activation, TextConfig, VisionConfig
+from negjax.models.architecture import Activation, TextConfig, TextEncoderConfig, VisionConfig
 
 BASE_SIZES = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 _ACTIVATION_OF_HIDDEN_ACT: dict[str, Activation] = {
@@ -57,7 +57,7 @@ def write_vision(vision: VisionConfig) -> dict[str, Any]:
     return {**_write_sizes(vision), "image_size": vision.image_size, "patch_size": vision.patch_size}
 
 
-def write_text(text: TextConfig) -> dict[str, Any]:
+def write_text(text: TextConfig | TextEncoderConfig) -> dict[str, Any]:
     """text_config of config.json."""
     return {
         **_write_sizes(text),
@@ -66,7 +66,7 @@ def write_text(text: TextConfig) -> dict[str, Any]:
     }
 
 
-def _write_sizes(tower: VisionConfig | TextConfig) -> dict[str, Any]:
+def _write_sizes(tower: VisionConfig | TextConfig | TextEncoderConfig) -> dict[str, Any]:
     return {
         "hidden_size": tower.width,
         "intermediate_size": tower.mlp_width,

@@ -6,6 +6,8 @@ Source: open_clip_torch 3.3.0, CLIPVisionCfg and CLIPTextCfg.
 from collections.abc import Mapping
 from typing import Any, cast
 
+from etils import epath
+
 from negjax.errors import NegjaxError
 from negjax.models.architecture import Activation, TextConfig, VisionConfig
 
@@ -24,7 +26,6 @@ _SUPPORTED_VALUES: dict[str, Any] = {
     "scale_attn": False,
     "scale_fc": False,
     "embed_cls": False,
-    "hf_model_name": None,
 }
 
 
@@ -58,8 +59,8 @@ def read_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
     )
 
 
-def read_text(cfg: Mapping[str, Any], quick_gelu: bool) -> TextConfig:
-    """Reads the text_cfg of a transformer tower."""
+def read_text(cfg: Mapping[str, Any], quick_gelu: bool, folder: epath.Path) -> TextConfig:
+    """Reads the text_cfg of a transformer tower; the folder of the config is of no account."""
     width, pool = cfg.get("width", 512), cfg.get("pool_type", "argmax")
     projection = cfg.get("proj_type", "linear") != "none"
     return TextConfig(
@@ -101,8 +102,8 @@ def write_vision(vision: VisionConfig) -> dict[str, Any]:
     return {"vision_cfg": vision_cfg}
 
 
-def write_text(text: TextConfig) -> dict[str, Any]:
-    """text_cfg, without the tokenizer."""
+def write_text(text: TextConfig, folder: str) -> dict[str, Any]:
+    """text_cfg, without the tokenizer; the folder to be written is of no account."""
     return {
         "context_length": text.context_length,
         "vocab_size": text.vocab_size,

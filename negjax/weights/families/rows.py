@@ -1,7 +1,7 @@
 """Rows of format tables that families share: blocks, norms, linear layers, towers."""
 
 from negjax.weights.families.family import TableRow
-from negjax.weights.tensor_layouts import CONV, LINEAR, QKV, QKV_APART, SAME, TensorLayout
+from negjax.weights.tensor_layouts import BATCHED, CONV, LINEAR, QKV, QKV_APART, SAME, SCALAR, TensorLayout
 
 
 def row(path: str, name: str, layout: TensorLayout) -> TableRow:
@@ -47,6 +47,41 @@ def open_clip_block_rows(tower: str, prefix: str) -> list[TableRow]:
     ]
 
 
+def open_clip_vision_rows() -> list[TableRow]:
+    """open_clip's own image tower."""
+    return [
+        row("visual/patch/kernel", "visual.conv1.weight", CONV),
+        row("visual/class_token", "visual.class_embedding", SAME),
+        row("visual/positions", "visual.positional_embedding", SAME),
+        *norm_rows("visual/norm_pre", "visual.ln_pre"),
+        *open_clip_block_rows("visual", "visual."),
+        *norm_rows("visual/norm_post", "visual.ln_post"),
+        row("visual/projection/kernel", "visual.proj", SAME),
+    ]
+
+
+def timm_vision_rows() -> list[TableRow]:
+    """A plain vision transformer of timm in open_clip, without what pools its tokens."""
+    path, name = "visual/transformer/blocks/{i}", "visual.trunk.blocks.{i}"
+    return [
+        row("visual/patch/kernel", "visual.trunk.patch_embed.proj.weight", CONV),
+        row("visual/patch/bias", "visual.trunk.patch_embed.proj.bias", SAME),
+        row("visual/positions", "visual.trunk.pos_embed", BATCHED),
+        *norm_rows(f"{path}/norm1", f"{name}.norm1"),
+        *projection_rows(f"{path}/attention/qkv", (f"{name}.attn.qkv",), QKV),
+        *linear_rows(f"{path}/attention/out", f"{name}.attn.proj"),
+        *norm_rows(f"{path}/norm2", f"{name}.norm2"),
+        *linear_rows(f"{path}/up", f"{name}.mlp.fc1"),
+        *linear_rows(f"{path}/down", f"{name}.mlp.fc2"),
+        *norm_rows("visual/norm_post", "visual.trunk.norm"),
+    ]
+
+
+def scale_rows() -> list[TableRow]:
+    """The logit scale, and the logit bias of a model for SigLIP's loss, in open_clip."""
+    return [row("logit_scale", "logit_scale", SCALAR), row("logit_bias", "logit_bias", SCALAR)]
+
+
 def open_clip_text_rows(prefix: str) -> list[TableRow]:
     """open_clip's text tower without its projection."""
     return [
@@ -60,12 +95,28 @@ def open_clip_text_rows(prefix: str) -> list[TableRow]:
 def hf_tower_rows() -> list[TableRow]:
     """The rows that the towers of transformers' CLIPModel and SiglipModel share."""
     return [
-        row("visual/patch/kernel", "vision_model.embeddings.patch_embedding.weight", CONV),
-        *_hf_transformer_rows("visual", "vision_model"),
-        *norm_rows("visual/norm_post", "vision_model.post_layernorm"),
+        *hf_vision_rows(),
         row("text/tokens", "text_model.embeddings.token_embedding.weight", SAME),
         *_hf_transformer_rows("text", "text_model"),
         *norm_rows("text/norm_final", "text_model.final_layer_norm"),
+    ]
+
+
+def hf_vision_rows() -> list[TableRow]:
+    """The rows of `hf_tower_rows` for the image tower."""
+    return [
+        row("visual/patch/kernel", "vision_model.embeddings.patch_embedding.weight", CONV),
+        *_hf_transformer_rows("visual", "vision_model"),
+        *norm_rows("visual/norm_post", "vision_model.post_layernorm"),
+    ]
+
+
+def hf_clip_vision_rows() -> list[TableRow]:
+    """The rows of a CLIP's image tower that a SigLIP's has not."""
+    return [
+        row("visual/class_token", "vision_model.embeddings.class_embedding", SAME),
+        *norm_rows("visual/norm_pre", "vision_model.pre_layrnorm"),  # spelled like this in transformers
+        row("visual/projection/kernel", "visual_projection.weight", LINEAR),
     ]
 
 

@@ -19,24 +19,16 @@ from negjax.weights.families.rows import (
     open_clip_text_rows,
     projection_rows,
     row,
+    scale_rows,
+    timm_vision_rows,
 )
-from negjax.weights.tensor_layouts import BATCHED, CONV, ONE, Q_KV, QKV, QUERY, SAME, SCALAR
+from negjax.weights.tensor_layouts import ONE, Q_KV, QKV, QUERY, SAME
 
-_BLOCK_PATH, _TIMM_BLOCK = "visual/transformer/blocks/{i}", "visual.trunk.blocks.{i}"
 _OPEN_CLIP_FORMAT = WeightFormat(
     name="open_clip_siglip",
-    marker="visual.trunk.attn_pool.latent",
+    markers=("visual.trunk.attn_pool.latent",),
     rows=(
-        row("visual/patch/kernel", "visual.trunk.patch_embed.proj.weight", CONV),
-        row("visual/patch/bias", "visual.trunk.patch_embed.proj.bias", SAME),
-        row("visual/positions", "visual.trunk.pos_embed", BATCHED),
-        *norm_rows(f"{_BLOCK_PATH}/norm1", f"{_TIMM_BLOCK}.norm1"),
-        *projection_rows(f"{_BLOCK_PATH}/attention/qkv", (f"{_TIMM_BLOCK}.attn.qkv",), QKV),
-        *linear_rows(f"{_BLOCK_PATH}/attention/out", f"{_TIMM_BLOCK}.attn.proj"),
-        *norm_rows(f"{_BLOCK_PATH}/norm2", f"{_TIMM_BLOCK}.norm2"),
-        *linear_rows(f"{_BLOCK_PATH}/up", f"{_TIMM_BLOCK}.mlp.fc1"),
-        *linear_rows(f"{_BLOCK_PATH}/down", f"{_TIMM_BLOCK}.mlp.fc2"),
-        *norm_rows("visual/norm_post", "visual.trunk.norm"),
+        *timm_vision_rows(),
         row("visual/pool/query", "visual.trunk.attn_pool.latent", QUERY),
         *projection_rows("visual/pool/qkv", ("visual.trunk.attn_pool.q", "visual.trunk.attn_pool.kv"), Q_KV),
         *linear_rows("visual/pool/out", "visual.trunk.attn_pool.proj"),
@@ -45,14 +37,13 @@ _OPEN_CLIP_FORMAT = WeightFormat(
         *linear_rows("visual/pool/down", "visual.trunk.attn_pool.mlp.fc2"),
         *open_clip_text_rows("text."),
         *linear_rows("text/projection", "text.text_projection"),
-        row("logit_scale", "logit_scale", SCALAR),
-        row("logit_bias", "logit_bias", SCALAR),
+        *scale_rows(),
     ),
     scale_keeps_shape=True,
 )
 _HF_FORMAT = WeightFormat(
     name="hf_siglip",
-    marker="vision_model.head.probe",
+    markers=("vision_model.head.probe",),
     rows=(
         *hf_tower_rows(),
         row("visual/patch/bias", "vision_model.embeddings.patch_embedding.bias", SAME),
@@ -156,7 +147,8 @@ def _read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
 
 def _fits_hf(config: CLIPConfig) -> bool:
     text = config.text
-    return text.projection_bias and not text.causal and text.pool == "last" and not config.vision.projection
+    text_fits = isinstance(text, TextConfig) and text.projection_bias and not text.causal and text.pool == "last"
+    return text_fits and not config.vision.projection
 
 
 def _write_hf_config(config: CLIPConfig) -> dict[str, Any]:

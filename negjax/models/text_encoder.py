@@ -1,0 +1,83 @@
+"""The text tower that is an encoder of transformers (BERT, RoBERTa, XLM-RoBERTa), as open_clip projects it.
+
+Source: transformers 5.24, BertModel and RobertaModel; open_clip_torch 3.3.0, HFTextEncoder.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from negjax.models.architecture import TextEncoderConfig
+from negjax.models.compute import Compute
+from negjax.models.elementwise import LayerNorm, activate
+from negjax.models.linear import Linear
+from negjax.models.transformer import Transformer
+
+
+class TextEncoder(nnx.Module):
+    """A bidirectional encoder, pooled over the tokens that are not padding.
+
+    No token attends to padding, so that rows may be trimmed to the longest caption of a batch.
+    """
+
+    def __init__(self, config: TextEncoderConfig, embed_dim: int, compute: Compute):
+        width = config.width
+        self.tokens = nnx.Param(jnp.zeros((config.vocab_size, width)))
+        self.positions = nnx.Param(jnp.zeros((config.max_positions, width)))
+        self.token_types = nnx.Param(jnp.zeros((config.token_types, width)))
+        self.norm_embedding = LayerNorm(width, config.layer_norm_eps)
+        self.transformer = Transformer(config, causal=False, compute=compute, norm_first=False)
+        self.pooler = Linear((width, width)) if config.pool == "pooler" else None
+        hidden, mlp = hidden_width(config, embed_dim), config.projection == "mlp"
+        self.projection = Linear((width, embed_dim), bias=False) if config.projection == "linear" else None
+        self.hidden = Linear((width, hidden), bias=False) if mlp else None
+        self.output = Linear((hidden, embed_dim), bias=False) if mlp else None
+        self.config = config
+
+    def __call__(self, text_BT: jax.Array) -> jax.Array:
+        """Encodes token ids.
+
+        Args:
+            text_BT: Token ids [B, T], T <= context length.
+
+        Returns:
+            Embeddings [B, E], float32, not normalised to unit length.
+        """
+        mask_BT = text_BT != self.config.pad_id
+        if self.config.mask == "tail":
+            mask_BT = jnp.cumsum(mask_BT[:, ::-1], axis=1)[:, ::-1] > 0
+        x_BD = self.pooled(self.transformer(self.embed(text_BT), mask_BT), mask_BT)
+        if self.projection:
+            x_BD = self.projection(x_BD)
+        elif self.hidden and self.output:
+            x_BD = self.output(activate(self.hidden(x_BD), "gelu"))
+        return x_BD.astype(jnp.float32)
+
+    def embed(self, text_BT: jax.Array) -> jax.Array:
+        """Embeddings of tokens, positions and the first token type: the first block's input [B, T, D].
+
+        Raises:
+            ValueError: If T exceeds the context length.
+        """
+        config, length = self.config, text_BT.shape[1]
+        if length > config.context_length:
+            raise ValueError(f"captions of {length} tokens do not fit a context of {config.context_length}")
+        position = jnp.arange(length)
+        if config.positions == "count":
+            mask_BT = text_BT != config.pad_id
+            position = jnp.cumsum(mask_BT, axis=1) * mask_BT + config.pad_id
+        x_BTD = self.tokens[...][text_BT] + self.token_types[...][0] + self.positions[...][position]
+        return self.norm_embedding(x_BTD)
+
+    def pooled(self, x_BTD: jax.Array, mask_BT: jax.Array) -> jax.Array:
+        """The last block's output [B, T, D] as one vector [B, D]. mask_BT: False for padding."""
+        if self.config.pool == "mean":
+            count_B1 = jnp.maximum(mask_BT.sum(axis=1, keepdims=True), 1)
+            sum_BD = jnp.where(mask_BT[..., None], x_BTD, 0).astype(jnp.float32).sum(axis=1)
+            return (sum_BD / count_B1).astype(x_BTD.dtype)
+        return jnp.tanh(self.pooler(x_BTD[:, 0])) if self.pooler else x_BTD[:, 0]
+
+
+def hidden_width(config: TextEncoderConfig, embed_dim: int) -> int:
+    """Channels between the two layers of an "mlp" projection."""
+    return (config.width + embed_dim) // 2
