@@ -16,6 +16,7 @@ from negjax.evaluation.evaluate import evaluate, metric_names
 from negjax.evaluation.prepare import check_evaluable, prepare_eval_data
 from negjax.models.architecture import CLIPConfig, for_sigmoid_loss
 from negjax.models.compute import Compute
+from negjax.models.convnets import ResNetConfig
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import default_preprocess, preset
@@ -70,8 +71,8 @@ def initial_model(experiment: Experiment) -> LoadedModel:
     """Fresh weights of the preset, or those of `init_from`.
 
     Raises:
-        NegjaxError: an objective needs a logit bias that the weights do not have, or the preset needs a tokenizer that
-            is only available with its weights.
+        NegjaxError: an objective needs a logit bias that the weights do not have, or the preset needs a tokenizer or
+            statistics that are only available with its weights.
     """
     spec = experiment.model
     if spec.init_from:
@@ -84,6 +85,11 @@ def initial_model(experiment: Experiment) -> LoadedModel:
     config = with_needed_bias(preset(spec.arch), experiment)
     if config.text.vocab_size != VOCAB_SIZE:
         raise NegjaxError(f"config.model.arch: {spec.arch} needs its own tokenizer: start from its weights (init_from)")
+    if isinstance(config.vision, ResNetConfig):
+        raise NegjaxError(
+            f"config.model.arch: {spec.arch} cannot be trained from scratch, for its batch norms keep the statistics "
+            "of their weights: start from weights (init_from)"
+        )
     return LoadedModel(
         config=config,
         params=init_params(config, experiment.seed),

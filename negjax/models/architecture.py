@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from negjax.errors import NegjaxError
+from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.field_checks import check_fields
 
 Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
-ImagePool = Literal["token", "average", "attention"]
-TextPool = Literal["argmax", "eos", "last"]
+ImagePool = Literal["token", "average", "attention", "cross_attention"]
+TextPool = Literal["argmax", "eos", "last", "class"]
 EncoderMask = Literal["id", "tail"]
 EncoderPool = Literal["first", "mean", "pooler"]
 EncoderPositions = Literal["index", "count"]
@@ -40,10 +41,12 @@ class VisionConfig:
         class_token: Whether a learned token precedes the patches.
         patch_bias: Whether the patch embedding adds a bias.
         norm_pre: Whether a layer norm precedes the first block.
-        pool: "token" (the class token), "average" (over the patches) or "attention" (SigLIP's learned query).
+        pool: "token" (the class token), "average" (over the patches), "attention" (SigLIP's learned query) or
+            "cross_attention" (CoCa's learned query, as wide as the embedding).
         norm_after_pool: Whether the last layer norm acts on the pooled vector instead of on every token, which makes a
-            difference to "average" alone.
+            difference to "average" and "cross_attention" alone.
         projection: Whether a linear map without bias leads to the embedding.
+        pool_heads: Attention heads of "cross_attention".
     """
 
     image_size: int
@@ -60,6 +63,7 @@ class VisionConfig:
     pool: ImagePool = "token"
     norm_after_pool: bool = False
     projection: bool = True
+    pool_heads: int = 8
 
     @property
     def grid(self) -> int:
@@ -87,10 +91,12 @@ class TextConfig:
         layer_norm_eps: Added to the variance.
         causal: Whether a token sees only those before it.
         pool: Where the embedding is taken: "argmax" (at the largest id, CLIP's end token), "eos" (at the first
-            `end_token`) or "last" (at the last position, padding or not).
+            `end_token`), "last" (at the last position, padding or not) or "class" (at a learned token after the
+            context, CoCa).
         end_token: The end token's id, for `pool` "eos".
         projection: Whether a linear map leads to the embedding.
         projection_bias: Whether that map adds a bias.
+        pad_token: The padding's id, for `pool` "class".
     """
 
     context_length: int
@@ -106,11 +112,21 @@ class TextConfig:
     end_token: int = 0
     projection: bool = True
     projection_bias: bool = False
+    pad_token: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """The longest sequence: the context and the class token."""
+        return self.context_length + (self.pool == "class")
 
     @property
     def sees_padding(self) -> bool:
         """Whether padding after the end token changes the embedding, so that captions must not be trimmed."""
-        return not self.causal or self.pool == "last"
+        return not self.causal or self.pool in ("last", "class")
+
+
+ImageConfig = VisionConfig | ResNetConfig | ConvNeXtConfig
+_CONVNETS = {config.kind: config for config in (ResNetConfig, ConvNeXtConfig)}  # as stored; else a VisionConfig
 
 
 @dataclass(frozen=True)
@@ -184,7 +200,7 @@ class CLIPConfig:
 
     name: str
     embed_dim: int
-    vision: VisionConfig
+    vision: ImageConfig
     text: TextConfig | TextEncoderConfig
     logit_scale_init: float = math.log(1 / 0.07)
     logit_bias_init: float | None = None
@@ -193,28 +209,35 @@ class CLIPConfig:
     def __post_init__(self) -> None:
         for part in (self, self.vision, self.text):
             check_fields(part)
-        if self.vision.image_size < self.vision.patch_size:
-            raise NegjaxError(
-                f"image size {self.vision.image_size} is smaller than patch size {self.vision.patch_size}"
-            )
-        for tower_name, tower in (("vision", self.vision), ("text", self.text)):
+        for name, tower in (("vision", self.vision), ("text", self.text)):
             for field, choices in _choices(type(tower)):
                 if (value := getattr(tower, field)) not in choices:
-                    raise NegjaxError(f"unknown {tower_name} {field} {value!r}; choose one of {', '.join(choices)}")
-            if tower.width % tower.heads:
-                raise NegjaxError(f"{tower_name} width {tower.width} is not divisible by {tower.heads} heads")
-            if tower.projection in (False, "none") and tower.width != self.embed_dim:
+                    raise NegjaxError(f"unknown {name} {field} {value!r}; choose one of {', '.join(choices)}")
+            width = tower.final_width if isinstance(tower, ResNetConfig | ConvNeXtConfig) else tower.width
+            if not isinstance(tower, ConvNeXtConfig) and width % tower.heads:
+                raise NegjaxError(f"{name} width {width} is not divisible by {tower.heads} heads")
+            if getattr(tower, "projection", True) in (False, "none") and width != self.embed_dim:
                 raise NegjaxError(
-                    f"{tower_name} width {tower.width} differs from the embedding's {self.embed_dim}: "
-                    "the tower needs a projection"
+                    f"{name} width {width} differs from the embedding's {self.embed_dim}: the tower needs a projection"
                 )
-        if self.vision.pool == "token" and not self.vision.class_token:
+        if isinstance(self.vision, VisionConfig):
+            self._check_vision(self.vision)
+        elif self.vision.image_size < 32 or self.vision.image_size % 32:
+            raise NegjaxError(f"image size {self.vision.image_size} of a {self.vision.kind} is not a multiple of 32")
+
+    def _check_vision(self, vision: VisionConfig) -> None:
+        if vision.image_size < vision.patch_size:
+            raise NegjaxError(f"image size {vision.image_size} is smaller than patch size {vision.patch_size}")
+        if vision.pool == "token" and not vision.class_token:
             raise NegjaxError('vision pool "token" needs class_token=True')
+        if vision.pool == "cross_attention" and (not vision.pool_heads or self.embed_dim % vision.pool_heads):
+            raise NegjaxError(f"embed_dim {self.embed_dim} is not divisible by {vision.pool_heads} pool_heads")
 
     @property
     def activation(self) -> str:
-        """The activation of both towers; "IMAGE/TEXT" where they differ."""
-        vision, text = self.vision.activation, self.text.activation
+        """The activation of both towers; "IMAGE/TEXT" where they differ. The text's where images are convolved."""
+        text = self.text.activation
+        vision = self.vision.activation if isinstance(self.vision, VisionConfig) else text
         return vision if vision == text else f"{vision}/{text}"
 
 
@@ -227,11 +250,15 @@ def _choices(tower_class: type) -> list[tuple[str, tuple[str, ...]]]:
 def with_activation(config: CLIPConfig, activation: str) -> CLIPConfig:
     """The same architecture with another activation in both towers ("IMAGE/TEXT" for one in each).
 
+    A convolutional image tower keeps its own.
+
     Raises:
         NegjaxError: If the activation is unknown.
     """
     vision, _, text = activation.partition("/")
-    image_tower = dataclasses.replace(config.vision, activation=cast(Activation, vision))
+    image_tower = config.vision
+    if isinstance(image_tower, VisionConfig):
+        image_tower = dataclasses.replace(image_tower, activation=cast(Activation, vision))
     text_tower = dataclasses.replace(config.text, activation=cast(Activation, text or vision))
     return dataclasses.replace(config, vision=image_tower, text=text_tower)
 
@@ -254,9 +281,16 @@ def from_dict(data: dict[str, Any]) -> CLIPConfig:
     """
     try:
         text_class = TextEncoderConfig if "pad_id" in data["text"] else TextConfig
-        vision, text = VisionConfig(**data["vision"]), text_class(**data["text"])
-        of_towers = "metaclip2" if text.pool == "eos" else _FAMILY_OF_IMAGE_POOL.get(vision.pool, "clip")
+        vision, text = _read_vision(data["vision"]), text_class(**data["text"])
+        of_towers = "metaclip2" if text.pool == "eos" else _FAMILY_OF_IMAGE_POOL.get(data["vision"].get("pool"), "clip")
         family = data.get("family") or of_towers
         return CLIPConfig(**data | {"vision": vision, "text": text, "family": family})
     except (KeyError, TypeError) as error:
         raise NegjaxError(f"not an architecture of this version of negjax: {error}") from error
+
+
+def _read_vision(data: dict[str, Any]) -> ImageConfig:
+    if convnet := _CONVNETS.get(data.get("kind", "")):  # JSON makes lists of its tuples
+        fields: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in data.items()}
+        return convnet(**fields)
+    return VisionConfig(**data)

@@ -1,6 +1,6 @@
-"""Attention: scaled dot products, multi-head self-attention, and SigLIP's pooling.
+"""Attention: scaled dot products, multi-head self-attention, and pooling with a learned query.
 
-Shapes: B batch, T queries, S keys, D width, N heads, H head width.
+Shapes: B batch, T queries, S keys, D width, N heads, H head width, E width of the embeddings.
 """
 
 import jax
@@ -9,7 +9,9 @@ from flax import nnx
 
 from negjax.models.architecture import VisionConfig
 from negjax.models.elementwise import LayerNorm, activate
-from negjax.models.linear import Linear, matmul_precision
+from negjax.models.linear import Linear, affine, matmul_precision
+
+_POOL_EPS = 1e-5  # of the norms in CoCa's pooling, whatever the tower's
 
 
 def attend(
@@ -90,3 +92,32 @@ class AttentionPool(nnx.Module):
         mixed_B1NH = attend(q_B1NH, kv_BT2NH[:, :, 0], kv_BT2NH[:, :, 1])
         pooled_BD = self.out(mixed_B1NH.reshape(batch, width))
         return pooled_BD + self.down(activate(self.up(self.norm(pooled_BD)), self.config.activation))
+
+
+class CrossAttentionPool(nnx.Module):
+    """CoCa's pooling: a learned query, as wide as the embedding, attends to all tokens, and a norm follows.
+
+    Source: Yu et al. 2022 (CoCa), the contrastive query alone; open_clip, AttentionalPooler.
+    """
+
+    def __init__(self, width: int, embed_dim: int, heads: int):
+        self.query = nnx.Param(jnp.zeros(embed_dim))
+        self.norm_query = LayerNorm(embed_dim, _POOL_EPS)
+        self.norm_tokens = LayerNorm(width, _POOL_EPS)
+        self.q = Linear((embed_dim, embed_dim), bias=False)
+        self.kv = Linear((width, 2, embed_dim), bias=False)
+        self.bias = nnx.Param(jnp.zeros((3, embed_dim)))  # of q, k and v
+        self.out = Linear((embed_dim, embed_dim))
+        self.norm = LayerNorm(embed_dim, _POOL_EPS)
+        self.heads = heads
+
+    def __call__(self, x_BTD: jax.Array) -> jax.Array:
+        """Pools tokens [B, T, D] into one vector [B, E]."""
+        batch, length, _ = x_BTD.shape
+        bias_3E = self.bias[...]
+        q_NH = affine(self.norm_query(self.query[...]), self.q.kernel[...], bias_3E[0]).reshape(self.heads, -1)
+        kv_BT2E = affine(self.norm_tokens(x_BTD), self.kv.kernel[...], bias_3E[1:])
+        kv_BT2NH = kv_BT2E.reshape(batch, length, 2, self.heads, -1)
+        q_B1NH = jnp.broadcast_to(q_NH, (batch, 1, *q_NH.shape)).astype(x_BTD.dtype)
+        mixed_B1NH = attend(q_B1NH, kv_BT2NH[:, :, 0], kv_BT2NH[:, :, 1])
+        return self.norm(self.out(mixed_B1NH.reshape(batch, -1)))

@@ -10,20 +10,24 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from negjax.models.architecture import CLIPConfig, TextEncoderConfig
+from negjax.models.architecture import CLIPConfig, TextEncoderConfig, VisionConfig
 from negjax.models.compute import Compute
+from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
+from negjax.models.convnext import ConvNeXt
+from negjax.models.resnet import ResNet
 from negjax.models.text import TextTower
 from negjax.models.text_encoder import TextEncoder
 from negjax.models.vision import VisionTower
 
 Params = dict[str, Any]
+_IMAGE_TOWERS: dict[type, Any] = {VisionConfig: VisionTower, ResNetConfig: ResNet, ConvNeXtConfig: ConvNeXt}
 
 
 class CLIP(nnx.Module):
     """The two towers, the logarithm of the logit scale, and the logit bias of a model for SigLIP's loss."""
 
     def __init__(self, config: CLIPConfig, compute: Compute):
-        self.visual = VisionTower(config.vision, config.embed_dim, compute)
+        self.visual = _IMAGE_TOWERS[type(config.vision)](config.vision, config.embed_dim, compute)
         self.text: TextTower | TextEncoder
         if isinstance(config.text, TextEncoderConfig):
             self.text = TextEncoder(config.text, config.embed_dim, compute)

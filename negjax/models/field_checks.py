@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from negjax.errors import NegjaxError
 
@@ -10,7 +10,7 @@ MAX_DEPTH = 1000  # blocks of a tower: far beyond any model, and few enough to l
 
 
 def check_fields(config: Any) -> None:
-    """Checks the fields of a dataclass that are numbers or booleans.
+    """Checks the fields of a dataclass that are numbers, tuples of whole numbers, or booleans.
 
     Args:
         config: A dataclass. Whole numbers without a default must be 1 or more, the others 0 or more.
@@ -29,6 +29,12 @@ def check_fields(config: Any) -> None:
             if type(value) is not int or not least <= value <= most:
                 limit = "" if most == math.inf else f" and at most {most}"
                 raise NegjaxError(f"{field.name} is {value!r}: it must be a whole number of at least {least}{limit}")
+        if get_origin(hint) is tuple:
+            count, most = len(get_args(hint)), MAX_DEPTH if field.name == "depths" else math.inf
+            numbers = isinstance(value, tuple) and all(type(number) is int and 1 <= number <= most for number in value)
+            if not numbers or len(value) != count:
+                limit = "" if most == math.inf else f" and at most {most}"
+                raise NegjaxError(f"{field.name} is {value!r}: it must be {count} whole numbers of at least 1{limit}")
         if hint is float or (hint == float | None and value is not None):
             negative = type(value) in (int, float) and value < 0 and field.name.endswith("_eps")
             if type(value) not in (int, float) or not math.isfinite(value) or negative:

@@ -5,26 +5,37 @@ counted, as is the custom for "model FLOPs".
 """
 
 from negjax.models.architecture import CLIPConfig, TextConfig, TextEncoderConfig, VisionConfig
+from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.text_encoder import hidden_width
 
 
 def image_flops(config: CLIPConfig) -> int:
     """Operations of a forward pass for one image."""
     vision = config.vision
+    if isinstance(vision, ResNetConfig):
+        return _resnet(vision, config.embed_dim)
+    if isinstance(vision, ConvNeXtConfig):
+        return _convnext(vision, config.embed_dim)
     patch = 2 * vision.grid**2 * vision.patch_size**2 * 3 * vision.width
-    pool = _attention_pool(vision, vision.tokens) if vision.pool == "attention" else 0
-    projection = 2 * vision.width * config.embed_dim if vision.projection else 0
+    pool, pooled_width = 0, vision.width
+    if vision.pool == "attention":
+        pool = _attention_pool(vision, vision.tokens)
+    elif vision.pool == "cross_attention":
+        pool, pooled_width = _cross_attention_pool(vision, config.embed_dim), config.embed_dim
+    projection = 2 * pooled_width * config.embed_dim if vision.projection else 0
     return patch + _transformer(vision, vision.tokens) + pool + projection
 
 
 def text_flops(config: CLIPConfig, tokens: int) -> int:
-    """Operations of a forward pass for one caption of `tokens` tokens."""
+    """Operations of a forward pass for one caption of `tokens` tokens, to which a class token may be added."""
     text, embed_dim = config.text, config.embed_dim
     head = 2 * text.width * embed_dim
     if isinstance(text, TextEncoderConfig):
         hidden = hidden_width(text, embed_dim)
         head = {"none": 0, "linear": head, "mlp": 2 * hidden * (text.width + embed_dim)}[text.projection]
         head += 2 * text.width**2 if text.pool == "pooler" else 0
+    else:
+        tokens += text.tokens - text.context_length
     return _transformer(text, tokens) + head
 
 
@@ -38,3 +49,40 @@ def _transformer(config: VisionConfig | TextConfig | TextEncoderConfig, tokens: 
 def _attention_pool(config: VisionConfig, tokens: int) -> int:
     width = config.width
     return 2 * (tokens * 2 * width * width + 2 * width * width + 2 * tokens * width + 2 * width * config.mlp_width)
+
+
+def _cross_attention_pool(config: VisionConfig, embed_dim: int) -> int:
+    """The product of the learned query with its kernel is one for the whole batch, and is not counted."""
+    tokens = config.tokens
+    return 2 * (tokens * 2 * config.width * embed_dim + embed_dim * embed_dim + 2 * tokens * embed_dim)
+
+
+def _resnet(config: ResNetConfig, embed_dim: int) -> int:
+    width, half = config.width, config.width // 2
+    products = (config.image_size // 2) ** 2 * 9 * (3 * half + half * half + half * width)  # of the stem
+    inputs, side = width, config.image_size // 4
+    for number, depth in enumerate(config.depths):
+        inner, outer = width << number, 4 * (width << number)
+        for block in range(depth):
+            wide = side  # with a stride the first two convolutions run before the average, the others after it
+            if block == 0 and number > 0:
+                side //= 2
+            products += wide**2 * (inputs * inner + 9 * inner * inner) + side**2 * inner * outer
+            products += side**2 * inputs * outer if block == 0 else 0
+            inputs = outer
+    tokens, final = config.tokens, config.final_width
+    products += final * final + tokens * 2 * final * final + 2 * tokens * final + final * embed_dim  # of the pooling
+    return 2 * products
+
+
+def _convnext(config: ConvNeXtConfig, embed_dim: int) -> int:
+    products, inputs, side = 0, 3, config.image_size
+    for number, (width, depth) in enumerate(zip(config.widths, config.depths)):
+        patch = 4 if number == 0 else 2
+        side //= patch
+        products += side**2 * patch**2 * inputs * width
+        products += depth * side**2 * (49 * width + 2 * width * 4 * width)
+        inputs = width
+    hidden = 2 * embed_dim
+    mlp = config.projection == "mlp"
+    return 2 * (products + (inputs * hidden + hidden * embed_dim if mlp else inputs * embed_dim))

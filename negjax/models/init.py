@@ -13,8 +13,9 @@ import jax
 import numpy as np
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import CLIPConfig, TextEncoderConfig
+from negjax.models.architecture import CLIPConfig, TextEncoderConfig, VisionConfig
 from negjax.models.clip import Params, abstract_params
+from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.text_encoder import hidden_width
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
@@ -29,6 +30,11 @@ def _uniform(bound: float) -> Draw:
     return lambda rng, shape: (2 * rng.random(shape, dtype=np.float32) - 1) * np.float32(bound)
 
 
+def _uniform_of_fan_in(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """PyTorch's default for kernels, of which all axes but the last are inputs."""
+    return _uniform(math.prod(shape[:-1]) ** -0.5)(rng, shape)
+
+
 def _constant(value: float) -> Draw:
     return lambda rng, shape: np.full(shape, value, np.float32)
 
@@ -36,12 +42,61 @@ def _constant(value: float) -> Draw:
 def _siglip_initialisers(config: CLIPConfig) -> Initialisers:
     """The image tower is timm's, whose linear layers start at normal(0.02)."""
     vision = config.vision
+    if not isinstance(vision, VisionConfig):
+        return []
     return [
         (r"visual/pool/query", _normal(vision.width**-0.5)),
         (r"visual/(transformer|pool)/.*/kernel|visual/positions", _normal(0.02)),
         (r"visual/(transformer|pool)/.*/bias", _constant(0.0)),
         (r"text/projection/bias", _constant(0.0)),
     ]
+
+
+def _vit_initialisers(config: CLIPConfig, vision: VisionConfig) -> Initialisers:
+    """open_clip's VisionTransformer."""
+    return [
+        (r"visual/patch/(kernel|bias)", _uniform((3 * vision.patch_size**2) ** -0.5)),
+        (r"visual/(class_token|positions|projection/kernel)", _normal(vision.width**-0.5)),
+        (r"visual/pool/query", _normal(1.0)),
+        (r"visual/pool/bias|visual/pool/out/bias", _constant(0.0)),
+        (r"visual/pool/q/kernel", _uniform(math.sqrt(6 / (2 * config.embed_dim)))),
+        (r"visual/pool/kv/kernel", _uniform(math.sqrt(6 / (vision.width + config.embed_dim)))),
+        (r"visual/pool/out/kernel", _uniform(config.embed_dim**-0.5)),
+        (r"visual/.*/qkv/kernel", _uniform(math.sqrt(6 / (4 * vision.width)))),
+        (r"visual/.*/(out|up)/kernel|visual/.*/up/bias", _uniform(vision.width**-0.5)),
+        (r"visual/.*/down/(kernel|bias)", _uniform(vision.mlp_width**-0.5)),
+    ]
+
+
+def _resnet_initialisers(vision: ResNetConfig) -> Initialisers:
+    """open_clip's ModifiedResNet: a block's last norm starts at 0, so that the block starts as its shortcut."""
+    return [
+        (r".*norm\w*/mean", _constant(0.0)),
+        (r".*norm\w*/variance", _constant(1.0)),
+        (r"visual/pool/\w+/bias", _uniform(vision.final_width**-0.5)),
+        (r"visual/pool/\w+/kernel|visual/positions", _normal(vision.final_width**-0.5)),
+        (r"visual/.*/kernel", _uniform_of_fan_in),
+    ]
+
+
+def _convnext_initialisers(vision: ConvNeXtConfig) -> Initialisers:
+    """timm's ConvNeXt and open_clip's projections."""
+    return [
+        (r"visual/projection/up/bias", _uniform(vision.final_width**-0.5)),
+        (r"visual/projection/.*", _uniform_of_fan_in),
+        (r"visual/.*layer_scale", _constant(1e-6)),
+        (r"visual/.*/kernel", _normal(0.02)),
+        (r"visual/.*/bias", _constant(0.0)),
+    ]
+
+
+def _image_initialisers(config: CLIPConfig) -> Initialisers:
+    vision = config.vision
+    if isinstance(vision, ResNetConfig):
+        return _resnet_initialisers(vision)
+    if isinstance(vision, ConvNeXtConfig):
+        return _convnext_initialisers(vision)
+    return _vit_initialisers(config, vision)
 
 
 def _encoder_initialisers(config: CLIPConfig) -> Initialisers:
@@ -67,23 +122,20 @@ def _initialisers(config: CLIPConfig) -> Initialisers:
     Source: open_clip's VisionTransformer and CLIP.init_parameters; where those leave a layer alone it is PyTorch's
     default: uniform within 1/sqrt(fan in) for Linear and Conv2d, Xavier uniform for the fused q, k, v.
     """
-    vision, text = config.vision, config.text
+    text = config.text
     residual = (2 * text.depth) ** -0.5 * text.width**-0.5
     family_initialisers = _FAMILY_INITIALISERS.get(config.family, lambda config: [])
     return [
         (r"logit_scale", _constant(config.logit_scale_init)),
         (r"logit_bias", _constant(config.logit_bias_init or 0.0)),
+        (r"visual/stage\d/.*/norm3/scale", _constant(0.0)),
         (r".*norm\w*/scale", _constant(1.0)),
         (r".*norm\w*/bias|.*attention/\w+/bias", _constant(0.0)),
         *family_initialisers(config),
         *_encoder_initialisers(config),
-        (r"visual/patch/(kernel|bias)", _uniform((3 * vision.patch_size**2) ** -0.5)),
-        (r"visual/(class_token|positions|projection/kernel)", _normal(vision.width**-0.5)),
-        (r"visual/.*/qkv/kernel", _uniform(math.sqrt(6 / (4 * vision.width)))),
-        (r"visual/.*/(out|up)/kernel|visual/.*/up/bias", _uniform(vision.width**-0.5)),
-        (r"visual/.*/down/(kernel|bias)", _uniform(vision.mlp_width**-0.5)),
+        *_image_initialisers(config),
         (r"text/tokens", _normal(0.02)),
-        (r"text/positions", _normal(0.01)),
+        (r"text/(positions|class_token)", _normal(0.01)),
         (r"text/.*/qkv/kernel|text/projection/kernel", _normal(text.width**-0.5)),
         (r"text/.*/(out|down)/kernel", _normal(residual)),
         (r"text/.*/up/kernel", _normal((2 * text.width) ** -0.5)),

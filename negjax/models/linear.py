@@ -36,11 +36,12 @@ def matmul_precision(x: jax.Array) -> jax.lax.Precision | None:
 
 
 def _affine(shard_axis: int | None, x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
-    y = jnp.tensordot(x, _gather(kernel.astype(x.dtype), shard_axis), axes=1, precision=matmul_precision(x))
+    y = jnp.tensordot(x, gather(kernel.astype(x.dtype), shard_axis), axes=1, precision=matmul_precision(x))
     return y if bias is None else y + bias.astype(x.dtype)
 
 
-def _gather(kernel: jax.Array, shard_axis: int | None) -> jax.Array:
+def gather(kernel: jax.Array, shard_axis: int | None) -> jax.Array:
+    """The full kernel of one device's shard; the kernel itself where `shard_axis` is None."""
     return kernel if shard_axis is None else jax.lax.all_gather(kernel, FSDP_AXIS, axis=shard_axis, tiled=True)
 
 
@@ -51,7 +52,7 @@ def _affine_forward(shard_axis: int | None, x: jax.Array, kernel: jax.Array, bia
 def _affine_backward(shard_axis: int | None, inputs: tuple, dy: jax.Array) -> tuple:
     x, kernel, bias = inputs
     row_axes, output_axes = list(range(x.ndim - 1)), list(range(1, kernel.ndim))
-    full_kernel = _gather(kernel.astype(dy.dtype), shard_axis)
+    full_kernel = gather(kernel.astype(dy.dtype), shard_axis)
     precision = matmul_precision(dy)
     dx = jnp.tensordot(dy, full_kernel, axes=(list(range(x.ndim - 1, dy.ndim)), output_axes), precision=precision)
     dkernel = jnp.tensordot(x, dy, axes=(row_axes, row_axes), precision=precision, preferred_element_type=kernel.dtype)
@@ -62,6 +63,11 @@ def _affine_backward(shard_axis: int | None, inputs: tuple, dy: jax.Array) -> tu
 
 _affine_float32_sums = jax.custom_vjp(_affine, nondiff_argnums=(0,))
 _affine_float32_sums.defvjp(_affine_forward, _affine_backward)
+
+
+def sharded_axis(full_shape: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
+    """The first axis of a parameter that is shorter than in full; None where there is none."""
+    return next((axis for axis, size in enumerate(full_shape) if shape[axis] < size), None)
 
 
 class Linear(nnx.Module):
@@ -79,7 +85,7 @@ class Linear(nnx.Module):
     @property
     def shard_axis(self) -> int | None:
         """The axis along which this device holds only a shard of the kernel; None for the full kernel."""
-        return next((axis for axis, size in enumerate(self.shape) if self.kernel.shape[axis] < size), None)
+        return sharded_axis(self.shape, self.kernel.shape)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return affine(x, self.kernel[...], None if self.bias is None else self.bias[...], self.shard_axis)

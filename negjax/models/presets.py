@@ -11,6 +11,7 @@ from typing import cast
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess
 from negjax.models.architecture import Activation, CLIPConfig, EncoderPool, TextConfig, VisionConfig, with_activation
+from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.encoders import ENCODERS
 
 QUICKGELU_SUFFIX = "-quickgelu"
@@ -63,6 +64,7 @@ def _clip(
 
 def _clipa(base: CLIPConfig, image_size: int) -> CLIPConfig:
     """CLIPA's variant of a CLIP: patches averaged, no first norm, unmasked text tower over 32 WordPiece tokens."""
+    assert isinstance(base.vision, VisionConfig)
     suffix = "" if image_size == 224 else f"-{image_size}"
     return dataclasses.replace(
         base,
@@ -75,6 +77,36 @@ def _clipa(base: CLIPConfig, image_size: int) -> CLIPConfig:
             cast(TextConfig, base.text), context_length=32, vocab_size=32000, causal=False, pool="last"
         ),
     )
+
+
+def _coca(name: str, embed_dim: int, vision: tuple[int, int, int, int, int], text: tuple[int, int, int]) -> CLIPConfig:
+    """The towers of a CoCa: CLIP's, with a learned query that pools the patches and a class token after the text."""
+    base = _clip(name, embed_dim, vision, text)
+    assert isinstance(base.vision, VisionConfig)
+    assert isinstance(base.text, TextConfig)
+    return dataclasses.replace(
+        base,
+        family="coca",
+        vision=dataclasses.replace(base.vision, pool="cross_attention", norm_after_pool=True),
+        text=dataclasses.replace(base.text, context_length=76, pool="class"),
+    )
+
+
+def _convnet(
+    name: str, embed_dim: int, vision: ResNetConfig | ConvNeXtConfig, text: tuple[int, int, int]
+) -> CLIPConfig:
+    """A CLIP with a convolutional image tower. text: width, depth, heads."""
+    text_tower = TextConfig(77, 49408, *text, 4 * text[0], "gelu")
+    return CLIPConfig(name, embed_dim, vision, text_tower, family=vision.kind)
+
+
+def _convnext(name: str, embed_dim: int, image_size: int, text: tuple[int, int, int]) -> CLIPConfig:
+    """open_clip's ConvNeXt: the name is timm's, then what differs from it; "d" is for a projection of two layers."""
+    _, size, *variant = name.split("_")
+    tower = dataclasses.replace(
+        CONVNEXTS[f"convnext_{size}"], image_size=image_size, projection="mlp" if "d" in variant else "linear"
+    )
+    return _convnet(name, embed_dim, tower, text)
 
 
 def _siglip(
@@ -153,6 +185,15 @@ def _chinese_clip(name: str, image_size: int, embed_dim: int, vision: tuple[int,
     return dataclasses.replace(base, text=text, family="chinese_clip")
 
 
+# timm's names of the ConvNeXts in open_clip.
+CONVNEXTS = {
+    "convnext_tiny": ConvNeXtConfig(224, (96, 192, 384, 768), (3, 3, 9, 3)),
+    "convnext_small": ConvNeXtConfig(224, (96, 192, 384, 768), (3, 3, 27, 3)),
+    "convnext_base": ConvNeXtConfig(224, (128, 256, 512, 1024), (3, 3, 27, 3)),
+    "convnext_large": ConvNeXtConfig(224, (192, 384, 768, 1536), (3, 3, 27, 3)),
+    "convnext_xlarge": ConvNeXtConfig(224, (256, 512, 1024, 2048), (3, 3, 27, 3)),
+    "convnext_xxlarge": ConvNeXtConfig(224, (384, 768, 1536, 3072), (3, 4, 30, 3), layer_norm_eps=1e-5),
+}
 _B, _L, _SO, _GOPT = (768, 12, 12, 3072), (1024, 24, 16, 4096), (1152, 27, 16, 4304), (1536, 40, 16, 6144)
 _EXACT: tuple[Activation, Activation] = ("gelu", "gelu")
 _SECOND: tuple[Activation, Activation] = ("gelu", "gelu_tanh")
@@ -206,6 +247,39 @@ PRESETS: dict[str, CLIPConfig] = {
             )
             for tag, size in (("", 224), ("-378", 378))
         ),
+        _convnet("RN50", 1024, ResNetConfig(224, 64, (3, 4, 6, 3), 32), (512, 12, 8)),
+        _convnet("RN101", 512, ResNetConfig(224, 64, (3, 4, 23, 3), 32), (512, 12, 8)),
+        _convnet("RN50x4", 640, ResNetConfig(288, 80, (4, 6, 10, 6), 40), (640, 12, 10)),
+        _convnet("RN50x16", 768, ResNetConfig(384, 96, (6, 8, 18, 8), 48), (768, 12, 12)),
+        _convnet("RN50x64", 1024, ResNetConfig(448, 128, (3, 15, 36, 10), 64), (1024, 12, 16)),
+        _convnext("convnext_tiny", 1024, 224, (512, 12, 8)),
+        _convnext("convnext_small", 512, 224, (512, 12, 8)),
+        _convnext("convnext_base", 512, 224, (512, 12, 8)),
+        _convnext("convnext_base_w", 640, 256, (640, 12, 10)),
+        _convnext("convnext_base_w_320", 640, 320, (640, 12, 10)),
+        _convnext("convnext_large", 768, 224, (768, 12, 12)),
+        _convnext("convnext_large_d", 768, 256, (768, 16, 12)),
+        _convnext("convnext_large_d_320", 768, 320, (768, 16, 12)),
+        _convnext("convnext_xlarge", 1024, 256, (1024, 20, 16)),
+        _convnext("convnext_xxlarge", 1024, 256, (1024, 24, 16)),
+        _convnext("convnext_xxlarge_320", 1024, 320, (1024, 24, 16)),
+        _coca("coca_ViT-B-32", 512, (224, 32, 768, 12, 12), (512, 12, 8)),
+        _coca("coca_ViT-L-14", 768, (224, 14, 1024, 24, 16), (768, 12, 12)),
+        # CONCH, whose image tower is timm's (mahmoodlab/CONCH, conch_ViT-B-16.json).
+        CLIPConfig(
+            "conch_ViT-B-16",
+            512,
+            VisionConfig(
+                *(448, 16, *_B),
+                "gelu",
+                layer_norm_eps=1e-6,
+                patch_bias=True,
+                norm_pre=False,
+                pool="cross_attention",
+            ),
+            TextConfig(127, 32007, *_B, "gelu", pool="class"),
+            family="conch",
+        ),
         # SigLIP, and its second version, which differs in vocabulary and activation.
         _siglip("ViT-B-16-SigLIP", 224, 16, _B, 32000, _EXACT),
         *(_siglip(f"ViT-B-16-SigLIP-{size}", size, 16, _B, 32000, _EXACT) for size in (256, 384, 512)),
@@ -249,7 +323,8 @@ PRESETS: dict[str, CLIPConfig] = {
 
 def variant_names(name: str) -> tuple[str, ...]:
     """A preset's name and, for a CLIP, the name of its variant with QuickGELU."""
-    return (name, name + QUICKGELU_SUFFIX) if PRESETS[name].family in ("clip", "metaclip2") else (name,)
+    families = ("clip", "metaclip2", "resnet")
+    return (name, name + QUICKGELU_SUFFIX) if PRESETS[name].family in families else (name,)
 
 
 def preset(name: str) -> CLIPConfig:

@@ -21,7 +21,8 @@ class TextTower(nnx.Module):
 
     def __init__(self, config: TextConfig, embed_dim: int, compute: Compute):
         self.tokens = nnx.Param(jnp.zeros((config.vocab_size, config.width)))
-        self.positions = nnx.Param(jnp.zeros((config.context_length, config.width)))
+        self.class_token = nnx.Param(jnp.zeros(config.width)) if config.pool == "class" else None
+        self.positions = nnx.Param(jnp.zeros((config.tokens, config.width)))
         self.transformer = Transformer(config, causal=config.causal, compute=compute)
         self.norm_final = LayerNorm(config.width, config.layer_norm_eps)
         bias = config.projection_bias
@@ -37,11 +38,12 @@ class TextTower(nnx.Module):
         Returns:
             Embeddings [B, E], float32, not normalised to unit length.
         """
-        pooled_BD = self.norm_final(self.pooled(self.transformer(self.embed(text_BT)), text_BT))
+        x_BTD = self.transformer(self.embed(text_BT), self.key_mask(text_BT))
+        pooled_BD = self.norm_final(self.pooled(x_BTD, text_BT))
         return (self.projection(pooled_BD) if self.projection else pooled_BD).astype(jnp.float32)
 
     def embed(self, text_BT: jax.Array) -> jax.Array:
-        """Token and position embeddings, the first block's input [B, T, D].
+        """Token and position embeddings, the first block's input [B, T, D]; T + 1 with a class token.
 
         Raises:
             ValueError: If T exceeds the context length, or is shorter than it in a tower that attends to padding.
@@ -51,11 +53,25 @@ class TextTower(nnx.Module):
             raise ValueError(f"captions of {length} tokens do not fit a context of {context}")
         if length < context and self.config.sees_padding:
             raise ValueError(f"captions of {length} tokens: this tower reads all {context}, padding included")
-        return self.tokens[...][text_BT] + self.positions[...][:length]
+        x_BTD = self.tokens[...][text_BT]
+        if self.class_token is not None:
+            class_B1D = jnp.broadcast_to(self.class_token[...], (len(x_BTD), 1, self.config.width))
+            x_BTD = jnp.concatenate([x_BTD, class_B1D], axis=1)
+        return x_BTD + self.positions[...][: x_BTD.shape[1]]
+
+    def key_mask(self, text_BT: jax.Array) -> jax.Array | None:
+        """Which keys of a tower with a class token may be attended to [B, T + 1]; None for all.
+
+        Shifted by one against the tokens, as the models were trained: the first padding token is attended to, and the
+        class token attends to itself only where there is no padding. Source: open_clip, _build_additive_mask.
+        """
+        if self.class_token is None:
+            return None
+        return jnp.pad(text_BT != self.config.pad_token, ((0, 0), (1, 0)), constant_values=True)
 
     def pooled(self, x_BTD: jax.Array, text_BT: jax.Array) -> jax.Array:
         """The last block's output [B, T, D] at the pooled token: [B, D]."""
-        if self.config.pool == "last":
+        if self.config.pool in ("last", "class"):
             return x_BTD[:, -1]
         end_BT = text_BT if self.config.pool == "argmax" else text_BT == self.config.end_token
         end_B = jnp.argmax(end_BT, axis=1)

@@ -1,4 +1,7 @@
-"""The transformer that both towers share. Shapes: B batch, T tokens, D width."""
+"""The transformer that both towers share, and how blocks are run. Shapes: B batch, T tokens, D width."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,32 +49,59 @@ class Block(nnx.Module):
 
 
 class Transformer(nnx.Module):
-    """`depth` blocks, stored one by one; with `compute.scan` they are stacked inside the compiled function."""
+    """`depth` blocks, stored one by one."""
 
     def __init__(self, config: AnyTowerConfig, *, causal: bool, compute: Compute, norm_first: bool = True):
         self.blocks = nnx.Dict({str(i): Block(config, causal, norm_first) for i in range(config.depth)})
-        self.depth = config.depth
         self.compute = compute
 
     def in_order(self) -> list[Block]:
         """The blocks from first to last; the dictionary sorts "10" before "2"."""
-        return [self.blocks[str(i)] for i in range(self.depth)]
+        return in_order(self.blocks)
 
     def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None) -> jax.Array:
-        """The last block's output [B, T, D]. mask_BT: False for tokens that no token attends to."""
-        x_BTD = x_BTD.astype(self.compute.dtype)
-        split = [nnx.split(block) for block in self.in_order()]
-        graphdef, states = split[0][0], [state for _, state in split]
+        """Runs the blocks.
 
-        def run(x: jax.Array, state: nnx.State) -> tuple[jax.Array, None]:
-            return nnx.merge(graphdef, state)(x, mask_BT), None
+        Args:
+            x_BTD: Input of the first block.
+            mask_BT: False for tokens that no token attends to.
 
-        # A gathered kernel is not kept for the backward pass: recomputing the block gathers it again.
-        sharded = self.in_order()[0].up.shard_axis is not None
-        if self.compute.remat != "none" or sharded:
-            run = jax.checkpoint(run, prevent_cse=not self.compute.scan, policy=_REMAT_POLICIES[self.compute.remat])
-        if self.compute.scan:
-            return jax.lax.scan(run, x_BTD, jax.tree.map(lambda *leaves: jnp.stack(leaves), *states))[0]
-        for state in states:
-            x_BTD, _ = run(x_BTD, state)
-        return x_BTD
+        Returns:
+            The output of the last block, in the type of the products.
+        """
+        return run_blocks(self.in_order(), x_BTD.astype(self.compute.dtype), self.compute, mask_BT)
+
+
+def in_order(blocks: Mapping[str, Any]) -> list[Any]:
+    """Numbered modules from first to last; the dictionary sorts "10" before "2"."""
+    return [blocks[str(i)] for i in range(len(blocks))]
+
+
+def run_blocks(blocks: Sequence[nnx.Module], x: jax.Array, compute: Compute, *shared: Any) -> jax.Array:
+    """Runs blocks of equal structure one after another.
+
+    With `compute.scan` their parameters are stacked inside the compiled function.
+
+    Args:
+        blocks: Modules called with (x, *shared), which return an array like x; a single one may return any.
+        x: Input of the first block.
+        compute: What the backward pass recomputes, and whether the blocks are scanned.
+        shared: Further arguments of every block.
+    """
+    if not blocks:
+        return x
+    split = [nnx.split(block) for block in blocks]
+    graphdef, states = split[0][0], [state for _, state in split]
+
+    def run(x: jax.Array, state: nnx.State) -> tuple[jax.Array, None]:
+        return nnx.merge(graphdef, state)(x, *shared), None
+
+    # A gathered kernel is not kept for the backward pass: recomputing the block gathers it again.
+    sharded = any(getattr(module, "shard_axis", None) is not None for _, module in nnx.iter_modules(blocks[0]))
+    if compute.remat != "none" or sharded:
+        run = jax.checkpoint(run, prevent_cse=not compute.scan, policy=_REMAT_POLICIES[compute.remat])
+    if compute.scan and len(states) > 1:
+        return jax.lax.scan(run, x, jax.tree.map(lambda *leaves: jnp.stack(leaves), *states))[0]
+    for state in states:
+        x, _ = run(x, state)
+    return x

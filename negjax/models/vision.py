@@ -5,10 +5,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 from negjax.models.architecture import VisionConfig
-from negjax.models.attention import AttentionPool
+from negjax.models.attention import AttentionPool, CrossAttentionPool
 from negjax.models.compute import Compute
+from negjax.models.convolution import embed_patches
 from negjax.models.elementwise import LayerNorm
-from negjax.models.linear import Linear, affine
+from negjax.models.linear import Linear
 from negjax.models.transformer import Transformer
 
 
@@ -22,9 +23,11 @@ class VisionTower(nnx.Module):
         self.positions = nnx.Param(jnp.zeros((config.tokens, width)))
         self.norm_pre = LayerNorm(width, eps) if config.norm_pre else None
         self.transformer = Transformer(config, causal=False, compute=compute)
-        self.norm_post = LayerNorm(width, eps)
-        self.pool = AttentionPool(config) if config.pool == "attention" else None
-        self.projection = Linear((width, embed_dim), bias=False) if config.projection else None
+        crosses = config.pool == "cross_attention"
+        self.norm_post = None if crosses and config.norm_after_pool else LayerNorm(width, eps)
+        self.pool = _attention_pool(config, embed_dim)
+        pooled_width = embed_dim if crosses else width
+        self.projection = Linear((pooled_width, embed_dim), bias=False) if config.projection else None
         self.config = config
         self.compute = compute
 
@@ -50,24 +53,26 @@ class VisionTower(nnx.Module):
         return self.norm_pre(x_BTD) if self.norm_pre else x_BTD
 
     def embed_patches(self, image_BHWC: jax.Array) -> jax.Array:
-        """Embeds the G x G patches: [B, S, S, 3] -> [B, G * G, D], float32.
-
-        A convolution whose stride is the patch size, computed as a matrix product.
-        """
-        grid, size, batch = self.config.grid, self.config.patch_size, image_BHWC.shape[0]
-        x = image_BHWC[:, : grid * size, : grid * size].astype(self.compute.dtype)
-        x = x.reshape(batch, grid, size, grid, size, 3)
-        x = x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, grid * grid, size * size * 3)
-        bias = None if self.patch.bias is None else self.patch.bias[...]
-        return affine(x, self.patch.kernel[...].reshape(-1, self.config.width), bias).astype(jnp.float32)
+        """Embeds the G x G patches: [B, S, S, 3] -> [B, G * G, D], float32."""
+        patches_BGGD = embed_patches(image_BHWC.astype(self.compute.dtype), self.patch)
+        return patches_BGGD.reshape(len(image_BHWC), -1, self.config.width).astype(jnp.float32)
 
     def pooled(self, x_BTD: jax.Array) -> jax.Array:
-        """Pools the last block's output [B, T, D] into one normed vector [B, D]."""
+        """Pools the last block's output [B, T, D] into one normed vector [B, D]; [B, E] with "cross_attention"."""
         if self.pool:
-            return self.pool(self.norm_post(x_BTD))
+            return self.pool(self.norm_post(x_BTD) if self.norm_post else x_BTD)
+        assert self.norm_post is not None
         if self.config.pool == "token":  # the norm acts on each token alone
             return self.norm_post(x_BTD[:, 0])
         patches_BTD = x_BTD[:, int(self.config.class_token) :]
         if self.config.norm_after_pool:
             return self.norm_post(patches_BTD.mean(axis=1))
         return self.norm_post(patches_BTD).mean(axis=1)
+
+
+def _attention_pool(config: VisionConfig, embed_dim: int) -> AttentionPool | CrossAttentionPool | None:
+    if config.pool == "attention":
+        return AttentionPool(config)
+    if config.pool == "cross_attention":
+        return CrossAttentionPool(config.width, embed_dim, config.pool_heads)
+    return None

@@ -18,6 +18,7 @@ from negjax.config import OPTIMIZERS, Optim
 from negjax.errors import NegjaxError
 from negjax.models.clip import Params
 
+_STATISTICS = r"visual/.*norm\w*/(mean|variance)"
 PATH_HINT = "(paths look like 'visual/patch/kernel')"
 
 
@@ -29,11 +30,11 @@ def paths(params: Params) -> Any:
 
 
 def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
-    """The same tree with True where a parameter learns.
+    """The same tree with True where a parameter learns. The statistics of batch norms never do.
 
     Args:
         params: arrays or their shapes.
-        freeze: regular expressions for the whole paths of those that do not.
+        freeze: regular expressions for the whole paths of others that do not.
 
     Raises:
         NegjaxError: a pattern matches no path, or all parameters are frozen.
@@ -42,7 +43,8 @@ def trainable(params: Params, freeze: tuple[str, ...]) -> Any:
     for pattern in freeze:
         if not any(re.fullmatch(pattern, name) for name in jax.tree.leaves(names)):
             raise NegjaxError(f"config.optim.freeze: {pattern!r} matches no parameter {PATH_HINT}")
-    learns = jax.tree.map(lambda name: not any(re.fullmatch(pattern, name) for pattern in freeze), names)
+    frozen = (_STATISTICS, *freeze)
+    learns = jax.tree.map(lambda name: not any(re.fullmatch(pattern, name) for pattern in frozen), names)
     if not any(jax.tree.leaves(learns)):
         raise NegjaxError("config.optim.freeze matches all parameters: leave some to train")
     return learns
@@ -72,12 +74,12 @@ def factors(params: Params, optim: Optim) -> Any:
         NegjaxError: a pattern of `lr_factors` is the first to match for no path.
     """
     names, used = paths(params), set()
-    depths = {tower: len(params[tower]["transformer"]["blocks"]) for tower in ("visual", "text")}
+    layers = {tower: _first_layers(params[tower]) for tower in ("visual", "text")}
 
     def factor(name: str) -> float:
         first = next((pair for pair in optim.lr_factors if re.fullmatch(pair[0], name)), None)
         used.add(first)
-        return (first[1] if first else 1.0) * optim.layer_decay ** _layers_above(name, depths)
+        return (first[1] if first else 1.0) * optim.layer_decay ** _layers_above(name, layers)
 
     tree = jax.tree.map(factor, names)
     for pair in optim.lr_factors:
@@ -88,16 +90,33 @@ def factors(params: Params, optim: Optim) -> Any:
     return tree
 
 
-def _layers_above(name: str, depths: dict[str, int]) -> int:
+def _first_layers(tower: Params) -> tuple[dict[str, int], int]:
+    """Name of each group of blocks -> number of blocks before it, and the number of all blocks.
+
+    A transformer is one such group, the stages of a convolutional tower are four.
+    """
+    first, depth = {}, 0
+    for group in sorted(name for name, part in tower.items() if isinstance(part, dict) and "blocks" in part):
+        first[group] = depth
+        depth += len(tower[group]["blocks"])
+    return first, depth
+
+
+def _layers_above(name: str, layers: dict[str, tuple[dict[str, int], int]]) -> int:
     """From the top of a parameter's tower: 0 in the head, 1 in the last block, depth + 1 in the embeddings.
 
-    As BEiT counts (Bao et al. 2022), in each tower; the logit scale is in none.
+    As BEiT counts (Bao et al. 2022), in each tower; the logit scale is in none. What leads to a stage counts with its
+    first block.
     """
     tower, _, rest = name.partition("/")
-    if tower not in depths or re.match(r"(norm_post|norm_final|pool|projection)/", rest):
+    if tower not in layers or re.match(r"(norm_post|norm_final|pool|projection)/", rest):
         return 0
-    block = re.match(r"transformer/blocks/(\d+)/", rest)
-    return depths[tower] - int(block[1]) if block else depths[tower] + 1
+    first, depth = layers[tower]
+    group = rest.partition("/")[0]
+    if group not in first:
+        return depth + 1
+    block = re.match(r"\w+/blocks/(\d+)/", rest)
+    return depth - first[group] - (int(block[1]) if block else 0)
 
 
 def schedule(optim: Optim, steps: int) -> optax.Schedule:

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import CLIPConfig, TextEncoderConfig
+from negjax.models.architecture import CLIPConfig, TextEncoderConfig, VisionConfig
 from negjax.models.clip import abstract_params, flatten_params
+from negjax.models.convnets import ConvNeXtConfig
 from negjax.models.presets import PRESETS
 from negjax.weights.entries import entries
 from negjax.weights.families.family import WeightFormat
@@ -15,12 +16,14 @@ from negjax.weights.lazy_tensor import LazyTensor
 
 MAX_MISMATCHES = 10  # that a message lists
 _MAX_SIZE_RATIO = 20  # of an architecture to the file that is said to hold it
-_BUFFER = re.compile(r"(^|\.)(attn_mask|position_ids|input_resolution|context_length|vocab_size)$")  # no weights
+_BUFFER = re.compile(  # no weights
+    r"(^|\.)(attn_mask|position_ids|input_resolution|context_length|vocab_size|num_batches_tracked)$"
+)
 _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has it
-    ("visual.layer1.", "a CLIP with a ResNet"),
+    ("visual.layer1.", "another ResNet than OpenAI's"),
     ("visual.trunk.", "an open_clip model with another tower of timm's"),
-    ("text_decoder.", "CoCa"),
-    ("text.cls_emb", "CoCa"),
+    ("text_decoder.", "another CoCa than open_clip's"),
+    ("text.cls_emb", "another CoCa than open_clip's"),
     ("text.transformer.embeddings.", "an open_clip model with a text tower of transformers'"),
     ("text_model.encoder.layer.", "AltCLIP"),
     ("visual.blocks.", "EVA-CLIP"),
@@ -40,7 +43,7 @@ def detect_format(tensors: Mapping[str, LazyTensor], where: str) -> WeightFormat
     """
     formats = (format for format in all_formats() if all(name in tensors for name in format.markers))
     format = next(formats, None)
-    format_names = [name for row in format.rows for name in row.names] if format else []
+    format_names = [*(name for row in format.rows for name in row.names), *format.left_out] if format else []
     for prefix, model in _UNSUPPORTED_PREFIXES:
         if _any_starts_with(tensors, prefix) and not _any_starts_with(format_names, prefix):
             raise NegjaxError(f"{where} holds {model}, which is not supported; supported are {supported_models()}")
@@ -57,8 +60,12 @@ def _any_starts_with(names: Iterable[str], prefix: str) -> bool:
 
 
 def table_names(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> dict[str, LazyTensor]:
-    """The tensors under the names of the format's table, without the format's optional prefix."""
-    return {name.removeprefix(format.optional_prefix): tensor for name, tensor in tensors.items()}
+    """The tensors of the model under the names of the format's table, without the format's optional prefix."""
+    return {
+        name.removeprefix(format.optional_prefix): tensor
+        for name, tensor in tensors.items()
+        if not name.startswith(format.left_out)
+    }
 
 
 def fitting_presets(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> list[CLIPConfig]:
@@ -71,18 +78,25 @@ def fitting_presets(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> 
         name = format.tensor_name(path)
         return tensors[name].shape if name is not None and name in tensors else ()
 
-    file_shapes = shape("visual/patch/kernel"), shape("text/tokens"), shape("text/positions")
+    text_shapes = shape("text/tokens"), shape("text/positions")
     fitting = []
     for config in PRESETS.values():
         vision, text = config.vision, config.text
-        patches = vision.width, 3, vision.patch_size, vision.patch_size
         # Comparing a few shapes first, because it takes long to compare all of them for every preset.
-        positions = text.max_positions if isinstance(text, TextEncoderConfig) else text.context_length
-        similar = file_shapes == (patches, (text.vocab_size, text.width), (positions, text.width))
+        positions = text.max_positions if isinstance(text, TextEncoderConfig) else text.tokens
+        similar = text_shapes == ((text.vocab_size, text.width), (positions, text.width))
+        if isinstance(vision, VisionConfig):
+            patches = vision.width, 3, vision.patch_size, vision.patch_size
+            similar = similar and shape("visual/patch/kernel") == patches
         if similar and format in family_of(config).formats and not find_mismatches(tensors, format, config):
             fitting.append(config)
-    grid_positions = shape("visual/positions")
-    return [config for config in fitting if config.vision.tokens == grid_positions[-2]] or fitting
+    if grid_positions := shape("visual/positions"):
+        return [config for config in fitting if grid_positions[-2] == _image_tokens(config)] or fitting
+    return fitting
+
+
+def _image_tokens(config: CLIPConfig) -> int | None:
+    return None if isinstance(config.vision, ConvNeXtConfig) else config.vision.tokens
 
 
 def find_mismatches(tensors: Mapping[str, LazyTensor], format: WeightFormat, config: CLIPConfig) -> list[str]:
@@ -118,7 +132,7 @@ def unknown_names(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> li
 
 
 def _is_convertible(path: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
-    """Whether a tensor of this shape can be read all the same: positions of another grid, scalars as [1]."""
-    if path == "visual/positions":
+    """Whether a tensor of this shape can be read: positions of another grid, more queries than used, scalars as [1]."""
+    if path in ("visual/positions", "visual/pool/query"):
         return len(shape) == len(expected) and shape[-1] == expected[-1]
     return path in ("logit_scale", "logit_bias") and math.prod(shape) == 1

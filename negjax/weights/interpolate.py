@@ -68,6 +68,8 @@ def _compare_settings(start: LoadedModel, end: LoadedModel) -> Iterator[tuple[st
     """What must agree, as (name, value of start, value of end). Names and first logit scales may differ."""
     for tower in ("vision", "text"):
         start_tower, end_tower = (dataclasses.asdict(getattr(model.config, tower)) for model in (start, end))
+        start_kind, end_kind = (type(getattr(model.config, tower)).__name__ for model in (start, end))
+        yield f"the {tower} tower", start_kind, end_kind
         yield from ((f"{tower} {key}", start_tower[key], end_tower[key]) for key in start_tower)
     yield "embed_dim", start.config.embed_dim, end.config.embed_dim
     yield "having a logit bias", start.config.logit_bias_init is not None, end.config.logit_bias_init is not None

@@ -13,7 +13,7 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, check_channels
-from negjax.models.architecture import CLIPConfig, TextConfig, with_activation
+from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, with_activation
 from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, preset, variant_names
 from negjax.tokenizers.cleaning import split_for_open_clip
 from negjax.weights.families import open_clip_towers
@@ -53,7 +53,8 @@ def read_config(text: str, where: str) -> tuple[CLIPConfig, Preprocess | None, d
 
 def read_model_cfg(model_cfg: Mapping[str, Any], folder: epath.Path) -> CLIPConfig:
     """The architecture of an open_clip model config in a folder, under open_clip's name for it where it has one."""
-    if unsupported := {"multimodal_cfg", "audio_cfg"} & set(model_cfg):
+    coca = model_cfg["vision_cfg"].get("attentional_pool") or "embed_dim_caption" in model_cfg
+    if unsupported := {"multimodal_cfg", "audio_cfg"} & set(model_cfg) - ({"multimodal_cfg"} if coca else set()):
         raise NegjaxError(f"models with {', '.join(sorted(unsupported))} are not supported")
     vision_cfg, text_cfg = dict(model_cfg["vision_cfg"]), dict(model_cfg["text_cfg"])
     open_clip_towers.check_tower("vision_cfg", vision_cfg)
@@ -147,7 +148,8 @@ def write_config(
             f"open_clip has no such preprocessing ({preprocess.interpolation}, resized to "
             f"{preprocess.resize_size or preprocess.size} pixels and cropped to {preprocess.size}): use --to hf"
         )
-    quick_gelu = config.vision.activation == "quick_gelu"
+    image_activation = config.vision.activation if isinstance(config.vision, VisionConfig) else config.text.activation
+    quick_gelu = image_activation == "quick_gelu"
     own_text = isinstance(config.text, TextConfig)  # else the config of its encoder says its activation
     if own_text and quick_gelu != (config.text.activation == "quick_gelu"):
         raise NegjaxError(f"open_clip has one activation for both towers, this model {config.activation}")

@@ -85,6 +85,9 @@ def read_pytorch(
     opened = fold_positions(replace(opened, tensors=strip_prefix(opened.tensors, str(file))), str(file))
     format = detect_format(opened.tensors, str(file))
     tensors = table_names(opened.tensors, format)
+    if left_out := len(opened.tensors) - len(tensors):
+        names = ", ".join(f"{beginning}*" for beginning in format.left_out)
+        logger.info("%s: %d tensors (%s) are left out: they are not used for embeddings", file, left_out, names)
     description = describe_weights(opened, tensors, file, format, arch, activation, config_text)
     config = description.config
     if mismatches := find_mismatches(tensors, format, config):
@@ -169,7 +172,7 @@ def read_params(
             types[entry.path] = type_name
         if value.shape != entry.shape:
             value = resize_positions(value, config)
-            logger.info("position embeddings resized to %d x %d patches", config.vision.grid, config.vision.grid)
+            logger.info("position embeddings resized for images of %d pixels", config.vision.image_size)
         _set_param(params, entry.path, value)
         done(1)
     return params, types

@@ -29,9 +29,11 @@ def _single(read: Callable[[np.ndarray], np.ndarray], write: Callable[[np.ndarra
 SAME = _single(lambda x: x, lambda x: x)
 LINEAR = _single(np.transpose, np.transpose)  # [F, D] <-> [D, F]
 CONV = _single(lambda x: x.transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1))  # [F, I, H, W] <-> [H, W, I, F]
+POINTWISE = _single(lambda x: x[:, :, 0, 0].T, lambda x: x.T[:, :, None, None])  # [F, I, 1, 1] <-> [I, F]
 SCALAR = _single(lambda x: x.reshape(()), lambda x: x)  # [] or [1] -> []; the writer restores which it was
 ONE = _single(lambda x: x.reshape(()), lambda x: x.reshape(1))  # [1] <-> []
 BATCHED = _single(lambda x: x[0], lambda x: x[None])  # [1, T, D] <-> [T, D]
+FIRST = _single(lambda x: x[0], lambda x: x[None])  # [N, D] -> [D], of learned queries that count alone; [1, D] back
 QUERY = _single(lambda x: x[0, 0], lambda x: x[None, None])  # [1, 1, D] <-> [D]
 
 
@@ -78,4 +80,4 @@ def _fused_q_kv() -> TensorLayout:
     return TensorLayout(read, write)
 
 
-QKV, QKV_APART, Q_KV = fused(3), separate(3), _fused_q_kv()
+QKV, QKV_APART, KV_APART, Q_KV = fused(3), separate(3), separate(2), _fused_q_kv()

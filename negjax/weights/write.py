@@ -96,6 +96,8 @@ def _write_open_clip_file(
     """A single file, with its config beside it: for a model that open_clip knows by name."""
     name = open_clip_config.known_name(model.config)
     size = model.config.vision.image_size
+    if not open_clip_config.open_clip_support(model.config).complete:
+        raise NegjaxError(f"{target}: open_clip has no name for the towers of {name} alone: give a folder, not a file")
     # open_clip has one order of conversion to RGB, and one rounding of crops, for all models.
     preprocess = dataclasses.replace(model.preprocess, rgb_first=False, crop_rounding="even")
     if name is None or not isinstance(model.tokenizer, Tokenizer) or preprocess != Preprocess(size):

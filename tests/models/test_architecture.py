@@ -32,7 +32,7 @@ def test_a_stored_family_counts():
 
 def test_the_family_of_every_preset_is_what_old_checkpoints_imply():
     for config in PRESETS.values():
-        if isinstance(config.text, TextEncoderConfig):
+        if isinstance(config.text, TextEncoderConfig) or config.family not in ("clip", "siglip", "clipa", "metaclip2"):
             continue  # which are newer than the field
         data = {key: value for key, value in to_dict(config).items() if key != "family"}
         assert from_dict(data) == config

@@ -16,7 +16,7 @@ def small(name, **changes):
     return dataclasses.replace(config, embed_dim=24, vision=vision, text=text, **changes)
 
 
-@pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-16-SigLIP", "ViT-L-14-CLIPA"])
+@pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-16-SigLIP", "ViT-L-14-CLIPA", "coca_ViT-B-32", "conch_ViT-B-16"])
 def test_every_family_has_initial_weights(name):
     assert init_params(small(name), 0)["visual"]["patch"]["kernel"].shape == (8, 8, 3, 24)
 

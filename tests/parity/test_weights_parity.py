@@ -72,13 +72,14 @@ def test_every_stage_and_the_cosines(read):
         image, text = (x.numpy() for x in case.embed(torch.from_numpy(pixels), torch.from_numpy(tokens).long()))
     towers = clip.module(model.config, model.params)
     ours = {"patches": towers.visual.embed_patches(pixels.transpose(0, 2, 3, 1))}
-    for name, tower, x in (
-        ("visual", towers.visual, towers.visual.embed(pixels.transpose(0, 2, 3, 1))),
-        ("text", towers.text, towers.text.embed(tokens)),
+    encoder = isinstance(model.config.text, TextEncoderConfig)
+    mask = tokens != case.pad_id if encoder else towers.text.key_mask(tokens)
+    for name, tower, x, visible in (
+        ("visual", towers.visual, towers.visual.embed(pixels.transpose(0, 2, 3, 1)), None),
+        ("text", towers.text, towers.text.embed(tokens), mask),
     ):
-        masked = name == "text" and isinstance(model.config.text, TextEncoderConfig)
         for i, block in enumerate(tower.transformer.in_order()):
-            x = ours[f"{name} {i}"] = block(x, tokens != case.pad_id if masked else None)
+            x = ours[f"{name} {i}"] = block(x, visible)
     ours["pooled"] = towers.visual(pixels.transpose(0, 2, 3, 1))
     for name, theirs in seen.items():
         np.testing.assert_allclose(ours[name], theirs, atol=2e-5 * max(1, np.abs(theirs).max()), err_msg=name)

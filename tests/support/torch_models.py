@@ -58,7 +58,10 @@ def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
 def open_clip_case(vision: dict[str, Any], text: dict[str, Any], embed_dim: int = 48, **more: Any) -> Case:
     """A model of open_clip's own towers, saved as weights with open_clip_config.json beside them."""
     cfg = {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": text, **more}
-    model = randomise(open_clip.model.CLIP(**json.loads(json.dumps(cfg))))
+    settings = json.loads(json.dumps(cfg))
+    custom_text = settings.pop("custom_text", False)
+    model = randomise((open_clip.model.CustomTextCLIP if custom_text else open_clip.model.CLIP)(**settings))
+    text_tower = model.text if custom_text else model
 
     def save(folder: Path) -> Path:
         save_file(model.state_dict(), folder / "open_clip_model.safetensors")
@@ -72,7 +75,7 @@ def open_clip_case(vision: dict[str, Any], text: dict[str, Any], embed_dim: int 
             "patches": model.visual.conv1,
             **{f"visual {i}": block for i, block in enumerate(model.visual.transformer.resblocks)},
             "pooled": model.visual,
-            **{f"text {i}": block for i, block in enumerate(model.transformer.resblocks)},
+            **{f"text {i}": block for i, block in enumerate(text_tower.transformer.resblocks)},
         },
         vision["image_size"],
         text["context_length"],
@@ -137,6 +140,18 @@ def average_case() -> Case:
         },
         init_logit_bias=-3,
     )
+
+
+COCA_TOWERS: dict[str, Any] = {
+    "vision": {"image_size": 28, "patch_size": 7, "width": 64, "layers": 2, "head_width": 32, "attn_pooler_heads": 4},
+    "text": {"context_length": 19, "vocab_size": VOCAB, "width": 64, "heads": 2, "layers": 2, "embed_cls": True},
+}
+
+
+def coca_case() -> Case:
+    """What is left of a CoCa without its decoder: the towers, pooled by the one query that makes the embedding."""
+    pool = {"attentional_pool": True, "attn_pooler_queries": 1}
+    return open_clip_case(COCA_TOWERS["vision"] | pool, COCA_TOWERS["text"], custom_text=True)
 
 
 def worldwide_case() -> Case:
@@ -287,6 +302,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "CLIPA": clipa_case,
     "average, eps, tanh, bias": average_case,
     "worldwide": worldwide_case,
+    "CoCa's towers": coca_case,
     "BiomedCLIP": biomed_case,
     "BERT, patches averaged": lambda: biomed_case("avg", hf_proj_type="linear"),
     "BERT, pooler": lambda: bert_case(hf_pooler_type="cls_pooler", hf_proj_type="linear"),

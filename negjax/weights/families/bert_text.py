@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import ImagePool, VisionConfig
+from negjax.models.architecture import ImageConfig, ImagePool, VisionConfig
 from negjax.weights.families import encoders, open_clip_towers
 from negjax.weights.families.family import OpenClipSupport, TableRow, WeightFamily, WeightFormat
 from negjax.weights.families.rows import linear_rows, open_clip_vision_rows, row, scale_rows, timm_vision_rows
@@ -75,7 +75,8 @@ def _read_timm_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
     )
 
 
-def _write_timm_vision(vision: VisionConfig) -> dict[str, Any]:
+def _write_timm_vision(vision: ImageConfig) -> dict[str, Any]:
+    assert isinstance(vision, VisionConfig)
     size = next((size for size, sizes in _TIMM_SIZES.items() if sizes[0] == vision.width), "")
     vision_cfg = {
         "timm_model_name": f"vit_{size}_patch{vision.patch_size}_{vision.image_size}",

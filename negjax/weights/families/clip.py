@@ -87,7 +87,9 @@ def read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
 def fits_hf_vision(config: CLIPConfig) -> bool:
     """Whether transformers' CLIPModel and its kin compute this image tower, and the model has no logit bias."""
     vision = config.vision
-    return vision.pool == "token" and vision.norm_pre and not vision.patch_bias and config.logit_bias_init is None
+    if not isinstance(vision, VisionConfig) or config.logit_bias_init is not None:
+        return False
+    return vision.pool == "token" and vision.norm_pre and not vision.patch_bias
 
 
 def _fits_hf(config: CLIPConfig) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from etils import epath
 
-from negjax.models.architecture import CLIPConfig, TextConfig, TextEncoderConfig, VisionConfig
+from negjax.models.architecture import CLIPConfig, ImageConfig, TextConfig, TextEncoderConfig
 from negjax.tokenizers import AnyTokenizer
 from negjax.weights.families.open_clip_towers import read_text, write_text
 from negjax.weights.families.tokenizer import read_clip_or_folder_tokenizer
@@ -42,6 +42,7 @@ class WeightFormat:
         rows: One for each parameter that an architecture of the format may have.
         optional_prefix: A beginning of tensor names that may be missing, e.g. "text.".
         scale_keeps_shape: Whether scalars are written in the shape that the source had, [] or [1].
+        left_out: Beginnings of the names of tensors that are no part of the model, such as CoCa's decoder.
     """
 
     name: str
@@ -49,6 +50,7 @@ class WeightFormat:
     rows: tuple[TableRow, ...]
     optional_prefix: str = ""
     scale_keeps_shape: bool = False
+    left_out: tuple[str, ...] = ()
 
     def tensor_name(self, path: str) -> str | None:
         """The tensor that holds a parameter alone; None where the format has no such row."""
@@ -67,14 +69,17 @@ class OpenClipSupport:
         write_vision: The inverse, as the entries of model_cfg that describe the image tower.
         read_text: (text_cfg, whether model_cfg says quick_gelu, folder of the config) -> the text tower.
         write_text: (text tower, folder to be written) -> its text_cfg, without the tokenizer.
+        complete: Whether open_clip's models of the same names have no more parameters; else what is written is loaded
+            by its config alone.
     """
 
     format: WeightFormat
     matches: Callable[[Mapping[str, Any]], bool]
-    read_vision: Callable[[Mapping[str, Any], bool], VisionConfig]
-    write_vision: Callable[[VisionConfig], dict[str, Any]]
+    read_vision: Callable[[Mapping[str, Any], bool], ImageConfig]
+    write_vision: Callable[[ImageConfig], dict[str, Any]]
     read_text: Callable[[Mapping[str, Any], bool, epath.Path], TextConfig | TextEncoderConfig] = read_text
     write_text: Callable[[Any, str], dict[str, Any]] = write_text
+    complete: bool = True
 
 
 @dataclass(frozen=True)

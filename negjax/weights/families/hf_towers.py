@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import Activation, TextConfig, TextEncoderConfig, VisionConfig
+from negjax.models.architecture import Activation, ImageConfig, TextConfig, TextEncoderConfig, VisionConfig
 
 BASE_SIZES = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 _ACTIVATION_OF_HIDDEN_ACT: dict[str, Activation] = {
@@ -52,8 +52,9 @@ def read_sizes(tower: Mapping[str, Any]) -> tuple[int, int, int, int, Activation
     )
 
 
-def write_vision(vision: VisionConfig) -> dict[str, Any]:
-    """vision_config of config.json."""
+def write_vision(vision: ImageConfig) -> dict[str, Any]:
+    """vision_config of config.json, for a vision transformer."""
+    assert isinstance(vision, VisionConfig)
     return {**_write_sizes(vision), "image_size": vision.image_size, "patch_size": vision.patch_size}
 
 

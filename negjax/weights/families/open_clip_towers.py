@@ -9,14 +9,13 @@ from typing import Any, cast
 from etils import epath
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import Activation, TextConfig, VisionConfig
+from negjax.models.architecture import Activation, ImageConfig, TextConfig, VisionConfig
 
 _IMAGE_POOL_OF_POOL_TYPE = {"tok": "token", "avg": "average"}
 _POOL_TYPE = {pool: pool_type for pool_type, pool in _IMAGE_POOL_OF_POOL_TYPE.items()}
 # Settings that change what a tower computes and that our towers do not have: only these values are supported.
 _SUPPORTED_VALUES: dict[str, Any] = {
     "ls_init_value": None,
-    "attentional_pool": False,
     "pos_embed_type": "learnable",
     "block_type": None,
     "qk_norm": False,
@@ -25,7 +24,6 @@ _SUPPORTED_VALUES: dict[str, Any] = {
     "scale_attn_inner": False,
     "scale_attn": False,
     "scale_fc": False,
-    "embed_cls": False,
 }
 
 
@@ -39,29 +37,34 @@ def check_tower(name: str, cfg: Mapping[str, Any]) -> None:
 def read_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
     """Reads the vision_cfg of a transformer tower. Raises NegjaxError if it is not supported."""
     width, pool_type = cfg.get("width", 768), cfg.get("pool_type", "tok")
-    layers, image_size = cfg.get("layers", 12), cfg.get("image_size", 224)
-    if not isinstance(layers, int):
-        raise NegjaxError("its image tower is a ResNet: only vision transformers are supported")
+    image_size = cfg.get("image_size", 224)
     if pool_type not in _IMAGE_POOL_OF_POOL_TYPE or not isinstance(image_size, int):
         raise NegjaxError(f"its image tower has pool_type {pool_type!r} and image_size {image_size!r}: not supported")
+    crosses, eps = cfg.get("attentional_pool", False), (cfg.get("norm_kwargs") or {}).get("eps", 1e-5)
+    if crosses and (crosses is not True or pool_type != "tok" or eps != 1e-5):
+        raise NegjaxError(
+            f"its image tower has attentional_pool {crosses!r}, pool_type {pool_type!r} and a layer-norm epsilon of "
+            f"{eps:g}: of attentional pools only that of open_clip's CoCa models is supported (true, 'tok', 1e-05)"
+        )
     return VisionConfig(
         image_size,
         cfg.get("patch_size", 16),
         width,
-        layers,
+        cfg.get("layers", 12),
         width // cfg.get("head_width", 64),
         int(width * cfg.get("mlp_ratio", 4.0)),
         _read_activation(cfg, quick_gelu),
-        layer_norm_eps=(cfg.get("norm_kwargs") or {}).get("eps", 1e-5),
+        layer_norm_eps=eps,
         norm_pre=not cfg.get("no_ln_pre", False),
-        pool=cast(Any, _IMAGE_POOL_OF_POOL_TYPE[pool_type]),
-        norm_after_pool=bool(cfg.get("final_ln_after_pool", False)),
+        pool="cross_attention" if crosses else cast(Any, _IMAGE_POOL_OF_POOL_TYPE[pool_type]),
+        norm_after_pool=crosses or bool(cfg.get("final_ln_after_pool", False)),
+        pool_heads=cfg.get("attn_pooler_heads", 8),
     )
 
 
 def read_text(cfg: Mapping[str, Any], quick_gelu: bool, folder: epath.Path) -> TextConfig:
     """Reads the text_cfg of a transformer tower; the folder of the config is of no account."""
-    width, pool = cfg.get("width", 512), cfg.get("pool_type", "argmax")
+    width, pool = cfg.get("width", 512), cast(Any, "class" if cfg.get("embed_cls") else cfg.get("pool_type", "argmax"))
     projection = cfg.get("proj_type", "linear") != "none"
     return TextConfig(
         cfg.get("context_length", 77),
@@ -77,6 +80,7 @@ def read_text(cfg: Mapping[str, Any], quick_gelu: bool, folder: epath.Path) -> T
         end_token=cfg.get("eos_id", 2) if pool == "eos" else 0,
         projection=projection,
         projection_bias=projection and bool(cfg.get("proj_bias", False)),
+        pad_token=cfg.get("pad_id", 0) if pool == "class" else 0,
     )
 
 
@@ -85,9 +89,10 @@ def _read_activation(cfg: Mapping[str, Any], quick_gelu: bool) -> Activation:
     return "quick_gelu" if quick_gelu else "gelu_tanh" if approximate == "tanh" else "gelu"
 
 
-def write_vision(vision: VisionConfig) -> dict[str, Any]:
+def write_vision(vision: ImageConfig) -> dict[str, Any]:
     """The entries of model_cfg that describe a transformer image tower."""
-    vision_cfg = {
+    assert isinstance(vision, VisionConfig)
+    vision_cfg: dict[str, Any] = {
         "image_size": vision.image_size,
         "layers": vision.depth,
         "width": vision.width,
@@ -95,11 +100,17 @@ def write_vision(vision: VisionConfig) -> dict[str, Any]:
         "patch_size": vision.patch_size,
         "mlp_ratio": _mlp_ratio(vision),
         "no_ln_pre": not vision.norm_pre,
-        "pool_type": _POOL_TYPE[vision.pool],
-        "final_ln_after_pool": vision.norm_after_pool,
         **_write_variants(vision),
     }
-    return {"vision_cfg": vision_cfg}
+    if vision.pool == "cross_attention":  # of CoCa's queries only the first makes the embedding
+        pool: dict[str, Any] = {
+            "attentional_pool": True,
+            "attn_pooler_queries": 1,
+            "attn_pooler_heads": vision.pool_heads,
+        }
+        return {"custom_text": True, "vision_cfg": vision_cfg | pool}
+    pool = {"pool_type": _POOL_TYPE[vision.pool], "final_ln_after_pool": vision.norm_after_pool}
+    return {"vision_cfg": vision_cfg | pool}
 
 
 def write_text(text: TextConfig, folder: str) -> dict[str, Any]:
@@ -112,7 +123,7 @@ def write_text(text: TextConfig, folder: str) -> dict[str, Any]:
         "layers": text.depth,
         "mlp_ratio": _mlp_ratio(text),
         "no_causal_mask": not text.causal,
-        "pool_type": text.pool,
+        **({"embed_cls": True, "pad_id": text.pad_token} if text.pool == "class" else {"pool_type": text.pool}),
         "proj_type": "linear" if text.projection else "none",
         "proj_bias": text.projection_bias,
         **({"eos_id": text.end_token} if text.pool == "eos" else {}),

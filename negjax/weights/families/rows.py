@@ -1,7 +1,18 @@
 """Rows of format tables that families share: blocks, norms, linear layers, towers."""
 
 from negjax.weights.families.family import TableRow
-from negjax.weights.tensor_layouts import BATCHED, CONV, LINEAR, QKV, QKV_APART, SAME, SCALAR, TensorLayout
+from negjax.weights.tensor_layouts import (
+    BATCHED,
+    CONV,
+    FIRST,
+    KV_APART,
+    LINEAR,
+    QKV,
+    QKV_APART,
+    SAME,
+    SCALAR,
+    TensorLayout,
+)
 
 
 def row(path: str, name: str, layout: TensorLayout) -> TableRow:
@@ -50,13 +61,20 @@ def open_clip_block_rows(tower: str, prefix: str) -> list[TableRow]:
 def open_clip_vision_rows() -> list[TableRow]:
     """open_clip's own image tower."""
     return [
+        *open_clip_patch_rows(),
+        *norm_rows("visual/norm_post", "visual.ln_post"),
+        row("visual/projection/kernel", "visual.proj", SAME),
+    ]
+
+
+def open_clip_patch_rows() -> list[TableRow]:
+    """open_clip's own image tower up to its last block."""
+    return [
         row("visual/patch/kernel", "visual.conv1.weight", CONV),
         row("visual/class_token", "visual.class_embedding", SAME),
         row("visual/positions", "visual.positional_embedding", SAME),
         *norm_rows("visual/norm_pre", "visual.ln_pre"),
         *open_clip_block_rows("visual", "visual."),
-        *norm_rows("visual/norm_post", "visual.ln_post"),
-        row("visual/projection/kernel", "visual.proj", SAME),
     ]
 
 
@@ -89,6 +107,21 @@ def open_clip_text_rows(prefix: str) -> list[TableRow]:
         row("text/positions", f"{prefix}positional_embedding", SAME),
         *open_clip_block_rows("text", prefix),
         *norm_rows("text/norm_final", f"{prefix}ln_final"),
+    ]
+
+
+def open_clip_pool_rows(pool: str, norm: str, projection: str) -> list[TableRow]:
+    """open_clip's attentional pooling by the query that makes the embedding, with the norm and projection after it."""
+    return [
+        row("visual/pool/query", f"{pool}.query", FIRST),
+        *norm_rows("visual/pool/norm_query", f"{pool}.ln_q"),
+        *norm_rows("visual/pool/norm_tokens", f"{pool}.ln_k"),
+        row("visual/pool/q/kernel", f"{pool}.attn.q_proj_weight", LINEAR),
+        TableRow("visual/pool/kv/kernel", tuple(f"{pool}.attn.{x}_proj_weight" for x in "kv"), KV_APART),
+        row("visual/pool/bias", f"{pool}.attn.in_proj_bias", QKV),
+        *linear_rows("visual/pool/out", f"{pool}.attn.out_proj"),
+        *norm_rows("visual/pool/norm", norm),
+        row("visual/projection/kernel", projection, SAME),
     ]
 
 

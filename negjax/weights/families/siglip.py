@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from negjax.errors import NegjaxError
-from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
+from negjax.models.architecture import CLIPConfig, ImageConfig, TextConfig, VisionConfig
 from negjax.models.presets import PRESETS
 from negjax.weights.families import hf_towers
 from negjax.weights.families.family import HfSupport, OpenClipSupport, WeightFamily, WeightFormat
@@ -81,7 +81,11 @@ def _timm_name(vision: VisionConfig) -> str:
     return f"vit_{size}_patch{vision.patch_size}_siglip_{vision.image_size}"
 
 
-_TIMM_TOWERS = {_timm_name(config.vision): config.vision for config in PRESETS.values() if config.family == "siglip"}
+_TIMM_TOWERS = {
+    _timm_name(config.vision): config.vision
+    for config in PRESETS.values()
+    if config.family == "siglip" and isinstance(config.vision, VisionConfig)
+}
 
 
 def _read_timm_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
@@ -92,7 +96,8 @@ def _read_timm_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
     return dataclasses.replace(tower, image_size=cfg.get("image_size", tower.image_size))
 
 
-def _write_timm_vision(vision: VisionConfig) -> dict[str, Any]:
+def _write_timm_vision(vision: ImageConfig) -> dict[str, Any]:
+    assert isinstance(vision, VisionConfig)
     name = _timm_name(vision)
     timm_tower = _TIMM_TOWERS.get(name)
     if timm_tower is None:
@@ -146,9 +151,9 @@ def _read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
 
 
 def _fits_hf(config: CLIPConfig) -> bool:
-    text = config.text
+    vision, text = config.vision, config.text
     text_fits = isinstance(text, TextConfig) and text.projection_bias and not text.causal and text.pool == "last"
-    return text_fits and not config.vision.projection
+    return text_fits and isinstance(vision, VisionConfig) and not vision.projection
 
 
 def _write_hf_config(config: CLIPConfig) -> dict[str, Any]:

@@ -6,14 +6,21 @@ from negjax.weights.families.bert_text import CLIP_BERT_FAMILY, TIMM_BERT_FAMILY
 from negjax.weights.families.chinese_clip import CHINESE_CLIP_FAMILY
 from negjax.weights.families.clip import CLIP_FAMILY
 from negjax.weights.families.clipa import CLIPA_FAMILY
+from negjax.weights.families.coca import COCA_FAMILY, CONCH_FAMILY
+from negjax.weights.families.convnext import CONVNEXT_FAMILY
 from negjax.weights.families.family import WeightFamily, WeightFormat
 from negjax.weights.families.metaclip2 import METACLIP2_FAMILY
+from negjax.weights.families.resnet import RESNET_FAMILY
 from negjax.weights.families.siglip import SIGLIP_FAMILY
 
 FAMILIES: tuple[WeightFamily, ...] = (  # the first that matches a file counts: special cases before general ones
     TIMM_BERT_FAMILY,
     CLIP_BERT_FAMILY,
+    CONCH_FAMILY,
+    COCA_FAMILY,
+    CONVNEXT_FAMILY,
     SIGLIP_FAMILY,
+    RESNET_FAMILY,
     CLIPA_FAMILY,
     CHINESE_CLIP_FAMILY,
     METACLIP2_FAMILY,

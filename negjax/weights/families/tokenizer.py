@@ -17,7 +17,7 @@ _TOKENIZER_KWARGS = ("clean", "strip_sep_token")
 def read_clip_or_folder_tokenizer(
     config: CLIPConfig, folder: epath.Path, tokenizer_kwargs: Mapping[str, Any] | None
 ) -> AnyTokenizer:
-    """CLIP's tokenizer where the text tower has its vocabulary and pools at its end token; else the folder's.
+    """CLIP's tokenizer where the text tower has its vocabulary and pools as CLIP or CoCa do; else the folder's.
 
     Args:
         config: The architecture.
@@ -37,7 +37,7 @@ def read_clip_or_folder_tokenizer(
             raise NegjaxError(
                 f"tokenizer_kwargs.{key} is {value!r}: not supported, only {', '.join(_TOKENIZER_KWARGS)}"
             )
-    if text.vocab_size == VOCAB_SIZE and text.pool == "argmax":
+    if text.vocab_size == VOCAB_SIZE and text.pool in ("argmax", "class"):
         return Tokenizer(text.context_length, (tokenizer_kwargs or {}).get("clean", "lower"))
     if tokenizer_kwargs is None:
         return read_tokenizer(folder, text.context_length)
