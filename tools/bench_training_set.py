@@ -24,8 +24,8 @@ from PIL import Image
 
 from negjax.config import Source
 from negjax.datasets.build.training_set import build_training_set
-from negjax.datasets.sources.csv_tables import csv_source
 from negjax.datasets.sources.joined_questions import with_questions
+from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.input.pipeline import batches
 from negjax.media.decoding import decode
@@ -92,7 +92,7 @@ def build(args: argparse.Namespace) -> dict:
     folder = Path(args.folder)
     draw(folder, args.rows, args.seed)
     begin = time.perf_counter()
-    source = with_questions(csv_source("negcap", folder / "negcap.csv", folder), folder / "negmcq.csv")
+    source = with_questions(table_source("negcap", folder / "negcap.csv", folder), folder / "negmcq.csv")
     planned = time.perf_counter() - begin
     built = build_training_set(
         source, "million", folder / "sets", short_side=224, processes=args.processes, overwrite=True

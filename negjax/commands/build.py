@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from negjax.datasets.sources.source_flags import SourceFlag
 
 KIND_HELP = {
-    "captions": "images or clips with captions: NegBench's retrieval files",
+    "captions": "images or clips with captions: NegBench's retrieval files; COCO's captions_*.json as --json",
     "negcap": "for training: captions and captions that negate",
     "questions": "multiple choice: NegBench's MCQ files, 2 or more options",
-    "pairs": "a right and a wrong caption: a CSV file with the columns filepath, caption, negative_caption, "
+    "pairs": "a right and a wrong caption: a table with the columns filepath, caption, negative_caption, "
     "or one of CREPE's",
     "folder": "zero-shot classification: a folder per class, or a TFDS data set",
 }
@@ -26,6 +26,9 @@ EPILOG = """\
 kinds, and the files they are read from:
 {kinds}
 
+--csv takes the same table as CSV, Parquet or JSON lines: a JSON object with
+these columns in each line; lists may be real ones there.
+
 Sets for training (--train; always so for negcap and --webdataset) may have any
 size: they are built in shards by several processes, and the same command
 resumes after a stop. --webdataset reads shards as img2dataset writes them; the
@@ -34,7 +37,9 @@ columns above are keys of a sample's .json, its .txt is the caption.
 examples:
   negjax data build --kind captions --csv COCO_val_retrieval.csv \\
       --media-root ~/coco --name coco_retrieval --data-dir data
-  negjax data build --kind negcap --csv cc12m_negcap.csv \\
+  negjax data build --kind captions --json captions_val2017.json \\
+      --media-root ~/coco/val2017 --name coco_captions --data-dir data
+  negjax data build --kind negcap --csv cc12m_negcap.parquet \\
       --media-root ~/cc12m --short-side 224 --name negcap --data-dir data
   negjax data build --kind negcap --csv cc12m_negcap.csv \\
       --questions cc12m_negmcq.csv --media-root ~/cc12m --short-side 224 \\
@@ -86,7 +91,7 @@ def add(commands: Any) -> None:
 def _add_training_flags(parser: Parser) -> None:
     group = parser.add_argument_group("for training")
     group.add_argument("--train", action="store_true", help="make a set for training only, of any size")
-    questions = "a CSV file of kind questions: one for each image, in the same record; images without one are skipped"
+    questions = "a table of kind questions: one for each image, in the same record; images without one are skipped"
     group.add_argument("--questions", type=path, metavar="FILE", help=questions)
     short_side = "shrink images to this short side (224 for most models), as JPEG; default: store them as they are"
     group.add_argument("--short-side", type=int, metavar="PIXELS", help=short_side)

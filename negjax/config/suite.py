@@ -13,7 +13,7 @@ class SetSource:
 
     Attributes:
         kind: value of --kind for that command.
-        file: name of the CSV or JSON file; for kind "folder" a folder below the media root ("." for the root itself).
+        file: name of the file; for kind "folder" a folder below the media root ("." for the root itself).
         source: name of the set to derive from.
         split: the split of a JSON benchmark that has several.
         classnames: for kind "folder", the classes of the zero-shot task.

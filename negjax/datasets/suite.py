@@ -10,9 +10,9 @@ from negjax.datasets.build.evaluation_set import build_evaluation_set
 from negjax.datasets.derive.build import derive_set
 from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.sources.class_folders import folder_source
-from negjax.datasets.sources.csv_tables import csv_source
-from negjax.datasets.sources.json_files import json_source
+from negjax.datasets.sources.json_files import holds_benchmark, json_source
 from negjax.datasets.sources.rows import RowSource
+from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.stored.store import set_names
 from negjax.errors import NegjaxError
 
@@ -56,15 +56,15 @@ def build_suite(
 
 def _open_source(entry: SetSource, files: epath.PathLike, media_root: epath.PathLike) -> RowSource:
     """The source of a set that is built from a file or a folder of images."""
-    is_json = PurePath(entry.file).suffix in (".json", ".jsonl")
-    if entry.split and (entry.kind == "folder" or not is_json):
+    suffix = PurePath(entry.file).suffix
+    if entry.split and (entry.kind == "folder" or suffix not in (".json", ".jsonl")):
         raise NegjaxError(f"split {entry.split!r} of {entry.file}: only JSON benchmarks have splits, leave it out")
     if entry.kind == "folder":
         return folder_source(epath.Path(media_root) / entry.file, entry.classnames or None, entry.templates)
     path = _find_file(epath.Path(files), entry.file)
-    if is_json:
+    if suffix == ".json" or (suffix == ".jsonl" and holds_benchmark(path)):
         return json_source(path, media_root, entry.split)
-    return csv_source(entry.kind, path, media_root)
+    return table_source(entry.kind, path, media_root)
 
 
 def _find_file(folder: epath.Path, name: str) -> epath.Path:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from negjax.datasets.scenes.objects import OBJECT_NAMES
-from negjax.datasets.sources.csv_tables import read_rows
+from negjax.datasets.sources.table_source import read_rows
 from negjax.language.phrases import is_or_are, join_names, lower_initial, with_article
 
 # The phrases of the objects of the scenes and of COCO. They are in published sets and figures, and must never change.

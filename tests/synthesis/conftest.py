@@ -2,7 +2,7 @@
 
 import pytest
 
-from negjax.datasets.sources.csv_tables import read_rows
+from negjax.datasets.sources.table_source import read_rows
 
 
 @pytest.fixture(scope="session")

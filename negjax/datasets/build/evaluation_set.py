@@ -15,9 +15,9 @@ from negjax.datasets.build.skipped import SkippedRows, explain_reasons
 from negjax.datasets.build.survey import Survey, survey_source
 from negjax.datasets.records import Record
 from negjax.datasets.sources.crops import cut
-from negjax.datasets.sources.csv_tables import csv_source
 from negjax.datasets.sources.option_kinds import option_kinds, option_layout
 from negjax.datasets.sources.rows import BROKEN, INVALID, MISSING, MediaFile, RowSource, read_media, refuse_row
+from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.stored.store import check_free, write_set
 from negjax.errors import NegjaxError
 from negjax.media.decoding import decode
@@ -27,8 +27,8 @@ from negjax.runtime.progress import track_progress
 def build_from_csv(
     kind: str, csv: epath.PathLike, media_root: epath.PathLike, name: str, data_dir: epath.PathLike, **choices: Any
 ) -> BuiltSet:
-    """Builds a set from a CSV file; see `csv_source` and `build_evaluation_set`."""
-    return build_evaluation_set(csv_source(kind, csv, media_root), name, data_dir, **choices)
+    """Builds a set from a CSV file; see `table_source` and `build_evaluation_set`."""
+    return build_evaluation_set(table_source(kind, csv, media_root), name, data_dir, **choices)
 
 
 def build_evaluation_set(

@@ -69,13 +69,15 @@ def build_training_set(
             this name is running.
     """
     check_free(data_dir, name, overwrite=overwrite)
+    if source.benchmark:
+        raise NegjaxError(f"{source.name} is of {source.benchmark}, a benchmark: leave --train out to evaluate on it")
     if source.metadata.get("crops"):
         raise NegjaxError(f"{source.name} is about boxes of images: training sets hold whole images")
     metadata = _describe_set(source, short_side)
     spec = SetSpec(name, source.fields, metadata)
     with claim_name(data_dir, name, overwrite=overwrite) as workspace:
         _start_or_resume(workspace, name, _plan(source, metadata))
-        if source.questions_csv:
+        if source.questions_file:
             source = join_questions(source, workspace / "questions.npy", skip_missing)
         count = len(source.shards)
         jobs = [

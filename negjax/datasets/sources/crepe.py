@@ -1,10 +1,10 @@
-"""CREPE's CSV files: a caption and its hard negatives for a part of one of Visual Genome's images.
+"""CREPE's files: a caption and its hard negatives for a part of one of Visual Genome's images.
 
 Columns: image_id, caption, hard_negs, x, y, width, height (github.com/RAIVNLab/CREPE, crepe_eval_utils.py).
 """
 
 from negjax.datasets.sources.boxes import BoxXYWH, check_box
-from negjax.datasets.sources.cells import Cells, number, texts
+from negjax.datasets.sources.cells import Cells, number, text, texts
 from negjax.datasets.sources.layouts import TableLayout
 from negjax.datasets.sources.media_root import MediaRoot
 from negjax.datasets.sources.rows import MediaFile, Row, question_with_correct_first
@@ -21,15 +21,15 @@ class VisualGenomeRoot(MediaRoot):
 
 
 def _read_row(cells: Cells, index: int) -> Row:
-    image = cells["image_id"].strip()
+    image = text(cells, "image_id").strip()
     if not image:
         raise ValueError("column image_id is empty")
     try:
-        box = BoxXYWH(*(number(cells[name]) for name in BOX_COLUMNS))
+        box = BoxXYWH(*(number(text(cells, name)) for name in BOX_COLUMNS))
     except ValueError as error:
         raise ValueError(f"columns x, y, width, height: {error}") from error
     check_box(box)
-    question = question_with_correct_first([cells["caption"], *texts(cells, "hard_negs")])
+    question = question_with_correct_first([text(cells, "caption"), *texts(cells, "hard_negs")])
     return Row(index, f"{VISUAL_GENOME_FOLDERS[0]}/{image}.jpg", {"id": index, "group": index, **question}, box)
 
 

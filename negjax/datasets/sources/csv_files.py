@@ -1,7 +1,6 @@
-"""CSV files that can be read starting at any row: the cells of each row, and its position in the file."""
+"""CSV files that can be read starting at any row."""
 
 import csv
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,41 +8,15 @@ from typing import IO
 
 from etils import epath
 
+from negjax.datasets.sources.cells import PATH_COLUMNS, Cells
+from negjax.datasets.sources.table_file import RowStart, count_rows
 from negjax.errors import NegjaxError
 from negjax.runtime.regular import check_regular
-
-OTHER_FORMATS = {  # the first bytes of a file -> what it is, and what to do
-    b"\x1f\x8b": "it is compressed, unpack it with gunzip",
-    b"BZh": "it is compressed, unpack it with bunzip2",
-    b"\xfd7zX": "it is compressed, unpack it with unxz",
-    b"\x28\xb5\x2f\xfd": "it is compressed, unpack it with unzstd",
-    b"PK\x03\x04": "it is a ZIP archive or an Excel file, unpack it, or save it as CSV",
-    b"PAR1": "it is a Parquet file, write it with pandas: read_parquet(FILE).to_csv(NEW, index=False)",
-    b"{": "it is JSON, give a benchmark's file as --json, or write JSON lines with pandas: "
-    "read_json(FILE, lines=True).to_csv(NEW, index=False)",
-    b"[": "it is JSON, give a benchmark's file as --json, or write it with pandas: "
-    "read_json(FILE).to_csv(NEW, index=False)",
-}
-
-
-@dataclass(frozen=True)
-class RowStart:
-    """The position of a row in a file.
-
-    Attributes:
-        row: 0-based index of the row.
-        byte: Offset in the file.
-        line: 1-based line, as an editor counts.
-    """
-
-    row: int
-    byte: int
-    line: int
 
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A CSV file in UTF-8 with a header. Reading it raises NegjaxError that names the file, the row and the line.
+    """A CSV file in UTF-8 with a header, as a `TableFile`. Errors name the row and the line.
 
     Attributes:
         path: The file.
@@ -52,6 +25,7 @@ class CsvFile:
 
     path: epath.PathLike
     separator: str = ","
+    seekable = True
 
     @cached_property
     def columns(self) -> list[str]:
@@ -72,27 +46,21 @@ class CsvFile:
             yield from self._read(_Lines(file, begin.byte), begin)
 
     def starts(self, every: int) -> tuple[list[RowStart], int]:
-        """The positions of the rows 0, `every`, 2 * `every`, ..., and the number of rows."""
-        starts, count = [], 0
-        for start, _ in self.rows():
-            if count % every == 0:
-                starts.append(start)
-            count += 1
-        return starts, count
+        return count_rows(self, every)
 
-    def row_at(self, start: RowStart) -> list[str]:
-        """The cells of the row at this position."""
-        return next(self.rows(start))[1]
+    def cells(self, row: list[str]) -> Cells:
+        if len(row) != len(self.columns):
+            raise ValueError(f"{len(row)} cells where the header has {len(self.columns)} columns")
+        return dict(zip(self.columns, row))
+
+    def media_path(self, row: list[str]) -> str:
+        column = next(self.columns.index(name) for name in PATH_COLUMNS if name in self.columns)
+        return row[column] if len(row) > column else ""
 
     @cached_property
     def _header(self) -> tuple[list[str], RowStart]:
         """The cells of the header, and the position of the first row."""
         with self._open() as file:
-            beginning = file.read(4)
-            for start, remedy in OTHER_FORMATS.items():
-                if beginning.startswith(start):
-                    raise NegjaxError(f"{self.path} is not a CSV file: {remedy}")
-            file.seek(0)
             lines = _Lines(file, 0)
             try:
                 reader = csv.reader(lines, strict=True, delimiter=self.separator)
@@ -145,12 +113,3 @@ class _Lines:
                 self.byte += len(line)
                 yield line.decode(encoding)
                 encoding = "utf-8"
-
-
-def file_sha256(path: epath.PathLike) -> str:
-    """The sha256 of a file's bytes; raises NegjaxError if it cannot be read."""
-    try:
-        with check_regular(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise NegjaxError(f"cannot read {path}: {error.strerror or error}") from error

@@ -1,4 +1,4 @@
-"""The JSON file of a benchmark as a source of rows; the benchmarks are in `table`."""
+"""The JSON file of a benchmark, or of COCO's captions, as a source of rows; the benchmarks are in `table`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,27 +8,34 @@ from typing import Any
 from etils import epath
 
 from negjax.datasets.json_text import parse_json
-from negjax.datasets.sources.csv_files import file_sha256
+from negjax.datasets.sources.coco_captions import COCO_KEYS, TITLE, coco_source
 from negjax.datasets.sources.json_benchmark import Item, ItemReader, JsonBenchmark
+from negjax.datasets.sources.json_lines import JsonLinesFile
 from negjax.datasets.sources.media_root import MediaRoot
 from negjax.datasets.sources.rows import INVALID, Row, RowSource, SkipRow
 from negjax.datasets.sources.table import JSON_BENCHMARKS
+from negjax.datasets.sources.table_file import file_sha256
 from negjax.errors import NegjaxError
 from negjax.runtime.regular import read_regular
 
 
-def json_source(path: epath.PathLike, media_root: epath.PathLike, split: str = "") -> RowSource:
-    """The JSON file of a benchmark, recognised by the keys of its items.
+def json_source(path: epath.PathLike, media_root: epath.PathLike, split: str = "", shard_rows: int = 0) -> RowSource:
+    """The JSON file of a benchmark, recognised by the keys of its items, or of COCO's captions.
 
     Args:
         path: The file, as published.
         media_root: Folder in which the images are found; see `MediaRoot`.
-        split: Which of the file's splits; "" for a benchmark that has one only.
+        split: Which of the file's splits; "" for a file that has one only.
+        shard_rows: Rows per shard of COCO's captions, as in `table_source`.
 
     Raises:
         NegjaxError: The file cannot be read, is of no known benchmark, has no such split, or there is no such folder.
     """
-    root, items = MediaRoot(media_root), _read_items(path)
+    root, content = MediaRoot(media_root), _read_json(path)
+    if isinstance(content, dict) and content.keys() >= COCO_KEYS:
+        _refuse_split(split, TITLE)
+        return coco_source(path, content, media_root, shard_rows)
+    items = _items(content, path)
     benchmark = _recognise(items, path)
     items = _choose_split(items, benchmark, split, path)
     reader = benchmark.choose_reader(items)
@@ -38,6 +45,7 @@ def json_source(path: epath.PathLike, media_root: epath.PathLike, split: str = "
         file=f"{PurePath(path).name}:{split}" if split else PurePath(path).name,
         sha256=file_sha256(path),
         media_root=str(media_root),
+        benchmark=benchmark.title,
         fields=reader.fields,
         shards=(JsonShard(str(path), items, reader),),
         task_kind=reader.task_kind,
@@ -72,13 +80,24 @@ class JsonShard:
                 count += 1
 
 
-def _read_items(path: epath.PathLike) -> list[Item]:
+def holds_benchmark(path: epath.PathLike) -> bool:
+    """Whether a file of JSON lines is a benchmark's, by the keys of its first line."""
+    keys = set(JsonLinesFile(path).columns)
+    return any(benchmark.keys <= keys for benchmark in JSON_BENCHMARKS)
+
+
+def _read_json(path: epath.PathLike) -> Any:
+    """The content of a file; a list of items for JSON lines."""
     try:
         text = read_regular(path).decode("utf-8-sig")
         is_lines = PurePath(path).suffix == ".jsonl"
-        content = [parse_json(line) for line in text.split("\n") if line.strip()] if is_lines else parse_json(text)
+        return [parse_json(line) for line in text.split("\n") if line.strip()] if is_lines else parse_json(text)
     except ValueError as error:
         raise NegjaxError(f"{path} cannot be read as JSON ({error})") from error
+
+
+def _items(content: Any, path: epath.PathLike) -> list[Item]:
+    """The items of a benchmark."""
     items = _items_of_object(content) if isinstance(content, dict) else content
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         titles = ", ".join(benchmark.title for benchmark in JSON_BENCHMARKS)
@@ -99,8 +118,7 @@ def _items_of_object(content: dict[str, Any]) -> list[Any]:
 def _choose_split(items: list[Item], benchmark: JsonBenchmark, split: str, path: epath.PathLike) -> list[Item]:
     """The items of a split. Raises NegjaxError unless the benchmark has it, or has no splits and none is given."""
     if not benchmark.split_key:
-        if split:
-            raise NegjaxError(f"--split {split}: {benchmark.title} has one split only, leave --split out")
+        _refuse_split(split, benchmark.title)
         return items
     splits = dict.fromkeys(str(item.get(benchmark.split_key)) for item in items)
     if split not in splits:
@@ -109,11 +127,17 @@ def _choose_split(items: list[Item], benchmark: JsonBenchmark, split: str, path:
     return [item for item in items if str(item.get(benchmark.split_key)) == split]
 
 
+def _refuse_split(split: str, title: str) -> None:
+    if split:
+        raise NegjaxError(f"--split {split}: {title} has one split only, leave --split out")
+
+
 def _recognise(items: Sequence[Item], path: epath.PathLike) -> JsonBenchmark:
     for benchmark in JSON_BENCHMARKS:
         if benchmark.keys <= items[0].keys():
             return benchmark
     known = "; ".join(f"{benchmark.title}: {', '.join(sorted(benchmark.keys))}" for benchmark in JSON_BENCHMARKS)
     raise NegjaxError(
-        f"{path} is of no known benchmark: its items have {', '.join(items[0]) or 'no keys'}; known are {known}"
+        f"{path} is of no known benchmark: its items have {', '.join(items[0]) or 'no keys'}; known are {known}; "
+        "give a table with a JSON object in each line as --csv"
     )

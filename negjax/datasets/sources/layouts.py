@@ -7,7 +7,7 @@ questions:  image_path, correct_answer, caption_0, caption_1, ..., often correct
 pairs:      filepath, caption, negative_caption
 
 Columns come in any order, and others are ignored, such as an index without a name. The path of the image or clip is in
-filepath or in image_path. A CSV file has such a table (`csv_tables`), and so has the .json of a WebDataset sample
+filepath or in image_path. A CSV file has such a table (`table_source`), and so has the .json of a WebDataset sample
 (`webdataset`). Another layout is one file like `crepe`, and one line in `table`.
 """
 
@@ -16,12 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from negjax.datasets.records import Record, check_answer, check_texts
-from negjax.datasets.sources.cells import PATH_COLUMNS, Cells, media_path, objects, texts, whole_number
+from negjax.datasets.records import Record, check_answer
+from negjax.datasets.sources.cells import PATH_COLUMNS, Cells, media_path, objects, text, texts, whole_number
 from negjax.datasets.sources.media_root import MediaRoot
 from negjax.datasets.sources.rows import Row, question_with_correct_first
 
 OBJECT_COLUMNS = ("positive_objects", "negative_objects")
+KIND_COLUMN = "correct_answer_template"
 OPTION_COLUMN = re.compile(r"caption_\d+")
 
 
@@ -31,7 +32,8 @@ class TableLayout:
 
     Attributes:
         kind: The `--kind` it is given as.
-        columns: Columns that it must have, besides the path of the image or clip.
+        columns: Columns that it must have, besides the path of the image or clip. Columns that it may have are in
+            `table.is_read`.
         fields: Fields of a set built from it, keys of `records.COLUMNS`.
         read_row: Makes the row with an index of its cells; raises ValueError that names the column.
         task_kind: As in `RowSource`.
@@ -72,15 +74,14 @@ def _read_one_caption(column: str) -> Callable[[Cells, int], Row]:
     """Reads rows whose caption is a plain text in this column."""
 
     def read(cells: Cells, index: int) -> Row:
-        check_texts([cells[column]], column)
-        return Row(index, media_path(cells), {"id": index, "captions": [cells[column]], **_objects(cells)})
+        return Row(index, media_path(cells), {"id": index, "captions": [text(cells, column)], **_objects(cells)})
 
     return read
 
 
 def _read_negated_captions(cells: Cells, index: int) -> Row:
     path = media_path(cells)
-    captions = {"captions": [cells["caption"]], "negated_captions": texts(cells, "negative_captions")}
+    captions = {"captions": [text(cells, "caption")], "negated_captions": texts(cells, "negative_captions")}
     return Row(index, path, {"id": index, **captions, **_objects(cells)})
 
 
@@ -89,7 +90,7 @@ def _read_question(cells: Cells, index: int) -> Row:
 
 
 def _read_pair(cells: Cells, index: int) -> Row:
-    question = question_with_correct_first([cells["caption"], cells["negative_caption"]])
+    question = question_with_correct_first([text(cells, "caption"), text(cells, "negative_caption")])
     return Row(index, media_path(cells), {"id": index, **question, "group": index})
 
 
@@ -100,14 +101,13 @@ def _objects(cells: Cells) -> Record:
 def _question(cells: Cells) -> Record:
     options: list[str] = []
     while (name := f"caption_{len(options)}") in cells:
-        options.append(cells[name])
-    check_texts(options, "caption_0, ...")
+        options.append(text(cells, name))
     try:
-        answer = whole_number(cells["correct_answer"])
+        answer = whole_number(text(cells, "correct_answer"))
         check_answer(answer, options)
     except ValueError as error:
         raise ValueError(f"column correct_answer: {error}") from error
-    kind = cells.get("correct_answer_template", "")
+    kind = text(cells, KIND_COLUMN) if KIND_COLUMN in cells else ""
     return {"options": options, "answer": answer, "kind": "" if kind.lower() == "nan" else kind}
 
 

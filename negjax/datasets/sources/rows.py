@@ -99,7 +99,8 @@ class RowSource:
             that only training sets are built from.
         negated: Whether the texts negate; None to decide it by their words.
         find_media: Finds the image or clip of a row without `Row.media` by its path; can be pickled.
-        questions_csv: CSV file with one question per image, joined when a training set is built; "" for none.
+        questions_file: File with one question per image, joined when a training set is built; "" for none.
+        benchmark: The benchmark that the file is of, which no training set is made of; "" for none.
         metadata: Further metadata of the set.
         notes: Remarks for the user.
     """
@@ -114,7 +115,8 @@ class RowSource:
     task_kind: str = ""
     negated: bool | None = None
     find_media: Callable[[str], MediaFile | None] | None = None
-    questions_csv: str = ""
+    questions_file: str = ""
+    benchmark: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from negjax.datasets.sources.class_folders import folder_source
-from negjax.datasets.sources.csv_tables import csv_source
+from negjax.datasets.sources.coco_captions import TITLE
 from negjax.datasets.sources.json_files import json_source
 from negjax.datasets.sources.rows import RowSource
 from negjax.datasets.sources.table import JSON_BENCHMARKS, TABLE_KINDS
+from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.sources.webdataset import webdataset_source
 from negjax.errors import NegjaxError
 
@@ -55,8 +56,11 @@ class SourceFlag:
     training_only: bool = False
 
 
+JSON_TITLES = (TITLE, *(benchmark.title for benchmark in JSON_BENCHMARKS))
+
+
 def _open_json(request: SourceRequest) -> RowSource:
-    source = json_source(request.path, request.media_root, request.split)
+    source = json_source(request.path, request.media_root, request.split, request.shard_rows)
     if source.kind != request.kind:
         raise NegjaxError(f"{request.path} is of --kind {source.kind}, not of --kind {request.kind}")
     return source
@@ -72,9 +76,9 @@ SOURCE_FLAGS = (
     SourceFlag(
         name="csv",
         metavar="FILE",
-        help="a CSV file; captions, negcap and questions as NegBench has them",
+        help="a table: CSV, Parquet or JSON lines; captions, negcap and questions as NegBench has them",
         kinds=TABLE_KINDS,
-        open=lambda request: csv_source(
+        open=lambda request: table_source(
             request.kind, request.path, request.media_root, request.shard_rows, request.csv_separator
         ),
         needs=("media_root",),
@@ -83,11 +87,11 @@ SOURCE_FLAGS = (
     SourceFlag(
         name="json",
         metavar="FILE",
-        help=f"a JSON file of {', '.join(benchmark.title for benchmark in JSON_BENCHMARKS)}, as published",
-        kinds=tuple(dict.fromkeys(benchmark.kind for benchmark in JSON_BENCHMARKS)),
+        help=f"a JSON file of {', '.join(JSON_TITLES)}, as published",
+        kinds=tuple(dict.fromkeys(("captions", *(benchmark.kind for benchmark in JSON_BENCHMARKS)))),
         open=_open_json,
         needs=("media_root",),
-        allows=("split",),
+        allows=("split", "train"),
     ),
     SourceFlag(
         name="folder",

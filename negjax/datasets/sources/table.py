@@ -1,12 +1,16 @@
 """The table of formats that data sets are built from; a new benchmark is one file and one line here."""
 
+from negjax.datasets.sources.cells import PATH_COLUMNS
 from negjax.datasets.sources.crepe import CREPE
 from negjax.datasets.sources.factor import FACTOR
 from negjax.datasets.sources.json_benchmark import JsonBenchmark
 from negjax.datasets.sources.layouts import (
     CAPTION_LAYOUT,
     CAPTIONS_LAYOUT,
+    KIND_COLUMN,
     NEGCAP_LAYOUT,
+    OBJECT_COLUMNS,
+    OPTION_COLUMN,
     PAIRS_LAYOUT,
     QUESTIONS_LAYOUT,
     TITLE_LAYOUT,
@@ -32,3 +36,14 @@ JSON_BENCHMARKS: tuple[JsonBenchmark, ...] = (
     NEGREFCOCOG,
     FACTOR,
 )
+READ_COLUMNS = {
+    *PATH_COLUMNS,
+    *OBJECT_COLUMNS,
+    KIND_COLUMN,
+    *(column for layout in TABLE_LAYOUTS.values() for column in layout.columns),
+}
+
+
+def is_read(column: str) -> bool:
+    """Whether a layout reads a column of this name."""
+    return column in READ_COLUMNS or bool(OPTION_COLUMN.fullmatch(column))

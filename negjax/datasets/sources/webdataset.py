@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 
 from etils import epath
 
-from negjax.datasets.sources.csv_tables import MOST_SHARDS, SHARD_ROWS
 from negjax.datasets.sources.rows import INVALID, Row, RowSource, SkipRow
 from negjax.datasets.sources.table import TABLE_KINDS, TABLE_LAYOUTS
+from negjax.datasets.sources.table_source import MOST_SHARDS, SHARD_ROWS
 from negjax.datasets.sources.tars import read_members, read_samples, unused_images
 from negjax.errors import NegjaxError
 

@@ -205,7 +205,7 @@ def test_equal_images_are_kept_row_by_row_and_known_to_be_equal(tmp_path, media)
 def test_bad_arguments_come_before_the_work(tmp_path, media):
     path = table(tmp_path, ["a.jpg"])
     with pytest.raises(
-        NegjaxError, match="unknown --kind 'folder' of a CSV file; choose one of captions, negcap, questions, pairs"
+        NegjaxError, match="unknown --kind 'folder' of a table; choose one of captions, negcap, questions, pairs"
     ):
         build(path, media, "folder")
     (tmp_path / "negcap.csv").write_text("filepath,caption,negative_captions\nval/a.jpg,x,['y']\n")

@@ -8,8 +8,8 @@ from support.images import noise_png
 from support.tars import write_tar
 
 from negjax.datasets.build.evaluation_set import build_evaluation_set
-from negjax.datasets.sources.csv_tables import csv_source
 from negjax.datasets.sources.json_files import json_source
+from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
 
@@ -27,7 +27,7 @@ def build(tmp_path: Path, root: Path, paths: list[str], kind: str = "pairs"):
         "filepath,caption,negative_caption\n" + "".join(f"{path},a {i},no {i}\n" for i, path in enumerate(paths)),
         encoding="utf-8",
     )
-    return build_evaluation_set(csv_source(kind, table, root), "s", tmp_path / "sets", progress=False, overwrite=True)
+    return build_evaluation_set(table_source(kind, table, root), "s", tmp_path / "sets", progress=False, overwrite=True)
 
 
 def doubts(notes: tuple[str, ...]) -> list[str]:

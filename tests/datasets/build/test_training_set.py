@@ -17,8 +17,8 @@ from support.images import noise_jpeg
 from support.tars import write_tar
 
 from negjax.datasets.build.training_set import build_training_set
-from negjax.datasets.sources.csv_tables import csv_source
 from negjax.datasets.sources.joined_questions import with_questions
+from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.sources.webdataset import webdataset_source
 from negjax.datasets.stored.store import list_sets, open_set
 from negjax.errors import NegjaxError
@@ -53,7 +53,7 @@ def path(row: int) -> str:
 
 
 def build(files: Path, rows: int = 5, name: str = "built", **more):
-    source = with_questions(csv_source("negcap", files / "negcap.csv", files / "media", rows), files / "negmcq.csv")
+    source = with_questions(table_source("negcap", files / "negcap.csv", files / "media", rows), files / "negmcq.csv")
     return build_training_set(source, name, files / "sets", progress=False, **more)
 
 
@@ -360,7 +360,7 @@ def test_images_are_made_small_and_the_set_says_so(test_data, tmp_path):
     Image.new("RGB", (300, 200), "red").save(media / "small.png")
     names = [photograph.name for photograph in photographs] + ["small.png"]
     (tmp_path / "captions.csv").write_text("filepath,captions\n" + "".join(f"{name},['x']\n" for name in names))
-    source = csv_source("captions", tmp_path / "captions.csv", media)
+    source = table_source("captions", tmp_path / "captions.csv", media)
     build_training_set(source, "small", tmp_path / "sets", short_side=224, progress=False)
     data = open_set(tmp_path / "sets", "small")
     assert data.metadata["altered"] == "short side at most 224, JPEG quality 95"

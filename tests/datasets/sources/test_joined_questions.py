@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from negjax.datasets.sources.csv_tables import csv_source
 from negjax.datasets.sources.joined_questions import join_questions, with_questions
+from negjax.datasets.sources.table_source import table_source
 from negjax.errors import NegjaxError
 
 HEADER = "image_path,correct_answer,caption_0,caption_1\n"
@@ -15,7 +15,7 @@ def find(folder: Path, images: list[str], questions: str) -> tuple[dict[str, str
     """The right option of each image's question, and what is said of images without one."""
     (folder / "captions.csv").write_text("filepath,captions\n" + "".join(f"{image},['x']\n" for image in images))
     (folder / "questions.csv").write_text(questions)
-    source = with_questions(csv_source("captions", folder / "captions.csv", folder), folder / "questions.csv")
+    source = with_questions(table_source("captions", folder / "captions.csv", folder), folder / "questions.csv")
     left_out: list[tuple[str, int, str]] = []
     (shard,) = join_questions(source, folder / "index.npy", skip_malformed=True).shards
     rows = shard.read(lambda *skipped: left_out.append(skipped))
@@ -63,7 +63,7 @@ def test_a_question_that_cannot_be_understood_is_not_the_same_as_none(tmp_path):
         ("unasked", 5),
     ]
     assert "questions.csv row 0 (line 2): 5 cells where the header has 4 columns" in left_out[0][2]
-    source = csv_source("captions", tmp_path / "captions.csv", tmp_path)
+    source = table_source("captions", tmp_path / "captions.csv", tmp_path)
     source = with_questions(source, tmp_path / "questions.csv")
     told = "4 of 5 questions are malformed"
     assert join_questions(source, tmp_path / "index.npy", skip_malformed=True).notes[0].startswith(told)

@@ -7,8 +7,8 @@ import pytest
 from support.images import png
 
 from negjax.datasets.build.evaluation_set import build_from_csv
-from negjax.datasets.sources.csv_tables import read_rows
 from negjax.datasets.sources.option_kinds import option_kinds, option_layout
+from negjax.datasets.sources.table_source import read_rows
 from negjax.datasets.stored.store import open_set
 
 HYBRID, POSITIVE, NEGATIVE = "hybrid", "positive", "negative"

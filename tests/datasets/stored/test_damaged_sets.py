@@ -13,7 +13,7 @@ import pytest
 from support.images import noise_png
 
 from negjax.datasets.build.training_set import build_training_set
-from negjax.datasets.sources.csv_tables import csv_source
+from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
 
@@ -35,7 +35,7 @@ def files(tmp_path_factory) -> Path:
     write_set(folder / "sets", "one", lambda: iter(rows), ["captions", "question"], metadata)
     lines = "".join(f"""{i}.png,"['a {i}', 'not b']"\n""" for i in range(9))
     (folder / "t.csv").write_text("filepath,captions\n" + lines)
-    source = csv_source("captions", folder / "t.csv", folder / "media", 3)
+    source = table_source("captions", folder / "t.csv", folder / "media", 3)
     build_training_set(source, "three", folder / "sets", progress=False)
     return folder
 
@@ -101,7 +101,7 @@ def test_a_set_of_an_earlier_version_has_no_checksums_and_is_read(files, tmp_pat
 
 def test_a_damaged_result_of_a_stopped_build_is_made_again(files, tmp_path):
     """A flipped digit in shard-00000.json would change the lengths or the counts of the set."""
-    source = csv_source("captions", files / "t.csv", files / "media", 3)
+    source = table_source("captions", files / "t.csv", files / "media", 3)
     (files / "media" / "8.png").rename(tmp_path / "8.png")
     with pytest.raises(NegjaxError, match="1 of 9 rows cannot be used"):
         build_training_set(source, "again", tmp_path / "sets", progress=False)

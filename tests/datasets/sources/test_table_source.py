@@ -2,7 +2,6 @@
 
 import ast
 import csv
-import gzip
 import pickle
 import time
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from negjax.datasets.build.survey import survey_source
-from negjax.datasets.sources.csv_tables import csv_source, read_rows
 from negjax.datasets.sources.rows import refuse_row
+from negjax.datasets.sources.table_source import read_rows, table_source
 from negjax.errors import NegjaxError
 
 
@@ -142,7 +141,7 @@ def test_hard_negatives_that_are_more_for_one_row_than_for_another(tmp_path):
         tmp_path, "image_id,caption,hard_negs,x,y,width,height\n7,c,['n'],0,0,9,9\n8,c,\"['n', 'm']\",0,0,9,9\n"
     )
     with pytest.raises(NegjaxError, match=r"row 0 \(VG_100K/7\.jpg\) has 2 options and row 1 \(VG_100K/8\.jpg\) has 3"):
-        survey_source(csv_source("pairs", path, tmp_path))
+        survey_source(table_source("pairs", path, tmp_path))
 
 
 def test_missing_columns(tmp_path):
@@ -231,8 +230,8 @@ def test_the_big_files_are_read_and_checked_in_five_seconds(test_data):
     images, photographs = test_data / "negbench" / "images", test_data / "coco_val2017"
     start = time.process_time()
     sources = [
-        csv_source("captions", images / "COCO_val_retrieval.csv", photographs),
-        csv_source("questions", images / "COCO_val_mcq_llama3.1_rephrased.csv", photographs),
+        table_source("captions", images / "COCO_val_retrieval.csv", photographs),
+        table_source("questions", images / "COCO_val_mcq_llama3.1_rephrased.csv", photographs),
     ]
     texts = [survey_source(source).texts for source in sources]
     seconds = time.process_time() - start
@@ -257,7 +256,7 @@ def test_files_of_open_clips_users(tmp_path, column, separator):
     """open_clip reads filepath and title, with tabs between them: open_clip_train/params.py, --csv-separator."""
     lines = [["filepath", column], ["a.jpg", "['plain' text]"], ["a.jpg", '"x\n""y"""']]
     path = table(tmp_path, "".join(separator.join(cells) + "\n" for cells in lines))
-    source = csv_source("captions", path, tmp_path, separator="\\t" if separator == "\t" else separator)
+    source = table_source("captions", path, tmp_path, separator="\\t" if separator == "\t" else separator)
     for shards in (source.shards, pickle.loads(pickle.dumps(source.shards))):
         rows = [row for shard in shards for row in shard.read(refuse_row)]
         assert [row.path for row in rows] == ["a.jpg", "a.jpg"]
@@ -266,31 +265,14 @@ def test_files_of_open_clips_users(tmp_path, column, separator):
 
 def test_lists_come_before_a_single_caption(tmp_path):
     path = table(tmp_path, "filepath,caption,captions\na.jpg,one,\"['x', 'y']\"\n")
-    (row,) = csv_source("captions", path, tmp_path).read(refuse_row)
+    (row,) = table_source("captions", path, tmp_path).read(refuse_row)
     assert row.record["captions"] == ["x", "y"]
 
 
 @pytest.mark.parametrize("separator", ["", ";;", '"', "\n"])
 def test_separators_that_are_none(tmp_path, separator):
     with pytest.raises(NegjaxError, match=r"--csv-separator .*: it must be one character"):
-        csv_source("captions", table(tmp_path, "filepath,captions\na.jpg,['x']\n"), tmp_path, separator=separator)
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (gzip.compress(b"filepath,captions\n", mtime=0), "it is compressed, unpack it with gunzip"),
-        (b"PK\x03\x04rest", "a ZIP archive or an Excel file"),
-        (b"PAR1rest", r"a Parquet file, write it with pandas: read_parquet\(FILE\).to_csv"),
-        (b'{"filepath": "a.jpg"}\n', "it is JSON, give a benchmark's file as --json, or write JSON lines with pandas"),
-        (b'[{"filepath": "a.jpg"}]', "it is JSON, give a benchmark's file as --json, or write it with pandas"),
-    ],
-    ids=["gzip", "zip", "parquet", "json lines", "json"],
-)
-def test_files_of_other_formats(tmp_path, content, expected):
-    (tmp_path / "table.csv").write_bytes(content)
-    with pytest.raises(NegjaxError, match=rf"table\.csv is not a CSV file: .*{expected}"):
-        csv_source("captions", tmp_path / "table.csv", tmp_path)
+        table_source("captions", table(tmp_path, "filepath,captions\na.jpg,['x']\n"), tmp_path, separator=separator)
 
 
 def test_negatives_are_never_left_out_silently(tmp_path):
@@ -298,7 +280,7 @@ def test_negatives_are_never_left_out_silently(tmp_path):
     with pytest.raises(
         NegjaxError, match=r"negative_captions, which --kind captions would leave out; .* --kind negcap"
     ):
-        csv_source("captions", path, tmp_path)
+        table_source("captions", path, tmp_path)
     both = table(tmp_path, "filepath,captions,caption,negative_captions\na.jpg,\"['x']\",one,\"['no x']\"\n")
-    (row,) = csv_source("captions", both, tmp_path).read(refuse_row)
+    (row,) = table_source("captions", both, tmp_path).read(refuse_row)
     assert row.record["captions"] == ["x"]

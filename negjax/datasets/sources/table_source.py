@@ -1,35 +1,38 @@
-"""A CSV file of captions or questions as a source of rows; the layouts that it may have are in `table`.
+"""A file with a table of captions or questions as a source of rows.
+
+The layouts that it may have are in `table`, its formats in `table_formats`.
 
 Of a file only the positions of its shards are held in memory.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
+from typing import Any
 
 from etils import epath
 
-from negjax.datasets.sources.cells import PATH_COLUMNS
-from negjax.datasets.sources.csv_files import CsvFile, RowStart, file_sha256
 from negjax.datasets.sources.rows import INVALID, Row, RowSource, SkipRow, refuse_row
 from negjax.datasets.sources.table import TABLE_KINDS, TABLE_LAYOUTS
+from negjax.datasets.sources.table_file import RowStart, TableFile, file_sha256
+from negjax.datasets.sources.table_formats import open_table
 from negjax.errors import NegjaxError
 
 SHARD_ROWS = 10_000
 MOST_SHARDS = 256  # a reader of the set keeps the file of each shard open
 
 
-def csv_source(
+def table_source(
     kind: str, path: epath.PathLike, media_root: epath.PathLike, shard_rows: int = 0, separator: str = ","
 ) -> RowSource:
-    """Opens a CSV file of captions or questions.
+    """Opens a file with a table of captions or questions.
 
     Args:
         kind: The `kind` of a layout in `table`.
         path: The file.
         media_root: Folder in which the images or clips are found; see `MediaRoot`.
-        separator: The character between cells; tab may be written as \\t.
+        separator: The character between the cells of a CSV file; tab may be written as \\t.
         shard_rows: Rows per shard; 0 for SHARD_ROWS, or more where that would make more than MOST_SHARDS.
 
     Raises:
@@ -38,7 +41,7 @@ def csv_source(
     separator = "\t" if separator == "\\t" else separator
     if len(separator) != 1 or separator in '"\r\n':
         raise NegjaxError(f"--csv-separator {separator!r}: it must be one character, such as ; or \\t for tab")
-    file = CsvFile(path, separator)
+    file = open_table(path, separator)
     name = _choose_layout(kind, file)
     layout = TABLE_LAYOUTS[name]
     root = layout.media_root(media_root)
@@ -58,7 +61,7 @@ def csv_source(
         sha256=file_sha256(path),
         media_root=str(media_root),
         fields=layout.fields,
-        shards=tuple(CsvShard(name, str(path), separator, start, size) for start, size in zip(starts, sizes)),
+        shards=tuple(TableShard(name, str(path), separator, start, size) for start, size in zip(starts, sizes)),
         task_kind=layout.task_kind,
         find_media=root.find,
         metadata=layout.metadata,
@@ -66,8 +69,8 @@ def csv_source(
 
 
 @dataclass(frozen=True)
-class CsvShard:
-    """`rows` rows of a CSV file from `start` on. layout: a key of TABLE_LAYOUTS."""
+class TableShard:
+    """`rows` rows of a file from `start` on. layout: a key of TABLE_LAYOUTS."""
 
     layout: str
     path: str
@@ -87,7 +90,7 @@ def read_rows(
     skip: SkipRow = refuse_row,
     separator: str = ",",
 ) -> Iterator[Row]:
-    """Reads the rows of a CSV file; a record's `id` is the index of its row.
+    """Reads the rows of a file; a record's `id` is the index of its row.
 
     Args:
         path: The file.
@@ -95,38 +98,44 @@ def read_rows(
         start: The position of the first row to read; by default that of the first row of the file.
         count: Number of rows to read; by default all.
         skip: Called for each malformed row, by default to raise NegjaxError.
-        separator: The character between cells.
+        separator: The character between the cells of a CSV file.
 
     Raises:
-        NegjaxError: The file cannot be read, or a row is malformed; the message names the row, its line and the column.
+        NegjaxError: The file cannot be read, or a row is malformed; the message names the row, its line, if it has one,
+            and the column.
     """
-    file = CsvFile(path, separator)
+    file = open_table(path, separator)
     check_columns(file, layout)
-    for row_start, cells in islice(file.rows(start), count):
+    for row_start, content in islice(file.rows(start), count):
         try:
-            row = read_row(file, row_start, cells, layout)
+            row = read_row(file, row_start, content, layout)
         except ValueError as error:
             skip(INVALID, row_start.row, str(error))
             continue
         yield row
 
 
-def read_row(file: CsvFile, start: RowStart, cells: Sequence[str], layout: str) -> Row:
-    """Makes a row from its cells; raises ValueError, which names the file, the row and the column."""
+def read_row(file: TableFile, start: RowStart, row: Any, layout: str, name: str = "") -> Row:
+    """Makes a row from what `TableFile.rows` yields.
+
+    Args:
+        file: The file of the row.
+        start: The position of the row.
+        row: What the file yields.
+        layout: A key of TABLE_LAYOUTS.
+        name: Name of the file in errors; "" for its path.
+
+    Raises:
+        ValueError: The row is malformed; the message names the file, the row and the column.
+    """
     try:
-        if len(cells) != len(file.columns):
-            raise ValueError(f"{len(cells)} cells where the header has {len(file.columns)} columns")
-        return TABLE_LAYOUTS[layout].read_row(dict(zip(file.columns, cells)), start.row)
-    except ValueError as error:
-        raise ValueError(f"{file.path} row {start.row} (line {start.line}): {error}") from error
+        return TABLE_LAYOUTS[layout].read_row(file.cells(row), start.row)
+    except (ValueError, KeyError) as error:
+        fault = f"the column {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{name or file.path} {start}: {fault}") from error
 
 
-def path_column(columns: Sequence[str]) -> int:
-    """The index of the column that holds the path of the image or clip."""
-    return next(columns.index(name) for name in PATH_COLUMNS if name in columns)
-
-
-def check_columns(file: CsvFile, layout: str) -> None:
+def check_columns(file: TableFile, layout: str) -> None:
     """Raises NegjaxError if the file lacks a column of its layout (a key of TABLE_LAYOUTS), or has one twice."""
     path, columns, table = file.path, file.columns, TABLE_LAYOUTS[layout]
     if repeated := [name for name in columns if name and columns.count(name) > 1]:
@@ -146,11 +155,11 @@ def check_columns(file: CsvFile, layout: str) -> None:
         raise NegjaxError(f"{path} has the column {', '.join(lost)}, which --kind captions would leave out{hint}")
 
 
-def _choose_layout(kind: str, file: CsvFile) -> str:
+def _choose_layout(kind: str, file: TableFile) -> str:
     """The layout of a kind that a file has all columns of, else the one whose marker it has, else the usual one."""
     layouts = {name: layout for name, layout in TABLE_LAYOUTS.items() if layout.kind == kind}
     if not layouts:
-        raise NegjaxError(f"unknown --kind {kind!r} of a CSV file; choose one of {', '.join(TABLE_KINDS)}")
+        raise NegjaxError(f"unknown --kind {kind!r} of a table; choose one of {', '.join(TABLE_KINDS)}")
     complete = [name for name, layout in layouts.items() if not layout.absent_columns(file.columns)]
     marked = [name for name, layout in layouts.items() if layout.marker in file.columns and layout.marker]
     return [*complete, *marked, *(name for name, layout in layouts.items() if not layout.marker)][0]
