@@ -10,10 +10,11 @@ import pytest
 HOUSE = Path(__file__).parent.parent
 PACKAGE = HOUSE / "negjax"
 
-GROUND = {"config", "tokenizers", "language", "runtime", "media", "errors"}
+GROUND = {"config", "tokenizers", "language", "runtime", "media", "errors", "json_values"}
 # Room -> the rooms that it may import from, besides itself.
 MAY = {
     "errors": set(),
+    "json_values": {"errors"},
     # Its settings of a source are named after the objectives: it reads their tables, which import no JAX.
     "config": GROUND | {"objectives"},
     "config_file": GROUND,

@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
+from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from negjax.errors import NegjaxError
 
-MAX_DEPTH = 1000  # blocks of a tower: far beyond any model, and few enough to list their parameters
+MAX_DEPTH = 256  # blocks of a tower: far beyond any model, and few enough to list their parameters
 
 
 def check_fields(config: Any) -> None:
@@ -18,7 +19,7 @@ def check_fields(config: Any) -> None:
     Raises:
         NegjaxError: If a field is of another type, out of range or not finite.
     """
-    hints = get_type_hints(type(config))
+    hints = _hints(config.__class__)
     for field in dataclasses.fields(config):
         value, hint = getattr(config, field.name), hints[field.name]
         if hint is bool and type(value) is not bool:
@@ -39,3 +40,9 @@ def check_fields(config: Any) -> None:
             negative = type(value) in (int, float) and value < 0 and field.name.endswith("_eps")
             if type(value) not in (int, float) or not math.isfinite(value) or negative:
                 raise NegjaxError(f"{field.name} is {value!r}: it must be a finite number")
+
+
+@cache
+def _hints(config_class: type) -> dict[str, Any]:
+    """The types of a dataclass's fields; finding them takes long, and what is read is compared with all presets."""
+    return get_type_hints(config_class)

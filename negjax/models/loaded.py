@@ -86,12 +86,22 @@ class LoadedModel:
 
 
 def check_vocabulary(config: CLIPConfig, tokenizer: AnyTokenizer) -> None:
-    """Raises NegjaxError if a tokenizer has ids beyond the text tower's table, where JAX would take the last row."""
+    """Checks that a tokenizer fits the text tower.
+
+    Raises:
+        NegjaxError: It has ids beyond the tower's table, where JAX would take the last row, or never puts the token at
+            which the tower pools, so that all texts would be pooled at their first token.
+    """
     ids, rows = tokenizer.vocab_size, config.text.vocab_size
     if ids > rows:
         raise NegjaxError(
             f"the tokenizer has {ids} token ids, the text tower of {config.name} embeds {rows}: "
             "use the tokenizer that belongs to the weights"
+        )
+    if config.text.pool == "eos" and config.text.end_token not in tokenizer([""])[0]:
+        raise NegjaxError(
+            f"the text tower of {config.name} pools at the end token {config.text.end_token}, which the tokenizer puts "
+            "in no text: use the config and the tokenizer that belong to the weights"
         )
 
 

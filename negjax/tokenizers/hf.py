@@ -4,6 +4,7 @@ SigLIP, SigLIP 2, CLIPA and the worldwide models bring a `tokenizer.json`, which
 their loaders do around it is done here: cleaning, padding and truncation. `negjax.tokenizers.hf_folder` reads a folder.
 """
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,17 @@ from negjax.tokenizers.sentencepiece import read_replacements
 
 HF_KIND = "hf"
 SIDES = {"right", "left"}
+# Parts of a tokenizer.json without which the library reads it, too.
+_OPTIONAL_PARTS = (
+    "version",
+    "truncation",
+    "padding",
+    "added_tokens",
+    "normalizer",
+    "pre_tokenizer",
+    "post_processor",
+    "decoder",
+)
 _SENTINEL = re.compile(r"▁?<extra_id_\d+>")
 
 
@@ -52,6 +64,9 @@ class HFTokenizer:
     def __post_init__(self) -> None:
         if unknown := {self.pad_side, self.truncation_side} - SIDES:
             raise NegjaxError(f"unknown side {unknown.pop()!r} to pad or truncate on; choose one of right, left")
+        for name, token_id in (("pad_id", self.pad_id), ("strip_id", self.strip_id or 0)):
+            if type(token_id) is not int or token_id < 0:
+                raise NegjaxError(f"{name} is {token_id!r}: it must be a token id")
         self._tokenizer = _load_backend(self.tokenizer_json)
         cleanings = dict(OPEN_CLIP_CLEANINGS)
         if "siglip" in self.clean:
@@ -68,9 +83,15 @@ class HFTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """One more than the largest id that a text may have: T5's sentinels (<extra_id_0>) are in no caption."""
+        """One more than the largest id that a row may have: T5's sentinels (<extra_id_0>) are in no caption.
+
+        The special tokens that surround every text have ids of their own in a tokenizer.json.
+        """
         entries = self._tokenizer.get_vocab(with_added_tokens=True)
-        return 1 + max((i for entry, i in entries.items() if not _SENTINEL.fullmatch(entry)), default=-1)
+        special_ids = self._tokenizer.encode("").ids
+        return 1 + max(
+            [self.pad_id, *special_ids, *(i for entry, i in entries.items() if not _SENTINEL.fullmatch(entry))]
+        )
 
     @property
     def cleanings(self) -> list[str]:
@@ -102,6 +123,10 @@ class HFTokenizer:
     def token(self, token_id: int) -> str:
         """Returns the entry of the vocabulary with this id."""
         return self._tokenizer.id_to_token(token_id)
+
+    def token_id(self, token: str) -> int | None:
+        """Returns the id of an entry of the vocabulary, None if there is no such entry."""
+        return self._tokenizer.token_to_id(token)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all fields, JSON-able; `from_dict` is the inverse."""
@@ -147,12 +172,34 @@ def _load_backend(tokenizer_json: str) -> Any:
     except ImportError as error:
         raise NegjaxError("the tokenizer of this model needs the tokenizers library: pip install tokenizers") from error
     try:
-        tokenizer = Tokenizer.from_str(tokenizer_json)
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        tokenizer.encode_batch_fast(["a photo", ""])  # some faults show only in use
+        return _parse(Tokenizer, tokenizer_json)
     except (TypeError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # the library has no exception of its own, and its panics are no Exception
-        raise NegjaxError(f"the tokenizers library cannot read this tokenizer.json: {error}") from error
+        part = _unreadable_part(Tokenizer, tokenizer_json)
+        raise NegjaxError(f"the tokenizers library cannot read {part}: {error}") from error
+
+
+def _parse(tokenizer_class: Any, tokenizer_json: str) -> Any:
+    tokenizer = tokenizer_class.from_str(tokenizer_json)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.encode_batch_fast(["a photo", ""])  # some faults show only in use
     return tokenizer
+
+
+def _unreadable_part(tokenizer_class: Any, tokenizer_json: str) -> str:
+    """For an error, the part of a tokenizer.json without which the library can read the rest."""
+    try:
+        content = dict(json.loads(tokenizer_json))
+    except (TypeError, ValueError, RecursionError):
+        return "this tokenizer.json"
+    for part in _OPTIONAL_PARTS:
+        try:
+            _parse(tokenizer_class, json.dumps({key: value for key, value in content.items() if key != part}))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # as above
+            continue
+        return f"the {part} of this tokenizer.json"
+    return "the model of this tokenizer.json"

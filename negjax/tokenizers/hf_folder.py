@@ -2,19 +2,40 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from etils import epath
 
 from negjax.errors import NegjaxError, naming_malformed
+from negjax.json_values import FLAG, OBJECT, TEXT, Kind, check_values, optional
 from negjax.tokenizers.cleaning import SENTENCEPIECE_SPACE
-from negjax.tokenizers.hf import HFTokenizer
+from negjax.tokenizers.hf import SIDES, HFTokenizer
 from negjax.tokenizers.sentencepiece import split_normalizer
 
 # Defaults of transformers, by the name of the class without "Fast".
 DEFAULT_PAD_TOKENS = {"SiglipTokenizer": "</s>", "BertTokenizer": "[PAD]"}
 DEFAULT_PAD_SIDES = {"GemmaTokenizer": "left", "Siglip2Tokenizer": "left"}
 DEFAULT_SEPARATORS = {"BertTokenizer": "[SEP]", "XLMRobertaTokenizer": "</s>"}
+
+_SIDE = Kind("right or left", lambda value: isinstance(value, str) and value.lower() in SIDES)
+_TOKEN = Kind(
+    'a text or an object with the text as "content"',
+    lambda value: isinstance(value.get("content") if isinstance(value, dict) else value, str),
+)
+_CONFIG_KINDS = {  # of tokenizer_config.json and special_tokens_map.json
+    "tokenizer_class": optional(TEXT),
+    **dict.fromkeys(("do_lower_case", "tokenize_chinese_chars", "strip_accents"), optional(FLAG)),
+    **dict.fromkeys(("pad_token", "sep_token"), optional(_TOKEN)),
+    **dict.fromkeys(("padding_side", "truncation_side"), optional(_SIDE)),
+}
+_OBJECTS = Kind("a list of objects", lambda value: isinstance(value, list) and all(isinstance(x, dict) for x in value))
+_TOKENIZER_KINDS = {  # of what is read in tokenizer.json before the library reads it
+    "model": OBJECT,
+    **dict.fromkeys(("padding", "truncation", "normalizer"), optional(OBJECT)),
+    **dict.fromkeys(("added_tokens", "normalizers"), _OBJECTS),
+    "direction": _SIDE,
+}
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +66,10 @@ def read_tokenizer(
 
 
 def _read_tokenizer(folder: epath.Path, context_length: int, clean: str | None, strip_sep: bool | None) -> HFTokenizer:
-    config = _read_object(folder / "tokenizer_config.json")
+    config = _read_object(folder / "tokenizer_config.json", _CONFIG_KINDS)
     model_type = _read_object(folder / "config.json").get("model_type")
     if "added_tokens_decoder" not in config:
-        config |= _read_object(folder / "special_tokens_map.json")
+        config |= _read_object(folder / "special_tokens_map.json", _CONFIG_KINDS)
     class_name = config.get("tokenizer_class") or ("SiglipTokenizer" if model_type == "siglip" else "")
     class_name = class_name.removesuffix("Fast")
     path = folder / "tokenizer.json"
@@ -64,35 +85,40 @@ def _read_tokenizer(folder: epath.Path, context_length: int, clean: str | None, 
 
     if not path.exists():
         raise NegjaxError(_missing_message(path, class_name))
-    tokenizer = _read_object(path)
-    _override_as_class(tokenizer, class_name, config)
-    padding, truncation = tokenizer.get("padding") or {}, tokenizer.get("truncation") or {}
-    ids = _token_ids(tokenizer, path)
+    content = _read_object(path, _TOKENIZER_KINDS)
+    _override_as_class(content, class_name, config)
+    padding, truncation = content.get("padding") or {}, content.get("truncation") or {}
+    class_clean = ""
+    if class_name == "SiglipTokenizer":
+        class_clean = "siglip" if config.get("do_lower_case", True) else "siglip-cased"
+    default_pad_side = padding.get("direction", DEFAULT_PAD_SIDES.get(class_name, "right"))
+    try:
+        tokenizer = HFTokenizer(
+            json.dumps(content, ensure_ascii=False, separators=(",", ":")),
+            context_length,
+            clean="+".join(filter(None, (clean, class_clean))),
+            pad_side=(config.get("padding_side") or default_pad_side).lower(),
+            truncation_side=(config.get("truncation_side") or truncation.get("direction", "right")).lower(),
+        )
+    except NegjaxError as error:
+        raise NegjaxError(f"{path}: {error}") from error
 
     def special_id(key: str, default: str | None) -> int:
         token = config.get(key) or padding.get(key) or default
         token = token["content"] if isinstance(token, dict) else token
-        if token not in ids:
+        token_id = tokenizer.token_id(token) if token else None
+        if token_id is None:
             raise NegjaxError(f"{path} has no {key} {token!r}: set {key} in tokenizer_config.json")
-        return ids[token]
+        return token_id
 
-    class_clean = ""
-    if class_name == "SiglipTokenizer":
-        class_clean = "siglip" if config.get("do_lower_case", True) else "siglip-cased"
-    default_pad_side = padding.get("direction", DEFAULT_PAD_SIDES.get(class_name, "right")).lower()
-    return HFTokenizer(
-        json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")),
-        context_length,
-        clean="+".join(filter(None, (clean, class_clean))),
-        pad_id=special_id("pad_token", DEFAULT_PAD_TOKENS.get(class_name, "<pad>")),
-        strip_id=special_id("sep_token", DEFAULT_SEPARATORS.get(class_name)) if strip_sep else None,
-        pad_side=config.get("padding_side") or default_pad_side,
-        truncation_side=config.get("truncation_side") or truncation.get("direction", "right").lower(),
-    )
+    tokenizer.pad_id = special_id("pad_token", DEFAULT_PAD_TOKENS.get(class_name, "<pad>"))
+    if strip_sep:
+        tokenizer.strip_id = special_id("sep_token", DEFAULT_SEPARATORS.get(class_name))
+    return tokenizer
 
 
-def _read_object(path: epath.Path) -> dict[str, Any]:
-    """The object of a JSON file, an empty one if there is no file."""
+def _read_object(path: epath.Path, kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
+    """The object of a JSON file, an empty one if there is no file. kinds: what its keys may hold."""
     if not path.exists():
         return {}
     try:
@@ -101,6 +127,10 @@ def _read_object(path: epath.Path) -> dict[str, Any]:
         raise NegjaxError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(data, dict):
         raise NegjaxError(f"{path} has no JSON object")
+    try:
+        check_values(data, kinds or {})
+    except NegjaxError as error:
+        raise NegjaxError(f"{path}: {error}") from error
     return data
 
 
@@ -109,16 +139,6 @@ def _missing_message(path: epath.Path, class_name: str) -> str:
     if class_name == "SiglipTokenizer":  # which transformers saves without a tokenizer.json
         call = f"T5Tokenizer.from_pretrained({str(path.parent)!r}, extra_ids=0).backend_tokenizer.save({str(path)!r})"
     return f"{path.parent} has no tokenizer.json: make one with transformers by {call}"
-
-
-def _token_ids(tokenizer: dict[str, Any], path: epath.Path) -> dict[str, int]:
-    """The id of each entry of a tokenizer.json."""
-    try:
-        entries = tokenizer["model"]["vocab"]
-        ids = entries if isinstance(entries, dict) else {piece: i for i, (piece, _) in enumerate(entries)}
-        return ids | {token["content"]: token["id"] for token in tokenizer.get("added_tokens", [])}
-    except (KeyError, TypeError, ValueError) as error:
-        raise NegjaxError(f"{path} is not a tokenizer of the tokenizers library") from error
 
 
 def _override_as_class(tokenizer: dict[str, Any], class_name: str, config: dict[str, Any]) -> None:

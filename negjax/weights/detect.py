@@ -104,10 +104,15 @@ def find_mismatches(tensors: Mapping[str, LazyTensor], format: WeightFormat, con
 
     Image position embeddings may be of another grid: they are resized when they are read.
     """
-    wanted = sum(math.prod(leaf.shape) for leaf in flatten_params(abstract_params(config)).values())
+    shapes = {path: leaf.shape for path, leaf in flatten_params(abstract_params(config)).items()}
+    wanted = sum(map(math.prod, shapes.values()))
     present = sum(math.prod(tensor.shape) for tensor in tensors.values())
     if wanted > _MAX_SIZE_RATIO * present:  # comparing all shapes could take more memory than there is
-        return [f"the architecture has {wanted:,} parameters, the file {present:,} numbers"]
+        largest = max(shapes, key=lambda path: math.prod(shapes[path]))
+        return [
+            f"the architecture has {wanted:,} parameters (its {largest} is {list(shapes[largest])}), the file "
+            f"{present:,} numbers"
+        ]
     messages, expected_names = [], set()
     try:
         for entry in entries(format, config):

@@ -5,8 +5,10 @@ from typing import Any
 from etils import epath
 
 from negjax.errors import NegjaxError
+from negjax.json_values import check_values
 from negjax.models.architecture import CLIPConfig
 from negjax.weights.families.family import HfSupport
+from negjax.weights.families.hf_towers import SETTING_KINDS
 from negjax.weights.families.table import FAMILIES, family_of
 from negjax.weights.json_files import read_json_object
 
@@ -25,6 +27,7 @@ def read_config(folder: epath.Path) -> CLIPConfig:
             f"{path}: unsupported model_type {model_type!r}; of transformers' models {names} are supported"
         )
     try:
+        check_values(data, SETTING_KINDS)
         return supports[model_type].read_config(data)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise NegjaxError(f"{path} is malformed ({type(error).__name__}: {error}): download it again") from error

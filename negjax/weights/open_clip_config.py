@@ -7,13 +7,16 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from etils import epath
 
 from negjax.errors import NegjaxError
+from negjax.json_values import FLAG, OBJECT, TEXT, Kind, check_values, number, optional, whole
 from negjax.media.images import Preprocess, check_channels
 from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, with_activation
+from negjax.models.field_checks import MAX_DEPTH
 from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, preset, variant_names
 from negjax.tokenizers.cleaning import split_for_open_clip
 from negjax.weights.families import open_clip_towers
@@ -21,6 +24,31 @@ from negjax.weights.families.family import OpenClipSupport
 from negjax.weights.families.table import FAMILIES, family_of
 
 CONFIG_FILE = "open_clip_config.json"
+_SIZE, _DEPTH, _SWITCH = whole(1), whole(1, MAX_DEPTH), optional(FLAG)
+_OBJECTS = ("preprocess_cfg", "norm_kwargs", "act_kwargs", "tokenizer_kwargs")
+_NAMES = ("timm_model_name", "timm_pool", "timm_proj", "hf_model_name", "hf_tokenizer_name", "hf_pooler_type")
+_DEPTHS = Kind(
+    f"a whole number from 1 to {MAX_DEPTH}, or a list of them for a ResNet",
+    lambda value: all(map(_DEPTH.holds, value)) if isinstance(value, list) else _DEPTH.holds(value),
+)
+# The settings that families read, wherever they are.
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("model_cfg", "vision_cfg", "text_cfg"), OBJECT),
+    **dict.fromkeys(_OBJECTS, optional(OBJECT)),
+    **dict.fromkeys(("embed_dim", "width", "heads", "head_width", "image_size", "attn_pooler_heads"), _SIZE),
+    **dict.fromkeys(("context_length", "vocab_size"), _SIZE),
+    **dict.fromkeys(("quick_gelu", "no_ln_pre", "final_ln_after_pool", "no_causal_mask", "embed_cls"), _SWITCH),
+    **dict.fromkeys(("proj_bias", "timm_proj_bias", "strip_sep_token"), _SWITCH),
+    **dict.fromkeys((*_NAMES, "hf_proj_type", "proj_type", "interpolation", "resize_mode"), optional(TEXT)),
+    **dict.fromkeys(("pool_type", "approximate", "clean", "mode"), TEXT),
+    **dict.fromkeys(("eos_id", "pad_id"), whole(0)),
+    "patch_size": optional(_SIZE),  # null for a ResNet
+    "layers": _DEPTHS,
+    "mlp_ratio": number(0),
+    "eps": number(0),
+    "init_logit_scale": number(),
+    "init_logit_bias": optional(number()),
+}
 
 
 def read_config(text: str, where: str) -> tuple[CLIPConfig, Preprocess | None, dict[str, Any]]:
@@ -38,6 +66,7 @@ def read_config(text: str, where: str) -> tuple[CLIPConfig, Preprocess | None, d
     """
     try:
         data = json.loads(text)
+        check_values(data, _KINDS)
         model_cfg = data.get("model_cfg", data)
         config = read_model_cfg(model_cfg, epath.Path(where).parent)
         is_complete = "model_cfg" in data  # then open_clip takes its defaults where preprocess_cfg is missing
@@ -77,12 +106,14 @@ def read_model_cfg(model_cfg: Mapping[str, Any], folder: epath.Path) -> CLIPConf
 
 def known_name(config: CLIPConfig) -> str | None:
     """open_clip's name for an architecture, independent of `config.name`; None where it has none."""
-    embedding_part = _embedding_part(config)
-    for base in PRESETS:
-        for name in variant_names(base):
-            if base not in PRESETS_OF_NEGJAX and _embedding_part(preset(name)) == embedding_part:
-                return name
-    return None
+    return _known_names().get(_embedding_part(config))
+
+
+@cache
+def _known_names() -> dict[CLIPConfig, str]:
+    """open_clip's names by `_embedding_part`; of equal architectures the first one's."""
+    names = [name for base in PRESETS if base not in PRESETS_OF_NEGJAX for name in variant_names(base)]
+    return {_embedding_part(preset(name)): name for name in reversed(names)}
 
 
 def with_known_name(config: CLIPConfig) -> CLIPConfig:

@@ -28,6 +28,7 @@ from negjax.weights.describe import CONFIG_METADATA_KEY
 from negjax.weights.entries import ParameterEntry, entries
 from negjax.weights.families.encoders import known_name, write_encoder
 from negjax.weights.families.family import WeightFormat
+from negjax.weights.json_files import read_json_object
 from negjax.weights.output_files import new_folder, write_json, write_tokenizer
 from negjax.weights.safetensors import TensorToWrite, write_safetensors
 
@@ -106,7 +107,7 @@ def _write_open_clip_file(
     if target.exists():
         raise NegjaxError(f"{target} exists already: choose another name")
     config_file = target.parent / open_clip_config.CONFIG_FILE
-    if config_file.exists() and json.loads(config_file.read_text()) != config:
+    if config_file.exists() and read_json_object(config_file) != config:
         raise NegjaxError(f"{config_file} is of another model: write to another folder")
     if target.suffix == ".pt":
         _write_pt(target, tensors)

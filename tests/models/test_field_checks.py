@@ -17,7 +17,7 @@ from negjax.models.presets import preset
         ("layer_norm_eps", "1e-5", "layer_norm_eps is '1e-5'"),
         ("layer_norm_eps", -1e-5, "layer_norm_eps is -1e-05"),
         ("layer_norm_eps", None, "layer_norm_eps is None"),
-        ("depth", 10**9, "depth is 1000000000: it must be a whole number of at least 1 and at most 1000"),
+        ("depth", 10**9, "depth is 1000000000: it must be a whole number of at least 1 and at most 256"),
         ("depth", 0, "depth is 0"),
         ("heads", 0, "heads is 0: it must be a whole number of at least 1"),
         ("width", 512.0, "width is 512.0"),

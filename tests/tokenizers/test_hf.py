@@ -332,9 +332,13 @@ def test_what_is_wrong_with_a_folder_is_told(tmp_path):
         read_tokenizer(tmp_path, 8)
     with pytest.raises(NegjaxError, match=r"tokenizer.json has no pad_token '\[PAD\]': set pad_token in"):
         read_tokenizer(write(tmp_path, UNIGRAM, "BertTokenizer"), 8)
-    for text, message in [("{", "is not valid JSON"), ("[]", "has no JSON object"), ("{}", "is not a tokenizer")]:
+    for text, message in [
+        ("{", "is not valid JSON"),
+        ("[]", "has no JSON object"),
+        ("{}", ".*cannot read the model of"),
+    ]:
         (tmp_path / "tokenizer.json").write_text(text)
-        with pytest.raises(NegjaxError, match=f"tokenizer.json {message}"):
+        with pytest.raises(NegjaxError, match=f"tokenizer.json:? ?{message}"):
             read_tokenizer(tmp_path, 8)
     (tmp_path / "tokenizer_config.json").write_text("{")
     with pytest.raises(NegjaxError, match=r"tokenizer_config\.json is not valid JSON"):

@@ -117,7 +117,7 @@ def test_preprocessing_that_nothing_states_is_assumed_and_said(folder, caplog):
     [
         ({"mean": "x"}, "mean is 'x': give three finite numbers"),
         ({"std": [1, 0, 1]}, "std is .*: its values must be greater than 0"),
-        ({"interpolation": 3}, "unknown interpolation 3"),
+        ({"interpolation": 3}, "interpolation is 3: it must be a text"),
         ({"resize_mode": "longest", "fill_color": 255}, "fill_color is 255: only images on black"),
         ({"mode": "L"}, "mode is 'L': only RGB is supported"),
     ],
@@ -225,7 +225,8 @@ def test_other_models_are_refused_by_name(tmp_path, name, what):
         ({"vision_cfg": {"timm_model_name": "fastvit_mci2"}}, "timm's fastvit_mci2"),
         ({"vision_cfg": {"ls_init_value": 1e-4}}, "ls_init_value is 0.0001"),
         ({"text_cfg": {"hf_model_name": "google/mt5-base"}}, "hf_model_name"),
-        ({"embed_dim": None, "vision_cfg": None}, "not a model config of open_clip"),
+        ({"embed_dim": None}, "model_cfg.embed_dim is None: it must be a whole number"),
+        ({"vision_cfg": None}, "model_cfg.vision_cfg is None: it must be an object"),
     ],
 )
 def test_configs_of_other_models(folder, change, message):

@@ -4,7 +4,6 @@ Source: transformers 5.24, BertConfig, RobertaConfig, XLMRobertaConfig; open_cli
 """
 
 import dataclasses
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +12,13 @@ from typing import Any
 from etils import epath
 
 from negjax.errors import NegjaxError
+from negjax.json_values import check_values
 from negjax.models.architecture import EncoderPool, TextEncoderConfig
 from negjax.models.encoders import ENCODERS, known_encoder
 from negjax.weights.families import hf_towers
 from negjax.weights.families.family import TableRow, WeightFormat
 from negjax.weights.families.rows import linear_rows, norm_rows, projection_rows, row
+from negjax.weights.json_files import read_json_object
 from negjax.weights.tensor_layouts import QKV_APART, SAME
 
 logger = logging.getLogger(__name__)
@@ -132,9 +133,10 @@ def _find_config(name: str, folder: epath.Path) -> TextEncoderConfig:
     """The encoder of this name: the config.json in the folder, that of the folder `name`, or a known one."""
     for path in (folder / ENCODER_CONFIG_FILE, epath.Path(name) / ENCODER_CONFIG_FILE):
         if path.exists():
+            data = read_json_object(path)
             try:
-                data = json.loads(path.read_text())
                 if data.get("model_type") in (*_BERT_TYPES, *_ROBERTA_TYPES):
+                    check_values(data, hf_towers.SETTING_KINDS)
                     return read_encoder(data)
             except NegjaxError as error:
                 raise NegjaxError(f"{path}: {error}") from error

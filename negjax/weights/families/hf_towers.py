@@ -7,8 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from negjax.errors import NegjaxError
+from negjax.json_values import FLAG, OBJECT, TEXT, Kind, number, optional, whole
 from negjax.models.architecture import Activation, ImageConfig, TextConfig, TextEncoderConfig, VisionConfig
+from negjax.models.field_checks import MAX_DEPTH
 
+_SIZE, _TOKEN_ID = whole(1), optional(whole(0))
+# What the settings that families read may be, wherever they are in config.json.
+SETTING_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("vision_config", "text_config", "vision_config_dict", "text_config_dict"), optional(OBJECT)),
+    **dict.fromkeys(("hidden_size", "intermediate_size", "num_attention_heads", "image_size", "patch_size"), _SIZE),
+    **dict.fromkeys(("vocab_size", "max_position_embeddings", "type_vocab_size", "projection_dim"), _SIZE),
+    **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), _TOKEN_ID),
+    "projection_size": optional(_SIZE),
+    "num_hidden_layers": whole(1, MAX_DEPTH),
+    "hidden_act": TEXT,
+    "layer_norm_eps": number(0),
+    "logit_scale_init_value": number(),
+    "vision_use_head": FLAG,
+}
 BASE_SIZES = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 _ACTIVATION_OF_HIDDEN_ACT: dict[str, Activation] = {
     "quick_gelu": "quick_gelu",
