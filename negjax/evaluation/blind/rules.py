@@ -97,6 +97,7 @@ def _parse(text: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(parts[0]), frozenset(parts[1])
 
 
+@lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
     """The word without the most common English endings, so that its forms agree with each other."""
     word = IRREGULAR.get(word, word).removesuffix("'s")
