@@ -16,6 +16,7 @@ from negjax.models.field_checks import check_fields
 
 Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
 ImagePool = Literal["token", "average", "attention", "cross_attention"]
+Rotary = Literal["none", "rows_first", "columns_first"]
 TextPool = Literal["argmax", "eos", "last", "class"]
 EncoderMask = Literal["id", "tail"]
 EncoderPool = Literal["first", "mean", "pooler"]
@@ -27,7 +28,7 @@ _FAMILY_OF_IMAGE_POOL = {"token": "clip", "average": "clipa", "attention": "sigl
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """A vision transformer on square patches with learned positions.
+    """A vision transformer on square patches with learned positions, and rotary ones in some models.
 
     Attributes:
         image_size: Side of the square image, in pixels.
@@ -45,8 +46,14 @@ class VisionConfig:
             "cross_attention" (CoCa's learned query, as wide as the embedding).
         norm_after_pool: Whether the last layer norm acts on the pooled vector instead of on every token, which makes a
             difference to "average" and "cross_attention" alone.
-        projection: Whether a linear map without bias leads to the embedding.
-        pool_heads: Attention heads of "cross_attention".
+        projection: Whether a linear map leads to the embedding.
+        pool_heads: Attention heads of "cross_attention", and of "attention" with a `pool_mlp_width`.
+        projection_bias: Whether that map adds a bias.
+        pool_mlp_width: Hidden channels of the perceptron of "attention"; 0 for as many, and as many heads, as a block.
+        rotary: Whether queries and keys of patches are rotated by their coordinates (see `negjax.models.rotary`), and
+            whether a head's first channels are rotated by the row or by the column.
+        rotary_grid: Patches along a side of the images that rotations were trained on: coordinates are scaled to them.
+        rotary_start: Coordinate of the first row and column, before they are scaled.
     """
 
     image_size: int
@@ -64,6 +71,11 @@ class VisionConfig:
     norm_after_pool: bool = False
     projection: bool = True
     pool_heads: int = 8
+    projection_bias: bool = False
+    pool_mlp_width: int = 0
+    rotary: Rotary = "none"
+    rotary_grid: int = 0
+    rotary_start: int = 0
 
     @property
     def grid(self) -> int:
@@ -183,6 +195,9 @@ class TextEncoderConfig:
         return False
 
 
+AnyTowerConfig = VisionConfig | TextConfig | TextEncoderConfig  # of transformers
+
+
 @dataclass(frozen=True)
 class CLIPConfig:
     """A two-tower CLIP.
@@ -232,6 +247,13 @@ class CLIPConfig:
             raise NegjaxError('vision pool "token" needs class_token=True')
         if vision.pool == "cross_attention" and (not vision.pool_heads or self.embed_dim % vision.pool_heads):
             raise NegjaxError(f"embed_dim {self.embed_dim} is not divisible by {vision.pool_heads} pool_heads")
+        if vision.pool_mlp_width and (not vision.pool_heads or vision.width % vision.pool_heads):
+            raise NegjaxError(f"vision width {vision.width} is not divisible by {vision.pool_heads} pool_heads")
+        if vision.rotary != "none" and (vision.width // vision.heads % 4 or not vision.rotary_grid):
+            raise NegjaxError(
+                f"rotary positions need a rotary_grid, and heads of a multiple of 4 channels: these have "
+                f"{vision.width // vision.heads}, and the rotary_grid is {vision.rotary_grid}"
+            )
 
     @property
     def activation(self) -> str:

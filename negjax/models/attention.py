@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from negjax.models.architecture import VisionConfig
+from negjax.models.architecture import Activation, AnyTowerConfig, VisionConfig
 from negjax.models.elementwise import LayerNorm, activate
 from negjax.models.linear import Linear, affine, matmul_precision
+from negjax.models.rotary import rotate
 
 _POOL_EPS = 1e-5  # of the norms in CoCa's pooling, whatever the tower's
 
@@ -53,45 +54,50 @@ def attend(
 class Attention(nnx.Module):
     """Multi-head self-attention; `qkv` is one kernel [D, 3, D], so that sharding over heads divides all three alike."""
 
-    def __init__(self, width: int, heads: int, causal: bool):
-        self.qkv = Linear((width, 3, width))
-        self.out = Linear((width, width))
-        self.heads = heads
+    def __init__(self, config: AnyTowerConfig, causal: bool):
+        self.qkv = Linear((config.width, 3, config.width))
+        self.out = Linear((config.width, config.width))
+        self.heads = config.heads
         self.causal = causal
+        self.rotary = config if isinstance(config, VisionConfig) and config.rotary != "none" else None
 
     def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None) -> jax.Array:
         batch, length, width = x_BTD.shape
         qkv_BT3NH = self.qkv(x_BTD).reshape(batch, length, 3, self.heads, width // self.heads)
-        mixed_BTNH = attend(qkv_BT3NH[:, :, 0], qkv_BT3NH[:, :, 1], qkv_BT3NH[:, :, 2], self.causal, mask_BT)
+        q_BTNH, k_BTNH, v_BTNH = (qkv_BT3NH[:, :, i] for i in range(3))
+        if self.rotary:
+            q_BTNH, k_BTNH = rotate(q_BTNH, self.rotary), rotate(k_BTNH, self.rotary)
+        mixed_BTNH = attend(q_BTNH, k_BTNH, v_BTNH, self.causal, mask_BT)
         return self.out(mixed_BTNH.reshape(batch, length, width))
 
 
 class AttentionPool(nnx.Module):
-    """SigLIP's pooling: a learned query attends to all tokens, and a perceptron's output is added to the result.
+    """SigLIP's and PE-Core's pooling: a learned query attends to all tokens, and a perceptron's output is added.
 
     Source: Zhai et al. 2022 (Scaling Vision Transformers), the MAP head.
     """
 
     def __init__(self, config: VisionConfig):
-        width = config.width
+        width, mlp_width = config.width, config.pool_mlp_width or config.mlp_width
         self.query = nnx.Param(jnp.zeros(width))
         self.qkv = Linear((width, 3, width))
         self.out = Linear((width, width))
         self.norm = LayerNorm(width, config.layer_norm_eps)
-        self.up = Linear((width, config.mlp_width))
-        self.down = Linear((config.mlp_width, width))
-        self.config = config
+        self.up = Linear((width, mlp_width))
+        self.down = Linear((mlp_width, width))
+        self.heads = config.pool_heads if config.pool_mlp_width else config.heads
+        self.activation: Activation = config.activation
 
     def __call__(self, x_BTD: jax.Array) -> jax.Array:
         """Pools tokens [B, T, D] into one vector [B, D]."""
         batch, length, width = x_BTD.shape
-        heads, dtype = self.config.heads, x_BTD.dtype
+        heads, dtype = self.heads, x_BTD.dtype
         q_NH = self.qkv.apply_slice(self.query[...], slice(0, 1)).reshape(heads, -1)
         kv_BT2NH = self.qkv.apply_slice(x_BTD, slice(1, 3)).reshape(batch, length, 2, heads, width // heads)
         q_B1NH = jnp.broadcast_to(q_NH, (batch, 1, heads, width // heads)).astype(dtype)
         mixed_B1NH = attend(q_B1NH, kv_BT2NH[:, :, 0], kv_BT2NH[:, :, 1])
         pooled_BD = self.out(mixed_B1NH.reshape(batch, width))
-        return pooled_BD + self.down(activate(self.up(self.norm(pooled_BD)), self.config.activation))
+        return pooled_BD + self.down(activate(self.up(self.norm(pooled_BD)), self.activation))
 
 
 class CrossAttentionPool(nnx.Module):

@@ -47,8 +47,8 @@ def _transformer(config: VisionConfig | TextConfig | TextEncoderConfig, tokens: 
 
 
 def _attention_pool(config: VisionConfig, tokens: int) -> int:
-    width = config.width
-    return 2 * (tokens * 2 * width * width + 2 * width * width + 2 * tokens * width + 2 * width * config.mlp_width)
+    width, mlp_width = config.width, config.pool_mlp_width or config.mlp_width
+    return 2 * (tokens * 2 * width * width + 2 * width * width + 2 * tokens * width + 2 * width * mlp_width)
 
 
 def _cross_attention_pool(config: VisionConfig, embed_dim: int) -> int:

@@ -52,6 +52,24 @@ def _siglip_initialisers(config: CLIPConfig) -> Initialisers:
     ]
 
 
+def _eva_initialisers(config: CLIPConfig) -> Initialisers:
+    """timm's Eva: SigLIP's values, smaller in later blocks, and a projection that starts close to 0."""
+    vision = config.vision
+    if not isinstance(vision, VisionConfig):
+        return []
+    outputs = [
+        (rf"visual/transformer/blocks/{i}/(attention/out|down)/kernel", _normal(0.02 * (2 * (i + 1)) ** -0.5))
+        for i in range(vision.depth)
+    ]
+    return [
+        *outputs,
+        (r"visual/class_token", _normal(0.02)),
+        (r"visual/projection/kernel", _normal(0.02 * 0.001)),
+        (r"visual/projection/bias", _constant(0.0)),
+        *_siglip_initialisers(config),
+    ]
+
+
 def _vit_initialisers(config: CLIPConfig, vision: VisionConfig) -> Initialisers:
     """open_clip's VisionTransformer."""
     return [
@@ -113,7 +131,10 @@ def _encoder_initialisers(config: CLIPConfig) -> Initialisers:
 
 
 # Where a family starts from other values than CLIP; other families use CLIP's alone.
-_FAMILY_INITIALISERS: dict[str, Callable[[CLIPConfig], Initialisers]] = {"siglip": _siglip_initialisers}
+_FAMILY_INITIALISERS: dict[str, Callable[[CLIPConfig], Initialisers]] = {
+    "siglip": _siglip_initialisers,
+    "pe_core": _eva_initialisers,
+}
 
 
 def _initialisers(config: CLIPConfig) -> Initialisers:

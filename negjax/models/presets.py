@@ -1,7 +1,8 @@
 """Named architectures, open_clip's and two small ones, and the usual preprocessing of each family.
 
 The figures are those of open_clip's model configs (open_clip_torch 3.3.0); the image towers of its SigLIP models are
-timm's (timm 1.0.31). BiomedCLIP is a model of open_clip's form on the Hugging Face hub.
+timm's (timm 1.0.31), as are those of `negjax.models.timm_towers`. BiomedCLIP is a model of open_clip's form on the
+Hugging Face hub.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from negjax.media.images import Preprocess
 from negjax.models.architecture import Activation, CLIPConfig, EncoderPool, TextConfig, VisionConfig, with_activation
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.encoders import ENCODERS
+from negjax.models.timm_towers import CONVNEXTS, PERCEPTION_ENCODERS
 
 QUICKGELU_SUFFIX = "-quickgelu"
 _CHINESE_CLIP = "chinese-clip-vit-"
@@ -26,6 +28,7 @@ _HALF = (0.5, 0.5, 0.5)
 # What the models of a family are trained with (open_clip's pretrained.py); CLIP's preprocessing for other families.
 _FAMILY_PREPROCESS = {
     "siglip": Preprocess(mean=_HALF, std=_HALF, resize_mode="squash"),
+    "pe_core": Preprocess(mean=_HALF, std=_HALF, interpolation="bilinear", resize_mode="squash"),
     "clipa": Preprocess(
         mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear", resize_mode="squash"
     ),
@@ -109,6 +112,12 @@ def _convnext(name: str, embed_dim: int, image_size: int, text: tuple[int, int, 
     return _convnet(name, embed_dim, tower, text)
 
 
+def _pe_core(name: str, embed_dim: int, vision: str, context: int, depth: int) -> CLIPConfig:
+    """Meta's PE-Core: a Perception Encoder by timm's name. context, depth: of a text tower as wide as the embedding."""
+    text = TextConfig(context, 49408, embed_dim, depth, embed_dim // 64, 4 * embed_dim, "gelu")
+    return CLIPConfig(name, embed_dim, PERCEPTION_ENCODERS[vision], text, family="pe_core")
+
+
 def _siglip(
     name: str,
     image_size: int,
@@ -185,15 +194,6 @@ def _chinese_clip(name: str, image_size: int, embed_dim: int, vision: tuple[int,
     return dataclasses.replace(base, text=text, family="chinese_clip")
 
 
-# timm's names of the ConvNeXts in open_clip.
-CONVNEXTS = {
-    "convnext_tiny": ConvNeXtConfig(224, (96, 192, 384, 768), (3, 3, 9, 3)),
-    "convnext_small": ConvNeXtConfig(224, (96, 192, 384, 768), (3, 3, 27, 3)),
-    "convnext_base": ConvNeXtConfig(224, (128, 256, 512, 1024), (3, 3, 27, 3)),
-    "convnext_large": ConvNeXtConfig(224, (192, 384, 768, 1536), (3, 3, 27, 3)),
-    "convnext_xlarge": ConvNeXtConfig(224, (256, 512, 1024, 2048), (3, 3, 27, 3)),
-    "convnext_xxlarge": ConvNeXtConfig(224, (384, 768, 1536, 3072), (3, 4, 30, 3), layer_norm_eps=1e-5),
-}
 _B, _L, _SO, _GOPT = (768, 12, 12, 3072), (1024, 24, 16, 4096), (1152, 27, 16, 4304), (1536, 40, 16, 6144)
 _EXACT: tuple[Activation, Activation] = ("gelu", "gelu")
 _SECOND: tuple[Activation, Activation] = ("gelu", "gelu_tanh")
@@ -280,6 +280,11 @@ PRESETS: dict[str, CLIPConfig] = {
             TextConfig(127, 32007, *_B, "gelu", pool="class"),
             family="conch",
         ),
+        _pe_core("PE-Core-T-16-384", 512, "vit_pe_core_tiny_patch16_384", 32, 12),
+        _pe_core("PE-Core-S-16-384", 512, "vit_pe_core_small_patch16_384", 32, 12),
+        _pe_core("PE-Core-B-16", 1024, "vit_pe_core_base_patch16_224", 32, 24),
+        _pe_core("PE-Core-L-14-336", 1024, "vit_pe_core_large_patch14_336", 32, 24),
+        _pe_core("PE-Core-bigG-14-448", 1280, "vit_pe_core_gigantic_patch14_448", 72, 24),
         # SigLIP, and its second version, which differs in vocabulary and activation.
         _siglip("ViT-B-16-SigLIP", 224, 16, _B, 32000, _EXACT),
         *(_siglip(f"ViT-B-16-SigLIP-{size}", size, 16, _B, 32000, _EXACT) for size in (256, 384, 512)),

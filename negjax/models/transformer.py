@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from negjax.models.architecture import Activation, TextConfig, TextEncoderConfig, VisionConfig
+from negjax.models.architecture import Activation, AnyTowerConfig
 from negjax.models.attention import Attention
 from negjax.models.compute import Compute
 from negjax.models.elementwise import LayerNorm, activate
@@ -20,15 +20,12 @@ _REMAT_POLICIES = {
 }
 
 
-AnyTowerConfig = VisionConfig | TextConfig | TextEncoderConfig
-
-
 class Block(nnx.Module):
     """Attention, then a two-layer perceptron, each after its layer norm; or, as in BERT, each sum before its norm."""
 
     def __init__(self, config: AnyTowerConfig, causal: bool, norm_first: bool):
         self.norm1 = LayerNorm(config.width, config.layer_norm_eps)
-        self.attention = Attention(config.width, config.heads, causal)
+        self.attention = Attention(config, causal)
         self.norm2 = LayerNorm(config.width, config.layer_norm_eps)
         self.up = Linear((config.width, config.mlp_width))
         self.down = Linear((config.mlp_width, config.width))

@@ -27,7 +27,8 @@ class VisionTower(nnx.Module):
         self.norm_post = None if crosses and config.norm_after_pool else LayerNorm(width, eps)
         self.pool = _attention_pool(config, embed_dim)
         pooled_width = embed_dim if crosses else width
-        self.projection = Linear((pooled_width, embed_dim), bias=False) if config.projection else None
+        bias = config.projection_bias
+        self.projection = Linear((pooled_width, embed_dim), bias) if config.projection else None
         self.config = config
         self.compute = compute
 

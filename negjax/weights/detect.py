@@ -21,6 +21,7 @@ _BUFFER = re.compile(  # no weights
 )
 _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has it
     ("visual.layer1.", "another ResNet than OpenAI's"),
+    ("visual.attn_pool.probe", "PE-Core in Meta's own form instead of open_clip's (hf-hub:timm/PE-Core-B-16)"),
     ("visual.trunk.", "an open_clip model with another tower of timm's"),
     ("text_decoder.", "another CoCa than open_clip's"),
     ("text.cls_emb", "another CoCa than open_clip's"),

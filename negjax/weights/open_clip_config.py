@@ -179,16 +179,20 @@ def write_config(
             f"open_clip has no such preprocessing ({preprocess.interpolation}, resized to "
             f"{preprocess.resize_size or preprocess.size} pixels and cropped to {preprocess.size}): use --to hf"
         )
-    image_activation = config.vision.activation if isinstance(config.vision, VisionConfig) else config.text.activation
-    quick_gelu = image_activation == "quick_gelu"
-    own_text = isinstance(config.text, TextConfig)  # else the config of its encoder says its activation
-    if own_text and quick_gelu != (config.text.activation == "quick_gelu"):
+    support = open_clip_support(config)
+    image_part = support.write_vision(config.vision)
+    # What `quick_gelu` decides; convolutions, timm's towers and transformers' encoders have activations of their own.
+    decided = set()
+    if isinstance(config.vision, VisionConfig) and "timm_model_name" not in image_part["vision_cfg"]:
+        decided.add(config.vision.activation == "quick_gelu")
+    if isinstance(config.text, TextConfig):
+        decided.add(config.text.activation == "quick_gelu")
+    if len(decided) > 1:
         raise NegjaxError(f"open_clip has one activation for both towers, this model {config.activation}")
-    model_cfg: dict[str, Any] = {"embed_dim": config.embed_dim, "quick_gelu": quick_gelu}
+    model_cfg: dict[str, Any] = {"embed_dim": config.embed_dim, "quick_gelu": decided == {True}}
     if config.logit_bias_init is not None:
         model_cfg["init_logit_bias"] = config.logit_bias_init
-    support = open_clip_support(config)
-    model_cfg |= support.write_vision(config.vision)
+    model_cfg |= image_part
     model_cfg["text_cfg"] = support.write_text(config.text, folder) | _write_tokenizer_cfg(tokenizer)
     return {
         "model_cfg": model_cfg,

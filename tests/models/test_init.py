@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from negjax.errors import NegjaxError
@@ -16,9 +17,24 @@ def small(name, **changes):
     return dataclasses.replace(config, embed_dim=24, vision=vision, text=text, **changes)
 
 
-@pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-16-SigLIP", "ViT-L-14-CLIPA", "coca_ViT-B-32", "conch_ViT-B-16"])
+@pytest.mark.parametrize(
+    "name", ["ViT-B-32", "ViT-B-16-SigLIP", "ViT-L-14-CLIPA", "coca_ViT-B-32", "conch_ViT-B-16", "PE-Core-B-16"]
+)
 def test_every_family_has_initial_weights(name):
     assert init_params(small(name), 0)["visual"]["patch"]["kernel"].shape == (8, 8, 3, 24)
+
+
+def test_later_blocks_of_timms_eva_start_smaller():
+    """Its outputs are divided by the root of twice the block's number, its last layer by 1000."""
+    config = small("PE-Core-B-16")
+    deep = dataclasses.replace(config, vision=dataclasses.replace(config.vision, width=64, depth=12, heads=2))
+    params = init_params(deep, 0)["visual"]
+    for i in (0, 11):
+        block = params["transformer"]["blocks"][str(i)]
+        for kernel in (block["attention"]["out"]["kernel"], block["down"]["kernel"]):
+            assert np.std(kernel) == pytest.approx(0.02 / np.sqrt(2 * (i + 1)), rel=0.05)
+        assert np.std(block["up"]["kernel"]) == pytest.approx(0.02, rel=0.05)
+    assert np.std(params["projection"]["kernel"]) == pytest.approx(2e-5, rel=0.05)
 
 
 def test_a_parameter_without_an_initialiser_is_named():

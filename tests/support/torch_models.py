@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import open_clip
+import timm
 import torch
 import transformers
 from safetensors.torch import save_file
 from torch import nn
+
+from negjax.models.timm_towers import PERCEPTION_ENCODERS, perception_encoder
 
 VOCAB = 49408
 HEAD_WIDTHS = (64, 80, 88, 104)
@@ -72,15 +75,23 @@ def open_clip_case(vision: dict[str, Any], text: dict[str, Any], embed_dim: int 
         model,
         save,
         {
-            "patches": model.visual.conv1,
-            **{f"visual {i}": block for i, block in enumerate(model.visual.transformer.resblocks)},
-            "pooled": model.visual,
+            **image_stages(model.visual),
             **{f"text {i}": block for i, block in enumerate(text_tower.transformer.resblocks)},
         },
         vision["image_size"],
         text["context_length"],
         text["vocab_size"],
     )
+
+
+def image_stages(visual: nn.Module) -> dict[str, nn.Module]:
+    timm_tower = hasattr(visual, "trunk")
+    blocks = visual.trunk.blocks if timm_tower else visual.transformer.resblocks
+    return {
+        "patches": visual.trunk.patch_embed.proj if timm_tower else visual.conv1,
+        **{f"visual {i}": block for i, block in enumerate(blocks)},
+        "pooled": visual,
+    }
 
 
 def clip_case(head_width: int = 64, **more: Any) -> Case:
@@ -154,6 +165,33 @@ def coca_case() -> Case:
     return open_clip_case(COCA_TOWERS["vision"] | pool, COCA_TOWERS["text"], custom_text=True)
 
 
+def small_tower(name: str, of: str, towers: dict[str, Any], tower: Any, **sizes: Any) -> None:
+    """Makes a small version of timm's tower `of` known under a name, to timm and here. sizes: timm's arguments."""
+
+    def create(pretrained: bool = False, **more: Any) -> nn.Module:
+        return timm.create_model(of, **sizes, **more)
+
+    create.__name__ = name
+    timm.models.register_model(create)
+    towers[name] = tower
+
+
+_SIZES = {"img_size": 30, "patch_size": 7, "embed_dim": 64, "depth": 2, "num_heads": 2}
+for _name, _of, _more in (
+    ("vit_pe_core_small_for_tests", "vit_pe_core_tiny_patch16_384", {}),
+    ("vit_pe_core_plain_for_tests", "vit_pe_core_gigantic_patch14_448", {"mlp_width": 96, "class_token": False}),
+):
+    _tower = perception_encoder(30, 7, 64, 2, 2, **_more)
+    _ratio = {"mlp_ratio": _tower.mlp_width / 64, "ref_feat_shape": (4, 4)}
+    small_tower(_name, _of, PERCEPTION_ENCODERS, _tower, **_SIZES, **_ratio)
+
+
+def pe_core_case(name: str, **more: Any) -> Case:
+    vision = {"timm_model_name": name, "timm_pool": "map", "timm_proj": None, "image_size": 30}
+    text = {"context_length": 12, "vocab_size": VOCAB, "width": 64, "heads": 2, "layers": 2}
+    return open_clip_case(vision, text, custom_text=True, **more)
+
+
 def worldwide_case() -> Case:
     text = {"context_length": 12, "vocab_size": 500, "width": 64, "heads": 2, "layers": 2}
     case = open_clip_case(
@@ -185,12 +223,8 @@ def encoder_case(vision: dict[str, Any], config: transformers.PretrainedConfig, 
         (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": cfg}))
         return folder / "open_clip_model.safetensors"
 
-    timm = "timm_model_name" in vision
-    blocks = model.visual.trunk.blocks if timm else model.visual.transformer.resblocks
     stages = {
-        "patches": model.visual.trunk.patch_embed.proj if timm else model.visual.conv1,
-        **{f"visual {i}": block for i, block in enumerate(blocks)},
-        "pooled": model.visual,
+        **image_stages(model.visual),
         **{f"text {i}": block for i, block in enumerate(model.text.transformer.encoder.layer)},
     }
     sizes = vision["image_size"], text["context_length"], config.vocab_size
@@ -303,6 +337,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "average, eps, tanh, bias": average_case,
     "worldwide": worldwide_case,
     "CoCa's towers": coca_case,
+    "PE-Core": lambda: pe_core_case("vit_pe_core_small_for_tests"),
+    "PE-Core without class token": lambda: pe_core_case("vit_pe_core_plain_for_tests", quick_gelu=True),
     "BiomedCLIP": biomed_case,
     "BERT, patches averaged": lambda: biomed_case("avg", hf_proj_type="linear"),
     "BERT, pooler": lambda: bert_case(hf_pooler_type="cls_pooler", hf_proj_type="linear"),

@@ -205,6 +205,7 @@ def test_numbers_that_are_not_finite(folder):
         ("visual.trunk.stages.0.conv.weight", "holds an open_clip model with another tower of timm's"),
         ("text_decoder.ln_final.weight", "holds another CoCa"),
         ("visual.blocks.0.attn.q_bias", "holds EVA-CLIP"),
+        ("visual.attn_pool.probe", "holds PE-Core in Meta's own form"),
         ("bert.embeddings.weight", "holds no supported model"),
     ],
 )

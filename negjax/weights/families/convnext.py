@@ -10,7 +10,7 @@ from typing import Any
 from negjax.errors import NegjaxError
 from negjax.models.architecture import ImageConfig
 from negjax.models.convnets import ConvNeXtConfig
-from negjax.models.presets import CONVNEXTS
+from negjax.models.timm_towers import CONVNEXTS
 from negjax.weights.families.family import OpenClipSupport, TableRow, WeightFamily, WeightFormat
 from negjax.weights.families.rows import linear_rows, norm_rows, open_clip_text_rows, row
 from negjax.weights.tensor_layouts import CONV, LINEAR, SAME, SCALAR

@@ -7,8 +7,10 @@ from negjax.weights.tensor_layouts import (
     FIRST,
     KV_APART,
     LINEAR,
+    Q_KV,
     QKV,
     QKV_APART,
+    QUERY,
     SAME,
     SCALAR,
     TensorLayout,
@@ -80,10 +82,14 @@ def open_clip_patch_rows() -> list[TableRow]:
 
 def timm_vision_rows() -> list[TableRow]:
     """A plain vision transformer of timm in open_clip, without what pools its tokens."""
+    return [row("visual/patch/bias", "visual.trunk.patch_embed.proj.bias", SAME), *timm_unbiased_vision_rows()]
+
+
+def timm_unbiased_vision_rows() -> list[TableRow]:
+    """The same without a bias of the patches."""
     path, name = "visual/transformer/blocks/{i}", "visual.trunk.blocks.{i}"
     return [
         row("visual/patch/kernel", "visual.trunk.patch_embed.proj.weight", CONV),
-        row("visual/patch/bias", "visual.trunk.patch_embed.proj.bias", SAME),
         row("visual/positions", "visual.trunk.pos_embed", BATCHED),
         *norm_rows(f"{path}/norm1", f"{name}.norm1"),
         *projection_rows(f"{path}/attention/qkv", (f"{name}.attn.qkv",), QKV),
@@ -92,6 +98,18 @@ def timm_vision_rows() -> list[TableRow]:
         *linear_rows(f"{path}/up", f"{name}.mlp.fc1"),
         *linear_rows(f"{path}/down", f"{name}.mlp.fc2"),
         *norm_rows("visual/norm_post", "visual.trunk.norm"),
+    ]
+
+
+def timm_pool_rows() -> list[TableRow]:
+    """timm's attention pooling by a learned query, in open_clip."""
+    return [
+        row("visual/pool/query", "visual.trunk.attn_pool.latent", QUERY),
+        *projection_rows("visual/pool/qkv", ("visual.trunk.attn_pool.q", "visual.trunk.attn_pool.kv"), Q_KV),
+        *linear_rows("visual/pool/out", "visual.trunk.attn_pool.proj"),
+        *norm_rows("visual/pool/norm", "visual.trunk.attn_pool.norm"),
+        *linear_rows("visual/pool/up", "visual.trunk.attn_pool.mlp.fc1"),
+        *linear_rows("visual/pool/down", "visual.trunk.attn_pool.mlp.fc2"),
     ]
 
 

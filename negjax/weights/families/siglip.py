@@ -20,21 +20,17 @@ from negjax.weights.families.rows import (
     projection_rows,
     row,
     scale_rows,
+    timm_pool_rows,
     timm_vision_rows,
 )
-from negjax.weights.tensor_layouts import ONE, Q_KV, QKV, QUERY, SAME
+from negjax.weights.tensor_layouts import ONE, QKV, QUERY, SAME
 
 _OPEN_CLIP_FORMAT = WeightFormat(
     name="open_clip_siglip",
     markers=("visual.trunk.attn_pool.latent",),
     rows=(
         *timm_vision_rows(),
-        row("visual/pool/query", "visual.trunk.attn_pool.latent", QUERY),
-        *projection_rows("visual/pool/qkv", ("visual.trunk.attn_pool.q", "visual.trunk.attn_pool.kv"), Q_KV),
-        *linear_rows("visual/pool/out", "visual.trunk.attn_pool.proj"),
-        *norm_rows("visual/pool/norm", "visual.trunk.attn_pool.norm"),
-        *linear_rows("visual/pool/up", "visual.trunk.attn_pool.mlp.fc1"),
-        *linear_rows("visual/pool/down", "visual.trunk.attn_pool.mlp.fc2"),
+        *timm_pool_rows(),
         *open_clip_text_rows("text."),
         *linear_rows("text/projection", "text.text_projection"),
         *scale_rows(),
@@ -91,7 +87,10 @@ _TIMM_TOWERS = {
 def _read_timm_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
     name = cfg["timm_model_name"]
     if name not in _TIMM_TOWERS or cfg.get("timm_pool") != "map" or cfg.get("timm_proj") not in ("none", "", None):
-        raise NegjaxError(f"its image tower is timm's {name}: of timm's towers only SigLIP's are supported")
+        raise NegjaxError(
+            f"its image tower is timm's {name} with timm_pool {cfg.get('timm_pool')!r} and timm_proj "
+            f"{cfg.get('timm_proj')!r}: not supported"
+        )
     tower = _TIMM_TOWERS[name]
     return dataclasses.replace(tower, image_size=cfg.get("image_size", tower.image_size))
 

@@ -10,6 +10,7 @@ from negjax.weights.families.coca import COCA_FAMILY, CONCH_FAMILY
 from negjax.weights.families.convnext import CONVNEXT_FAMILY
 from negjax.weights.families.family import WeightFamily, WeightFormat
 from negjax.weights.families.metaclip2 import METACLIP2_FAMILY
+from negjax.weights.families.pe_core import PE_CORE_FAMILY
 from negjax.weights.families.resnet import RESNET_FAMILY
 from negjax.weights.families.siglip import SIGLIP_FAMILY
 
@@ -19,6 +20,7 @@ FAMILIES: tuple[WeightFamily, ...] = (  # the first that matches a file counts: 
     CONCH_FAMILY,
     COCA_FAMILY,
     CONVNEXT_FAMILY,
+    PE_CORE_FAMILY,
     SIGLIP_FAMILY,
     RESNET_FAMILY,
     CLIPA_FAMILY,

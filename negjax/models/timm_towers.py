@@ -1,0 +1,54 @@
+"""timm's image towers by name, as open_clip's configs name them: ConvNeXts and Perception Encoders.
+
+Source: timm 1.0.31, convnext.py and eva.py.
+"""
+
+from negjax.models.architecture import VisionConfig
+from negjax.models.convnets import ConvNeXtConfig
+
+CONVNEXTS = {
+    "convnext_tiny": ConvNeXtConfig(224, (96, 192, 384, 768), (3, 3, 9, 3)),
+    "convnext_small": ConvNeXtConfig(224, (96, 192, 384, 768), (3, 3, 27, 3)),
+    "convnext_base": ConvNeXtConfig(224, (128, 256, 512, 1024), (3, 3, 27, 3)),
+    "convnext_large": ConvNeXtConfig(224, (192, 384, 768, 1536), (3, 3, 27, 3)),
+    "convnext_xlarge": ConvNeXtConfig(224, (256, 512, 1024, 2048), (3, 3, 27, 3)),
+    "convnext_xxlarge": ConvNeXtConfig(224, (384, 768, 1536, 3072), (3, 4, 30, 3), layer_norm_eps=1e-5),
+}
+
+
+def perception_encoder(
+    image_size: int,
+    patch_size: int,
+    width: int,
+    depth: int,
+    heads: int,
+    *,
+    mlp_width: int = 0,
+    class_token: bool = True,
+) -> VisionConfig:
+    """A Perception Encoder (Bolya et al. 2025). mlp_width: of the blocks, 4 x width if 0."""
+    return VisionConfig(
+        image_size,
+        patch_size,
+        width,
+        depth,
+        heads,
+        mlp_width or 4 * width,
+        "gelu",
+        class_token=class_token,
+        pool="attention",
+        projection_bias=True,
+        pool_mlp_width=4 * width,
+        rotary="columns_first",
+        rotary_grid=image_size // patch_size,
+        rotary_start=int(class_token),
+    )
+
+
+PERCEPTION_ENCODERS = {
+    "vit_pe_core_tiny_patch16_384": perception_encoder(384, 16, 192, 12, 3),
+    "vit_pe_core_small_patch16_384": perception_encoder(384, 16, 384, 12, 6),
+    "vit_pe_core_base_patch16_224": perception_encoder(224, 16, 768, 12, 12),
+    "vit_pe_core_large_patch14_336": perception_encoder(336, 14, 1024, 24, 16),
+    "vit_pe_core_gigantic_patch14_448": perception_encoder(448, 14, 1536, 50, 16, mlp_width=8960, class_token=False),
+}
