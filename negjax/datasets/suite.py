@@ -15,6 +15,7 @@ from negjax.datasets.sources.rows import RowSource
 from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.stored.store import set_names
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import to_path
 
 
 def build_suite(
@@ -60,8 +61,8 @@ def _open_source(entry: SetSource, files: epath.PathLike, media_root: epath.Path
     if entry.split and (entry.kind == "folder" or suffix not in (".json", ".jsonl")):
         raise NegjaxError(f"split {entry.split!r} of {entry.file}: only JSON benchmarks have splits, leave it out")
     if entry.kind == "folder":
-        return folder_source(epath.Path(media_root) / entry.file, entry.classnames or None, entry.templates)
-    path = _find_file(epath.Path(files), entry.file)
+        return folder_source(to_path(media_root) / entry.file, entry.classnames or None, entry.templates)
+    path = _find_file(to_path(files), entry.file)
     if suffix == ".json" or (suffix == ".jsonl" and holds_benchmark(path)):
         return json_source(path, media_root, entry.split)
     return table_source(entry.kind, path, media_root)

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from support.command import run_command
 
+from negjax.config import SetSource, Suite
+from negjax.datasets.build.evaluation_set import build_from_csv
+from negjax.datasets.sources.class_folders import folder_source
+from negjax.datasets.sources.json_files import json_source
+from negjax.datasets.sources.tfds_datasets import tfds_source
+from negjax.datasets.sources.webdataset import webdataset_source
 from negjax.datasets.stored.store import list_sets, open_set, write_set
+from negjax.datasets.suite import build_suite
 from negjax.errors import NegjaxError
 from negjax.runtime.files import check_writable, write_atomic
 from negjax.runtime.paths import is_local, to_local_path, to_path
@@ -33,6 +40,7 @@ def get_config():
     config.steps = 2
     return config
 """
+FILES = {"c.csv": "filepath,captions\na.jpg,['x']\n", "c.json": '[{"a": 1}]', "c.py": CONFIG}
 EVAL = ["eval", "--model", "m", "--tasks", "t", "--data-dir", "d", "--out", "o"]
 BUILD = ["data", "build", "--kind", "captions", "--csv", "f.csv", "--media-root", "m", "--name", "n", "--data-dir", "d"]
 FLAGS = [  # command, its flags that take a path
@@ -56,7 +64,8 @@ def names(folder: Path) -> list[str]:
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "c.py").write_text(CONFIG)
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
     return tmp_path
 
 
@@ -78,7 +87,7 @@ def test_every_flag_refuses_other_schemes(words, flags, folder, capsys):
             line = refusal(capsys, *words, f"{flag}={path}")
             assert f"{path.partition('://')[0]}:// is not supported" in line
             assert flag.removeprefix("--") in line
-    assert names(folder) == ["c.py"]
+    assert names(folder) == list(FILES)
 
 
 @pytest.mark.parametrize("path", FOREIGN)
@@ -86,7 +95,7 @@ def test_words_without_a_flag(path, folder, capsys):
     for words in (["convert", path, "b"], ["convert", "a", path], ["report", path, "--out", "o.html"]):
         assert "is not supported" in refusal(capsys, *words)
     assert "is not supported" in refusal(capsys, "train", "--workdir", "w", "--config", f"{path}.py")
-    assert names(folder) == ["c.py"]
+    assert names(folder) == list(FILES)
 
 
 @pytest.mark.parametrize("path", FOREIGN)
@@ -96,6 +105,16 @@ def test_python_functions_refuse_them_too(path, folder):
         lambda: open_set(path, "a"),
         lambda: list_sets(path),
         lambda: write_set(path, "a", lambda: iter(()), ["captions"], {}),
+        lambda: build_from_csv("captions", path, ".", "a", "d"),
+        lambda: build_from_csv("captions", "c.csv", path, "a", "d"),
+        lambda: build_from_csv("captions", "c.csv", ".", "a", path),
+        lambda: json_source(path, "."),
+        lambda: json_source("c.json", path),
+        lambda: webdataset_source("captions", f"{path}/*.tar"),
+        lambda: folder_source(path, None, "simple"),
+        lambda: tfds_source(path, "test", None, "simple"),
+        lambda: list(build_suite(Suite({"a": SetSource("captions", file="c.csv")}), path, ".", "d")),
+        lambda: list(build_suite(Suite({"a": SetSource("folder", file="c")}), ".", path, "d")),
         lambda: check_workdir(path, None),
         lambda: check_writable(path),
         lambda: write_atomic(path, "x"),
@@ -104,7 +123,7 @@ def test_python_functions_refuse_them_too(path, folder):
     for call in calls:
         with pytest.raises(NegjaxError, match=r":// is not supported: "):
             call()
-    assert names(folder) == ["c.py"]
+    assert names(folder) == list(FILES)
 
 
 def test_a_path_that_pathlib_has_shortened():

@@ -14,6 +14,7 @@ from etils import epath
 from negjax.datasets.sources.prompts import classification_metadata
 from negjax.datasets.sources.rows import Row, RowSource, SkipRow
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import to_path
 
 IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
@@ -29,7 +30,7 @@ def folder_source(folder: epath.PathLike, classnames: str | None, templates: str
     Raises:
         NegjaxError: The folder does not exist or has no class folders, or names or templates do not fit.
     """
-    root = epath.Path(folder)
+    root = to_path(folder, "--folder")
     if not root.is_dir():
         raise NegjaxError(f"folder {folder} not found: give the folder that holds a folder per class as --folder")
     classes = [path.name for path in root.iterdir() if not _is_ignored(path.name) and path.is_dir()]

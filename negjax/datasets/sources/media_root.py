@@ -3,7 +3,8 @@
 import functools
 import posixpath
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
+from operator import methodcaller
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,6 +13,9 @@ from etils import epath
 from negjax.datasets.sources.rows import MediaFile
 from negjax.datasets.sources.tars import members_by_name
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import to_path
+
+IS_FILE, IS_FOLDER = methodcaller("is_file"), methodcaller("is_dir")
 
 
 class MediaRoot:
@@ -24,11 +28,14 @@ class MediaRoot:
 
     def __init__(self, root: epath.PathLike):
         """Raises NegjaxError if there is no such folder."""
-        self.root = epath.Path(root)
+        self.root = to_path(root, "--media-root")
+        if self.root.is_file():
+            raise NegjaxError(f"--media-root {root} is a file: unpack it, and give the folder that holds the images")
         if not self.root.is_dir():
             raise NegjaxError(f"folder {root} not found: give the folder that holds the images as --media-root")
-        self._has_folder = functools.cache(lambda parts: self.root.joinpath(*parts).is_dir())
-        self._has_tar = functools.cache(lambda parts: _tar_path(self.root, parts).is_file())
+        self._folder = functools.cache(self._find_folder)
+        self._tar = functools.cache(self._find_tar)
+        self._accented = functools.cache(_accented_names)
 
     def __reduce__(self) -> Any:
         """Pickles the path without the caches, so that another process can find files in the folder."""
@@ -37,42 +44,56 @@ class MediaRoot:
     def find(self, path: str) -> MediaFile | None:
         """The file, or None if no suffix of the path exists. Backslashes count as slashes.
 
-        Letters with accents are found however they are written, composed (NFC) or decomposed (NFD).
+        Letters with accents are found however the path and the disk write them, composed (NFC) or decomposed (NFD).
         """
         if "\0" in path:
             return None
-        return next((file for spelling in _spellings(path) if (file := self._find(spelling))), None)
-
-    def _find(self, path: str) -> MediaFile | None:
-        parts = [part for part in PurePosixPath(path).parts if part != "/"]
+        parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if part != "/"]
         while ".." in parts:
             parts = parts[parts.index("..") + 1 :]
         for start in range(len(parts)):
-            if self._has_folder(tuple(parts[start:-1])):
-                file = self.root.joinpath(*parts[start:])
-                if file.is_file():
-                    return file
+            folder = self._folder(tuple(parts[start:-1]))
+            if folder and (file := self._child(folder, parts[-1], IS_FILE)):
+                return file
         for start in range(len(parts) - 1):
-            folder = tuple(parts[start:-1])
-            if self._has_tar(folder):
-                return members_by_name(str(_tar_path(self.root, folder))).get(parts[-1])
+            if tar := self._tar(tuple(parts[start:-1])):
+                members = members_by_name(str(tar))
+                return members.get(parts[-1]) or members.get(unicodedata.normalize("NFC", parts[-1]))
         return None
+
+    def _find_folder(self, parts: tuple[str, ...]) -> epath.Path | None:
+        """The folder with this path below the root, None if there is none."""
+        if not parts:
+            return self.root
+        parent = self._folder(parts[:-1])
+        return self._child(parent, parts[-1], IS_FOLDER) if parent else None
+
+    def _find_tar(self, parts: tuple[str, ...]) -> epath.Path | None:
+        """The tar file that the folder with this path may be packed as, None if there is none."""
+        parent = self._folder(parts[:-1])
+        return self._child(parent, f"{parts[-1]}.tar", IS_FILE) if parent else None
+
+    def _child(self, folder: epath.Path, name: str, exists: Callable[[epath.Path], bool]) -> epath.Path | None:
+        """The file or folder of this name, in any spelling, that exists in a folder."""
+        if exists(folder / name):
+            return folder / name
+        if name.isascii():
+            return None
+        composed = unicodedata.normalize("NFC", name)
+        spellings = (folder / spelling for spelling in (composed, self._accented(folder).get(composed)) if spelling)
+        return next(filter(exists, spellings), None)
+
+
+def _accented_names(folder: epath.Path) -> dict[str, str]:
+    """The names in a folder that are not ASCII, by their composed form; none of a folder that cannot be listed."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return {}
+    return {unicodedata.normalize("NFC", name): name for name in names if not name.isascii()}
 
 
 def plain_path(path: str) -> str:
     """A path without differences in spelling: "/a/b.jpg", "./a//b.jpg" and "a\\b.jpg" are "a/b.jpg", in NFC."""
     slashes = unicodedata.normalize("NFC", path.replace("\\", "/"))
     return posixpath.normpath(slashes.lstrip("/"))
-
-
-def _spellings(path: str) -> Iterator[str]:
-    """The spellings of a path that may be on a disk."""
-    slashes = path.replace("\\", "/")
-    yield slashes
-    if not slashes.isascii():
-        yield from {unicodedata.normalize(form, slashes) for form in ("NFC", "NFD")} - {slashes}
-
-
-def _tar_path(root: epath.Path, folder: Sequence[str]) -> epath.Path:
-    """The tar file that a folder may be packed as."""
-    return root.joinpath(*folder[:-1], f"{folder[-1]}.tar")

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from etils import epath
-
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import to_path
 
 TEMPLATE_CHOICES = ("openai", "simple", "none")
 IMAGENET = "imagenet"
@@ -77,7 +76,7 @@ def _read_asset(name: str) -> list[str]:
 
 def _read_lines(path: str, not_found: str) -> list[str]:
     """The stripped lines of a file; raises NegjaxError, with the message `not_found` if the file does not exist."""
-    file = epath.Path(path)
+    file = to_path(path)
     if not file.is_file():
         raise NegjaxError(not_found)
     try:

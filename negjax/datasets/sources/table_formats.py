@@ -8,16 +8,16 @@ from negjax.datasets.json_text import parse_json
 from negjax.datasets.sources.csv_files import CsvFile
 from negjax.datasets.sources.json_lines import MAX_LINE_BYTES, JsonLinesFile
 from negjax.datasets.sources.table_file import TableFile
+from negjax.datasets.sources.tars import UNPACK_WITH
 from negjax.errors import NegjaxError
 from negjax.runtime.regular import check_regular
 
-UNPACK = "it is compressed, and rows are read from their positions: unpack it with"
 TO_LINES = "to_json(NEW, orient='records', lines=True)"
 OTHER_FORMATS = {  # the first bytes of a file -> what it is, and what to do
-    b"\x1f\x8b": f"{UNPACK} gunzip",
-    b"BZh": f"{UNPACK} bunzip2",
-    b"\xfd7zX": f"{UNPACK} unxz",
-    b"\x28\xb5\x2f\xfd": f"{UNPACK} unzstd",
+    **{
+        start: f"it is compressed, and rows are read from their positions: unpack it with {program}"
+        for start, program in UNPACK_WITH.items()
+    },
     b"PK\x03\x04": "it is a ZIP archive: unpack it",
     b"\xd0\xcf\x11\xe0": "it is an Excel file: save it as CSV",
     b"ARROW1": f"it is an Arrow file: write lines: pandas.read_feather(FILE).{TO_LINES}",

@@ -6,6 +6,7 @@ whose keys are the columns of a table (see `layouts`); a list may be a JSON list
 """
 
 import tarfile
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,7 @@ from negjax.datasets.json_text import parse_json
 from negjax.errors import NegjaxError
 from negjax.runtime.regular import MAX_FILE_BYTES, check_regular
 
+UNPACK_WITH = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zX": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
 
@@ -104,6 +106,7 @@ def read_members(tar: epath.PathLike) -> Iterator[TarMember]:
     """The files in a tar file, in order; raises NegjaxError if it is truncated or not a tar file."""
     path = str(check_regular(tar))
     try:
+        _check_not_compressed(path)
         with epath.Path(path).open("rb") as file, tarfile.open(fileobj=file, mode="r:") as opened:
             size = epath.Path(path).stat().length
             for info in opened:
@@ -118,7 +121,19 @@ def read_members(tar: epath.PathLike) -> Iterator[TarMember]:
         raise NegjaxError(f"{path} is not a complete tar file ({error}): download it again") from error
 
 
+def _check_not_compressed(path: str) -> None:
+    """Raises NegjaxError for a compressed tar file or a ZIP archive: members are read from their positions."""
+    with epath.Path(path).open("rb") as file:
+        beginning = file.read(4)
+    unpack = next((program for start, program in UNPACK_WITH.items() if beginning.startswith(start)), "")
+    if unpack:
+        raise NegjaxError(f"{path} is compressed, and samples are read from their positions: unpack it with {unpack}")
+    if beginning == b"PK\x03\x04":
+        raise NegjaxError(f"{path} is a ZIP archive, not a tar file: unpack it, and pack its files with tar -cf")
+
+
 @lru_cache(maxsize=16)
 def members_by_name(tar: str) -> dict[str, TarMember]:
-    """The files in a tar file by name, ignoring folders inside it."""
-    return {PurePosixPath(member.name).name: member for member in read_members(tar)}
+    """The files in a tar file by name, ignoring folders inside it; by the composed form (NFC) of their names too."""
+    members = {PurePosixPath(member.name).name: member for member in read_members(tar)}
+    return {unicodedata.normalize("NFC", name): member for name, member in members.items()} | members

@@ -1,28 +1,33 @@
 """WebDataset shards as a source of rows for training sets: see `tars` for their format, `layouts` for their texts."""
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import PurePosixPath
-
-from etils import epath
 
 from negjax.datasets.sources.rows import INVALID, Row, RowSource, SkipRow
 from negjax.datasets.sources.table import TABLE_KINDS, TABLE_LAYOUTS
 from negjax.datasets.sources.table_source import MOST_SHARDS, SHARD_ROWS
 from negjax.datasets.sources.tars import read_members, read_samples, unused_images
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import to_path
+
+BRACES = re.compile(r"\{(?:(?P<first>\d{1,9})\.\.(?P<last>\d{1,9})|(?P<names>[^{},]*(?:,[^{},]*)+))\}")
+MOST_TARS = 1_000_000
 
 
 def webdataset_source(kind: str, pattern: str, shard_rows: int = 0) -> RowSource:
-    """Opens tar files of samples, in the order of their names; consecutive files form shards of enough rows.
+    """Opens tar files of samples; consecutive files form shards of enough rows.
 
     The source's sha256 hashes the list of all members and their sizes; its notes count images that are in no sample.
 
     Args:
         kind: One of TABLE_KINDS.
-        pattern: "DIR/*.tar", or one file; only the name may have wildcards.
+        pattern: "DIR/*.tar", in the order of their names, "DIR/{000..010}.tar", in this order, or one file; only the
+            name may have wildcards.
         shard_rows: Smallest number of rows of a shard; 0 for SHARD_ROWS, or more if that would make more than
             MOST_SHARDS.
 
@@ -31,10 +36,7 @@ def webdataset_source(kind: str, pattern: str, shard_rows: int = 0) -> RowSource
     """
     if kind not in TABLE_KINDS:
         raise NegjaxError(f"unknown --kind {kind!r} of WebDataset shards; choose one of {', '.join(TABLE_KINDS)}")
-    path = epath.Path(pattern)
-    tars = sorted(map(str, path.parent.glob(path.name)))
-    if not tars:
-        raise NegjaxError(f"--webdataset {pattern}: no such files found: give 'DIR/*.tar' in quotes")
+    tars = _find_tars(pattern)
     digest, counts, unused, first_unused = hashlib.sha256(), [], 0, ""
     for tar in tars:
         members = list(read_members(tar))
@@ -63,6 +65,45 @@ def webdataset_source(kind: str, pattern: str, shard_rows: int = 0) -> RowSource
         task_kind="train",
         notes=notes,
     )
+
+
+def _find_tars(pattern: str) -> list[str]:
+    """The tar files of a pattern; raises NegjaxError if one of its names matches none, or a file is named twice."""
+    names = [pattern] if to_path(pattern, "--webdataset").exists() else expand_braces(pattern)
+    tars: list[str] = []
+    for name in names:
+        path = to_path(name, "--webdataset")
+        matched = sorted(map(str, path.parent.glob(path.name)))
+        if not matched:
+            missing = f"; {name} is missing" if len(names) > 1 else ""
+            raise NegjaxError(f"--webdataset {pattern}: no such files found: give 'DIR/*.tar' in quotes{missing}")
+        tars += matched
+    if len(set(tars)) < len(tars):
+        raise NegjaxError(f"--webdataset {pattern} names {Counter(tars).most_common(1)[0][0]} twice")
+    return tars
+
+
+def expand_braces(pattern: str) -> list[str]:
+    """The names that a shell makes of "{000..010}.tar" or "{a,b}.tar", as WebDataset's users write shards.
+
+    Raises:
+        NegjaxError: There are more than MOST_TARS.
+    """
+    match = BRACES.search(pattern)
+    if not match:
+        return [pattern]
+    if match["first"]:
+        first, last = int(match["first"]), int(match["last"])
+        count, step = abs(last - first) + 1, 1 if last >= first else -1
+        bounds = match["first"], match["last"]
+        width = max(map(len, bounds)) if any(len(bound) > 1 and bound[0] == "0" for bound in bounds) else 0
+        parts = map(f"{{:0{width}d}}".format, range(first, last + step, step))
+    else:
+        count, parts = match["names"].count(",") + 1, map(str, match["names"].split(","))
+    ends = expand_braces(pattern[match.end() :])
+    if count * len(ends) > MOST_TARS:
+        raise NegjaxError(f"--webdataset {pattern} names {count * len(ends):,} files, more than {MOST_TARS:,}")
+    return [f"{pattern[: match.start()]}{part}{end}" for part in parts for end in ends]
 
 
 @dataclass(frozen=True)

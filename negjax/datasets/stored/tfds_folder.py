@@ -13,6 +13,7 @@ from etils import epath
 
 from negjax.datasets.json_text import parse_json
 from negjax.errors import NegjaxError
+from negjax.runtime.paths import to_path
 
 FILES_WITH_CLASSES = ("features.json", "dataset_info.json")
 CLASS_KEYS = ("pythonClassName", "python_class_name", "type")  # the last one as TFDS wrote it until 2021
@@ -27,7 +28,7 @@ def open_builder(folder: epath.PathLike) -> tfds.core.DatasetBuilder:
         Exception: of many types, for folders that hold no data set or a damaged one.
     """
     for name in FILES_WITH_CLASSES:
-        path = epath.Path(folder) / name
+        path = to_path(folder, "--tfds") / name
         if not path.exists():
             continue
         for class_name in _class_names(parse_json(path.read_text())):

@@ -1,14 +1,17 @@
 """WebDataset shards, written by tarfile and read without unpacking."""
 
+import gzip
 import json
+import subprocess
 import tarfile
 
 import pytest
 from support.tars import write_tar
 
 from negjax.datasets.sources.media_root import MediaRoot
+from negjax.datasets.sources.rows import refuse_row
 from negjax.datasets.sources.tars import read_members, read_samples, unused_images
-from negjax.datasets.sources.webdataset import webdataset_source
+from negjax.datasets.sources.webdataset import expand_braces, webdataset_source
 from negjax.errors import NegjaxError
 
 FILES = {
@@ -41,6 +44,54 @@ def test_members_and_samples(tmp_path, form):
     assert found[1].read_cells()["captions"] == ["text before its image"]
     assert found[2].read_cells() == {"filepath": "folder/003.jpeg"}
     assert str(found[0].image) == f"{path}/000.jpg"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("{000..010}.tar", [f"{number:03d}.tar" for number in range(11)]),
+        ("{8..11}", ["8", "9", "10", "11"]),
+        ("{0..2}", ["0", "1", "2"]),
+        ("{09..11}", ["09", "10", "11"]),
+        ("{2..0}", ["2", "1", "0"]),
+        ("a{x,y,}b", ["axb", "ayb", "ab"]),
+        ("{a,b}/{01..02}.tar", ["a/01.tar", "a/02.tar", "b/01.tar", "b/02.tar"]),
+        ("{}{a}.tar", ["{}{a}.tar"]),
+    ],
+)
+def test_lists_in_braces_are_those_of_bash(pattern, expected):
+    assert expand_braces(pattern) == expected
+    bash = subprocess.run(["bash", "-c", f"printf '%s\n' {pattern}"], capture_output=True, text=True, check=True)
+    assert bash.stdout.splitlines() == expected
+
+
+def test_shards_in_braces(tmp_path):
+    for number in range(3):
+        write_tar(tmp_path / f"{number:05d}.tar", {f"{number}.jpg": b"x", f"{number}.txt": b"y"})
+    source = webdataset_source("captions", f"{tmp_path}/{{00002..00001}}.tar", 1)
+    assert [row.path for row in source.read(refuse_row)] == ["2.jpg", "1.jpg"]
+    with pytest.raises(NegjaxError, match=r"no such files found: .*; .*/00003\.tar is missing"):
+        webdataset_source("captions", f"{tmp_path}/{{00000..00003}}.tar")
+    with pytest.raises(NegjaxError, match=r"names .*/00001\.tar twice"):
+        webdataset_source("captions", f"{tmp_path}/{{00001,*1}}.tar")
+    with pytest.raises(NegjaxError, match=r"names 1,000,000,000 files, more than 1,000,000"):
+        webdataset_source("captions", f"{tmp_path}/{{000000000..999999999}}.tar")
+    write_tar(tmp_path / "{0..1}.tar", {"9.jpg": b"x", "9.txt": b"y"})
+    assert webdataset_source("captions", f"{tmp_path}/{{0..1}}.tar").rows == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (gzip.compress(b"x"), "is compressed, .*: unpack it with gunzip"),
+        (b"\x28\xb5\x2f\xfd", "is compressed, .*: unpack it with unzstd"),
+        (b"PK\x03\x04", "is a ZIP archive, not a tar file"),
+    ],
+)
+def test_packed_shards(tmp_path, content, expected):
+    (tmp_path / "0.tar.x").write_bytes(content)
+    with pytest.raises(NegjaxError, match=rf"0\.tar\.x {expected}"):
+        webdataset_source("captions", f"{tmp_path}/*.tar*")
 
 
 def test_images_that_no_sample_has(tmp_path):
