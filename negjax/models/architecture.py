@@ -14,13 +14,13 @@ from negjax.errors import NegjaxError
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.field_checks import check_fields
 
-Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
+Activation = Literal["gelu", "quick_gelu", "gelu_tanh", "relu"]
 ImagePool = Literal["token", "average", "attention", "cross_attention"]
 Rotary = Literal["none", "rows_first", "columns_first"]
 TextPool = Literal["argmax", "eos", "last", "class"]
 EncoderMask = Literal["id", "tail"]
 EncoderPool = Literal["first", "mean", "pooler"]
-EncoderPositions = Literal["index", "count"]
+EncoderPositions = Literal["index", "count", "waves"]
 EncoderProjection = Literal["none", "linear", "mlp"]
 # Checkpoints from before CLIPConfig.family: the family follows from how the towers pool.
 _FAMILY_OF_IMAGE_POOL = {"token": "clip", "average": "clipa", "attention": "siglip"}
@@ -143,7 +143,7 @@ _CONVNETS = {config.kind: config for config in (ResNetConfig, ConvNeXtConfig)}  
 
 @dataclass(frozen=True)
 class TextEncoderConfig:
-    """A bidirectional text encoder that masks padding: BERT, RoBERTa or XLM-RoBERTa.
+    """A bidirectional text encoder that masks padding: BERT, RoBERTa, XLM-RoBERTa, or NLLB's encoder.
 
     Attributes:
         context_length: The most tokens of a caption.
@@ -157,10 +157,14 @@ class TextEncoderConfig:
         pad_id: The id of padding, which no token attends to.
         mask: Which tokens of that id are padding: "id" (all, as open_clip has it) or "tail" (those after the last other
             token, as a tokenizer of transformers has it; a text may spell padding).
-        positions: Row of the table of positions for a token: "index" (BERT: its index) or "count" (RoBERTa: `pad_id`
-            plus the number of tokens up to it that are not padding).
-        max_positions: Rows of that table.
-        token_types: Rows of the table of token types, of which every token gets the first.
+        positions: Position of a token: "index" (BERT: its index, in a learned table), "count" (RoBERTa: `pad_id` plus
+            the number of tokens up to it that are not padding, in a learned table) or "waves" (NLLB: the same number,
+            as sines and cosines without parameters).
+        max_positions: Rows of the learned table.
+        token_types: Rows of the table of token types, of which every token gets the first; 0 for none.
+        norm_first: Whether the layer norms precede attention and perceptron, with one after the last block (NLLB),
+            instead of following each sum, with one on the embeddings (BERT).
+        scale_tokens: Whether token embeddings are multiplied by the square root of the width.
         pool: "first" (the first token), "mean" (over all tokens but padding) or "pooler" (BERT's: the first token,
             a linear layer and tanh).
         projection: How the pooled vector becomes the embedding: "none", "linear" or "mlp" (two linear layers with GELU
@@ -180,13 +184,15 @@ class TextEncoderConfig:
     positions: EncoderPositions = "index"
     max_positions: int = 512
     token_types: int = 2
+    norm_first: bool = False
+    scale_tokens: bool = False
     pool: EncoderPool = "mean"
     projection: EncoderProjection = "mlp"
 
     def __post_init__(self) -> None:
         check_fields(self)
         longest = self.max_positions - (self.pad_id + 1 if self.positions == "count" else 0)
-        if self.context_length > longest:
+        if self.positions != "waves" and self.context_length > longest:
             raise NegjaxError(f"a context of {self.context_length} tokens: the positions suffice for {longest}")
 
     @property

@@ -13,14 +13,16 @@ def activate(x: jax.Array, activation: Activation) -> jax.Array:
 
     Args:
         x: Any shape.
-        activation: Exact GELU ("gelu"), its tanh approximation ("gelu_tanh"), or OpenAI CLIP's x * sigmoid(1.702 x)
-            ("quick_gelu").
+        activation: Exact GELU ("gelu"), its tanh approximation ("gelu_tanh"), OpenAI CLIP's x * sigmoid(1.702 x)
+            ("quick_gelu"), or max(x, 0) ("relu").
 
     Returns:
         The activations, in the shape and type of `x`.
     """
     if activation == "quick_gelu":
         return x * jax.nn.sigmoid(1.702 * x)
+    if activation == "relu":
+        return jax.nn.relu(x)
     if activation == "gelu_tanh":
         return jax.nn.gelu(x, approximate=True)
     return 0.5 * x * _erfc(-x * np.sqrt(0.5).astype(x.dtype))

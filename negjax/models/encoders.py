@@ -14,6 +14,18 @@ _ROBERTA = TextEncoderConfig(
     _CONTEXT, 50265, *_BASE, layer_norm_eps=1e-5, pad_id=1, positions="count", max_positions=514, token_types=1
 )
 _XLM_ROBERTA = dataclasses.replace(_ROBERTA, vocab_size=250002)
+_NLLB = TextEncoderConfig(
+    *(_CONTEXT, 256206, 1024, 12, 16, 4096, "relu"),
+    layer_norm_eps=1e-5,
+    pad_id=1,
+    positions="waves",
+    max_positions=0,
+    token_types=0,
+    norm_first=True,
+    scale_tokens=True,
+    pool="first",
+    projection="linear",
+)
 
 
 def _resized(base: TextEncoderConfig, sizes: tuple[int, int, int, int], vocab_size: int = 0) -> TextEncoderConfig:
@@ -38,6 +50,8 @@ ENCODERS: dict[str, TextEncoderConfig] = {
     "roberta-large": _resized(_ROBERTA, _LARGE),
     "xlm-roberta-base": _XLM_ROBERTA,
     "xlm-roberta-large": _resized(_XLM_ROBERTA, _LARGE),
+    "facebook/nllb-200-distilled-600M": _NLLB,
+    "facebook/nllb-200-distilled-1.3B": _resized(_NLLB, (1024, 24, 16, 8192)),
 }
 
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess
-from negjax.models.architecture import Activation, CLIPConfig, EncoderPool, TextConfig, VisionConfig, with_activation
+from negjax.models.architecture import Activation, CLIPConfig, TextConfig, VisionConfig, with_activation
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.encoders import ENCODERS
 from negjax.models.timm_towers import CONVNEXTS, PERCEPTION_ENCODERS
@@ -26,8 +26,10 @@ PRESETS_OF_NEGJAX = (  # which open_clip does not have by name
 )
 _HALF = (0.5, 0.5, 0.5)
 # What the models of a family are trained with (open_clip's pretrained.py); CLIP's preprocessing for other families.
+_SIGLIP_PREPROCESS = Preprocess(mean=_HALF, std=_HALF, resize_mode="squash")
 _FAMILY_PREPROCESS = {
-    "siglip": Preprocess(mean=_HALF, std=_HALF, resize_mode="squash"),
+    "siglip": _SIGLIP_PREPROCESS,
+    "nllb_siglip": _SIGLIP_PREPROCESS,
     "pe_core": Preprocess(mean=_HALF, std=_HALF, interpolation="bilinear", resize_mode="squash"),
     "clipa": Preprocess(
         mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear", resize_mode="squash"
@@ -167,15 +169,9 @@ def _siglip(
     )
 
 
-def _with_encoder(
-    name: str,
-    base: CLIPConfig,
-    encoder: str,
-    family: str = "clip_bert",
-    pool: EncoderPool = "mean",
-) -> CLIPConfig:
-    """The CLIP with a text encoder of the Hugging Face hub instead of its text tower, projected by a perceptron."""
-    return dataclasses.replace(base, name=name, family=family, text=dataclasses.replace(ENCODERS[encoder], pool=pool))
+def _with_encoder(name: str, base: CLIPConfig, encoder: str, family: str = "clip_bert") -> CLIPConfig:
+    """The model with a text encoder of the Hugging Face hub instead of its text tower."""
+    return dataclasses.replace(base, name=name, family=family, text=ENCODERS[encoder])
 
 
 def _biomed_clip() -> CLIPConfig:
@@ -198,6 +194,7 @@ _B, _L, _SO, _GOPT = (768, 12, 12, 3072), (1024, 24, 16, 4096), (1152, 27, 16, 4
 _EXACT: tuple[Activation, Activation] = ("gelu", "gelu")
 _SECOND: tuple[Activation, Activation] = ("gelu", "gelu_tanh")
 _TANH: tuple[Activation, Activation] = ("gelu_tanh", "gelu_tanh")
+_NLLB_600M, _NLLB_1B = "facebook/nllb-200-distilled-600M", "facebook/nllb-200-distilled-1.3B"
 _H_TEXT, _BIG_TEXT = (1024, 24, 16), (1280, 32, 20)
 _LARGE = (
     _clip("ViT-L-14", 768, (224, 14, 1024, 24, 16), (768, 12, 12)),
@@ -315,6 +312,10 @@ PRESETS: dict[str, CLIPConfig] = {
             "xlm-roberta-base-ViT-B-32", _clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8)), "xlm-roberta-base"
         ),
         _with_encoder("xlm-roberta-large-ViT-H-14", _LARGE[1], "xlm-roberta-large"),
+        _with_encoder("nllb-clip-base", _clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8)), _NLLB_600M, "nllb"),
+        _with_encoder("nllb-clip-large", _LARGE[1], _NLLB_1B, "nllb"),
+        _with_encoder("nllb-clip-base-siglip", _siglip("", 384, 16, _B, 32000, _EXACT), _NLLB_600M, "nllb_siglip"),
+        _with_encoder("nllb-clip-large-siglip", _siglip("", 384, 14, _SO, 32000, _EXACT), _NLLB_1B, "nllb_siglip"),
         _biomed_clip(),
         _chinese_clip(_CHINESE_CLIP + "base-patch16", 224, 512, (16, 768, 12, 12)),
         _chinese_clip(_CHINESE_CLIP + "large-patch14", 224, 768, (14, 1024, 24, 16)),

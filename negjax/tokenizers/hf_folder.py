@@ -18,6 +18,7 @@ DEFAULT_PAD_TOKENS = {"SiglipTokenizer": "</s>", "BertTokenizer": "[PAD]"}
 DEFAULT_PAD_SIDES = {"GemmaTokenizer": "left", "Siglip2Tokenizer": "left"}
 DEFAULT_SEPARATORS = {"BertTokenizer": "[SEP]", "XLMRobertaTokenizer": "</s>"}
 
+_METASPACE = {"type": "Metaspace", "replacement": SENTENCEPIECE_SPACE, "prepend_scheme": "always", "split": True}
 _SIDE = Kind("right or left", lambda value: isinstance(value, str) and value.lower() in SIDES)
 _TOKEN = Kind(
     'a text or an object with the text as "content"',
@@ -25,8 +26,9 @@ _TOKEN = Kind(
 )
 _CONFIG_KINDS = {  # of tokenizer_config.json and special_tokens_map.json
     "tokenizer_class": optional(TEXT),
-    **dict.fromkeys(("do_lower_case", "tokenize_chinese_chars", "strip_accents"), optional(FLAG)),
-    **dict.fromkeys(("pad_token", "sep_token"), optional(_TOKEN)),
+    "src_lang": optional(TEXT),
+    **dict.fromkeys(("do_lower_case", "tokenize_chinese_chars", "strip_accents", "legacy_behaviour"), optional(FLAG)),
+    **dict.fromkeys(("pad_token", "sep_token", "eos_token"), optional(_TOKEN)),
     **dict.fromkeys(("padding_side", "truncation_side"), optional(_SIDE)),
 }
 _OBJECTS = Kind("a list of objects", lambda value: isinstance(value, list) and all(isinstance(x, dict) for x in value))
@@ -87,6 +89,8 @@ def _read_tokenizer(folder: epath.Path, context_length: int, clean: str | None, 
         raise NegjaxError(_missing_message(path, class_name))
     content = _read_object(path, _TOKENIZER_KINDS)
     _override_as_class(content, class_name, config)
+    if class_name == "NllbTokenizer":
+        content["post_processor"] = _with_language(content, config, path)
     padding, truncation = content.get("padding") or {}, content.get("truncation") or {}
     class_clean = ""
     if class_name == "SiglipTokenizer":
@@ -156,10 +160,34 @@ def _override_as_class(tokenizer: dict[str, Any], class_name: str, config: dict[
         tokenizer["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Lowercase"}, *parts]}
     elif class_name in ("SiglipTokenizer", "T5Tokenizer", "XLMRobertaTokenizer"):
         tokenizer["normalizer"] = next((part for part in parts if part.get("type") == "Precompiled"), None)
-        metaspace = {
-            "type": "Metaspace",
-            "replacement": SENTENCEPIECE_SPACE,
-            "prepend_scheme": "always",
-            "split": True,
-        }
-        tokenizer["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]}
+        tokenizer["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, _METASPACE]}
+    elif class_name == "NllbTokenizer":
+        characters = [part for part in parts if part.get("type") == "Precompiled"]
+        one_space = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
+        tokenizer["normalizer"] = {"type": "Sequence", "normalizers": [*characters, one_space]} if characters else None
+        tokenizer["pre_tokenizer"] = _METASPACE
+
+
+def _with_language(tokenizer: dict[str, Any], config: dict[str, Any], path: epath.Path) -> dict[str, Any]:
+    """NLLB's post-processor: the token of the language before the text and the end token after it.
+
+    In the legacy form both are after it. Files on the hub have the legacy form, which the class overrides.
+    """
+    ids = {token["content"]: token["id"] for token in tokenizer.get("added_tokens", [])}
+    language, end = config.get("src_lang") or "eng_Latn", config.get("eos_token") or "</s>"
+    end = end["content"] if isinstance(end, dict) else end
+    if missing := {language, end} - ids.keys():
+        raise NegjaxError(f"{path} has no token {missing.pop()!r}: set src_lang in tokenizer_config.json to one it has")
+    text, end_part, language_part = {"Sequence": {"id": "A", "type_id": 0}}, _special_part(end), _special_part(language)
+    legacy = config.get("legacy_behaviour", False)
+    single = [text, end_part, language_part] if legacy else [language_part, text, end_part]
+    return {
+        "type": "TemplateProcessing",
+        "single": single,
+        "pair": [*single, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {token: {"id": token, "ids": [ids[token]], "tokens": [token]} for token in (language, end)},
+    }
+
+
+def _special_part(token: str) -> dict[str, Any]:
+    return {"SpecialToken": {"id": token, "type_id": 0}}

@@ -26,6 +26,7 @@ _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has
     ("text_decoder.", "another CoCa than open_clip's"),
     ("text.cls_emb", "another CoCa than open_clip's"),
     ("text.transformer.embeddings.", "an open_clip model with a text tower of transformers'"),
+    ("text.transformer.embed_tokens.", "an open_clip model with a text tower of transformers'"),
     ("text_model.encoder.layer.", "AltCLIP"),
     ("visual.blocks.", "EVA-CLIP"),
     ("image_encoder.", "MobileCLIP"),
@@ -85,7 +86,7 @@ def fitting_presets(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> 
         vision, text = config.vision, config.text
         # Comparing a few shapes first, because it takes long to compare all of them for every preset.
         positions = text.max_positions if isinstance(text, TextEncoderConfig) else text.tokens
-        similar = text_shapes == ((text.vocab_size, text.width), (positions, text.width))
+        similar = text_shapes == ((text.vocab_size, text.width), (positions, text.width) if positions else ())
         if isinstance(vision, VisionConfig):
             patches = vision.width, 3, vision.patch_size, vision.patch_size
             similar = similar and shape("visual/patch/kernel") == patches

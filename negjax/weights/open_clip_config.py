@@ -19,7 +19,7 @@ from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, wit
 from negjax.models.field_checks import MAX_DEPTH
 from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, preset, variant_names
 from negjax.tokenizers.cleaning import split_for_open_clip
-from negjax.weights.families import open_clip_towers
+from negjax.weights.families import encoders, open_clip_towers
 from negjax.weights.families.family import OpenClipSupport
 from negjax.weights.families.table import FAMILIES, family_of
 
@@ -88,6 +88,9 @@ def read_model_cfg(model_cfg: Mapping[str, Any], folder: epath.Path) -> CLIPConf
     vision_cfg, text_cfg = dict(model_cfg["vision_cfg"]), dict(model_cfg["text_cfg"])
     open_clip_towers.check_tower("vision_cfg", vision_cfg)
     open_clip_towers.check_tower("text_cfg", text_cfg)
+    if "hf_model_name" in text_cfg:
+        text_cfg = text_cfg | {encoders.MODEL_TYPE_KEY: encoders.model_type(text_cfg["hf_model_name"], folder)}
+        model_cfg = dict(model_cfg) | {"text_cfg": text_cfg}
     family = next((family for family in FAMILIES if family.open_clip and family.open_clip.matches(model_cfg)), None)
     if family is None or family.open_clip is None:
         raise NegjaxError("this model config is of no supported family")

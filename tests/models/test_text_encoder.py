@@ -18,6 +18,9 @@ from negjax.models.text import lengths
 
 BERT = TextEncoderConfig(12, 50, 32, 2, 2, 48, max_positions=12, pool="first")
 ROBERTA = dataclasses.replace(BERT, pad_id=1, positions="count", max_positions=14, token_types=1, pool="mean")
+NLLB = dataclasses.replace(
+    ROBERTA, positions="waves", max_positions=0, token_types=0, norm_first=True, scale_tokens=True, activation="relu"
+)
 
 
 def model(text: TextEncoderConfig):
@@ -36,7 +39,7 @@ def captions(text: TextEncoderConfig) -> np.ndarray:
     return token_NT
 
 
-@pytest.mark.parametrize("text", [BERT, dataclasses.replace(BERT, mask="tail", pool="pooler"), ROBERTA])
+@pytest.mark.parametrize("text", [BERT, dataclasses.replace(BERT, mask="tail", pool="pooler"), ROBERTA, NLLB])
 def test_padding_may_be_cut_off(text):
     config, params = model(text)
     token_NT = captions(text)
@@ -50,9 +53,10 @@ def test_padding_may_be_cut_off(text):
     assert np.abs(encode(token_NT[:, :6])[1] - whole[1]).max() > 1e-4
 
 
-def test_one_gradient_however_it_is_computed():
-    config, params = model(ROBERTA)
-    token_NT = captions(ROBERTA)
+@pytest.mark.parametrize("text", [ROBERTA, NLLB])
+def test_one_gradient_however_it_is_computed(text):
+    config, params = model(text)
+    token_NT = captions(text)
 
     def gradient(compute: Compute):
         loss = lambda params: (clip.encode_text(config, params, token_NT, compute) ** 2).sum()  # noqa: E731
@@ -64,9 +68,10 @@ def test_one_gradient_however_it_is_computed():
             lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(a).max()), plain, gradient(compute)
         )
     # What only padding uses learns nothing.
-    assert not np.any(plain["tokens"][ROBERTA.pad_id])
-    assert not np.any(plain["positions"][ROBERTA.pad_id])
-    assert np.any(plain["positions"][ROBERTA.pad_id + 1])
+    assert not np.any(plain["tokens"][text.pad_id])
+    if text.max_positions:
+        assert not np.any(plain["positions"][text.pad_id])
+        assert np.any(plain["positions"][text.pad_id + 1])
 
 
 def test_the_architecture_comes_back_from_a_checkpoint():
@@ -83,4 +88,5 @@ def test_a_context_longer_than_the_positions_is_refused():
         dataclasses.replace(ROBERTA, context_length=13)
     assert known_encoder("xlm-roberta-base").max_positions == 514
     dataclasses.replace(known_encoder("xlm-roberta-base"), context_length=512)
+    dataclasses.replace(NLLB, context_length=1000)  # waves go on
     assert known_encoder("someone/xlm-roberta-base") is None

@@ -14,7 +14,7 @@ open_clip = pytest.importorskip("open_clip")
 transformers = pytest.importorskip("transformers")
 
 from PIL import Image  # noqa: E402
-from support.tokenizer_folders import bert, roberta, xlm_roberta  # noqa: E402
+from support.tokenizer_folders import bert, nllb, roberta, xlm_roberta  # noqa: E402
 from support.torch_models import randomise  # noqa: E402
 from support.trees import unit  # noqa: E402
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (  # noqa: E402
@@ -38,6 +38,15 @@ SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "nu
 TIMM = {"timm_model_name": "vit_tiny_patch16_224", "timm_pool": "", "timm_proj": "linear", "image_size": 224}
 VIT = {"image_size": 56, "patch_size": 14, "width": 64, "layers": 2, "head_width": 32}
 RETRIEVAL = {"hf_proj_type": "mlp", "hf_pooler_type": "mean_pooler"}
+NLLB = {"hf_proj_type": "linear", "hf_pooler_type": "cls_pooler"}
+
+
+def m2m100(size: int) -> transformers.M2M100Config:
+    sizes = {"d_model": 64, "encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 96}
+    decoder = {"decoder_layers": 1, "decoder_attention_heads": 4, "decoder_ffn_dim": 8}
+    return transformers.M2M100Config(vocab_size=size, max_position_embeddings=50, **sizes, **decoder)
+
+
 MODELS = {
     "BiomedCLIP": (
         bert,
@@ -60,6 +69,23 @@ MODELS = {
         ),
         {"vision_cfg": VIT},
         RETRIEVAL,
+    ),
+    "nllb-clip-base": (nllb, lambda size: m2m100(size), {"vision_cfg": VIT}, NLLB),
+    "nllb-clip-base-siglip": (
+        nllb,
+        lambda size: m2m100(size),
+        {
+            "embed_dim": 768,
+            "init_logit_bias": -10,
+            "vision_cfg": {
+                "image_size": 384,
+                "timm_model_name": "vit_base_patch16_siglip_384",
+                "timm_model_pretrained": False,
+                "timm_pool": "map",
+                "timm_proj": "none",
+            },
+        },
+        NLLB,
     ),
 }
 

@@ -134,7 +134,7 @@ def test_gradients_of_the_contrastive_loss(read):
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_round_trip_is_identical_to_the_byte(read, dtype, tmp_path):
     case, *_ = read
-    exact = copy.deepcopy(case.model.state_dict())
+    exact = copy.deepcopy(tensors_of(case.model))
     case.model.to(getattr(torch, dtype))
     try:
         source = tmp_path / "source"
@@ -153,7 +153,14 @@ def test_round_trip_is_identical_to_the_byte(read, dtype, tmp_path):
             assert (got[name].dtype, got[name].shape) == (tensor.dtype, tensor.shape), name
             assert got[name].tobytes() == tensor.tobytes(), name
     finally:
-        case.model.float().load_state_dict(exact)
+        with torch.no_grad():
+            for name, tensor in tensors_of(case.model.float()).items():
+                tensor.copy_(exact[name])
+
+
+def tensors_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters and buffers, also those that state_dict leaves out."""
+    return dict(model.named_parameters()) | dict(model.named_buffers())
 
 
 def test_what_was_written_loads_strictly(read, tmp_path):
@@ -188,9 +195,13 @@ def test_every_row_of_every_table_is_used():
     """Every row of a format is used by some preset, and all presets are covered; an encoder with every head."""
     used = {format.name: set() for format in all_formats()}
     encoders = [c for c in PRESETS.values() if isinstance(c.text, TextEncoderConfig) and family_of(c).open_clip]
+    pools = {config.name: "first" if config.text.norm_first else "pooler" for config in encoders}  # NLLB has no pooler
     other_heads = [
-        dataclasses.replace(config, text=dataclasses.replace(config.text, pool="pooler", projection="linear"))
+        dataclasses.replace(
+            config, text=dataclasses.replace(config.text, pool=pools[config.name], projection=projection)
+        )
         for config in encoders
+        for projection in ("linear", "mlp")
     ]
     for config in (*PRESETS.values(), *other_heads):
         family = family_of(config)

@@ -1,6 +1,7 @@
-"""Small tokenizers in the constructions of BERT, RoBERTa and XLM-R, saved by transformers' own classes."""
+"""Small tokenizers in the constructions of BERT, RoBERTa, XLM-R and NLLB, saved by transformers' own classes."""
 
 import io
+import json
 from pathlib import Path
 
 import sentencepiece
@@ -47,4 +48,24 @@ def xlm_roberta(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "sentencepiece.bpe.model").write_bytes(model.getvalue())
     transformers.XLMRobertaTokenizer.from_pretrained(folder).save_pretrained(folder)
+    return folder
+
+
+def nllb(folder: Path) -> Path:
+    """Its tokenizer.json is changed as those on the hub are: the class overrides the post-processor and the splits."""
+    model = io.BytesIO()
+    special = {"bos_id": 0, "pad_id": 1, "eos_id": 2, "unk_id": 3}
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXTS), model_writer=model, vocab_size=90, model_type="bpe", minloglevel=2, **special
+    )
+    folder.mkdir(exist_ok=True)
+    (folder / "sentencepiece.bpe.model").write_bytes(model.getvalue())
+    languages = ["eng_Latn", "fra_Latn", "jpn_Jpan"]
+    tokenizer = transformers.NllbTokenizer.from_pretrained(folder, additional_special_tokens=languages)
+    tokenizer.save_pretrained(folder)
+    data = json.loads((folder / "tokenizer.json").read_text())
+    data["post_processor"]["single"].append(data["post_processor"]["single"].pop(0))
+    metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+    data["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]}
+    (folder / "tokenizer.json").write_text(json.dumps(data))
     return folder

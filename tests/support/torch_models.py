@@ -212,9 +212,9 @@ BERT = {
 
 def encoder_case(vision: dict[str, Any], config: transformers.PretrainedConfig, **text: Any) -> Case:
     """A model of open_clip with a text tower of transformers, of the config in a folder: it has no name on the hub."""
-    encoder = Path(tempfile.mkdtemp())
-    config.save_pretrained(encoder)
-    text = {"hf_model_name": str(encoder), "hf_model_pretrained": False, "hf_tokenizer_name": "x", **text}
+    folder = tempfile.mkdtemp()
+    config.save_pretrained(folder)
+    text = {"hf_model_name": folder, "hf_model_pretrained": False, "hf_tokenizer_name": "x", **text}
     cfg = {"embed_dim": 48, "vision_cfg": vision, "text_cfg": text}
     model = randomise(open_clip.model.CustomTextCLIP(**json.loads(json.dumps(cfg))))
 
@@ -223,9 +223,11 @@ def encoder_case(vision: dict[str, Any], config: transformers.PretrainedConfig, 
         (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": cfg}))
         return folder / "open_clip_model.safetensors"
 
+    encoder = model.text.transformer
+    layers = encoder.layers if config.model_type == "m2m_100" else encoder.encoder.layer
     stages = {
         **image_stages(model.visual),
-        **{f"text {i}": block for i, block in enumerate(model.text.transformer.encoder.layer)},
+        **{f"text {i}": block for i, block in enumerate(layers)},
     }
     sizes = vision["image_size"], text["context_length"], config.vocab_size
     return with_tokenizer(Case(model, save, stages, *sizes, pad_id=config.pad_token_id))
@@ -249,6 +251,13 @@ def roberta_case(config: type[transformers.PretrainedConfig], **text: Any) -> Ca
     """RoBERTa's positions: the longest caption needs the last row of the table."""
     roberta = config(**BERT, max_position_embeddings=14, type_vocab_size=1, pad_token_id=1, layer_norm_eps=1e-5)
     return encoder_case(SMALL_VIT, roberta, context_length=12, **text)
+
+
+def nllb_case() -> Case:
+    sizes = {"d_model": 64, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 112}
+    decoder = {"decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 8}
+    config = transformers.M2M100Config(vocab_size=500, max_position_embeddings=12, **sizes, **decoder)
+    return encoder_case(SMALL_VIT, config, context_length=12, hf_proj_type="linear", hf_pooler_type="cls_pooler")
 
 
 def hf_clip_case(act: str = "quick_gelu") -> Case:
@@ -344,6 +353,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "BERT, pooler": lambda: bert_case(hf_pooler_type="cls_pooler", hf_proj_type="linear"),
     "RoBERTa": lambda: roberta_case(transformers.RobertaConfig, hf_pooler_type="mean_pooler"),
     "XLM-R": lambda: roberta_case(transformers.XLMRobertaConfig, hf_pooler_type="cls_last_hidden_state_pooler"),
+    "NLLB": nllb_case,
     "transformers' CLIP": hf_clip_case,
     "transformers' CLIP, gelu": lambda: hf_clip_case("gelu"),
     "transformers' MetaCLIP 2": hf_metaclip2_case,

@@ -10,8 +10,16 @@ from typing import Any, cast
 from negjax.errors import NegjaxError
 from negjax.models.architecture import ImageConfig, ImagePool, VisionConfig
 from negjax.weights.families import encoders, open_clip_towers
+from negjax.weights.families.bert import bert_rows
 from negjax.weights.families.family import OpenClipSupport, TableRow, WeightFamily, WeightFormat
-from negjax.weights.families.rows import linear_rows, open_clip_vision_rows, row, scale_rows, timm_vision_rows
+from negjax.weights.families.rows import (
+    linear_rows,
+    open_clip_encoder_head_rows,
+    open_clip_vision_rows,
+    row,
+    scale_rows,
+    timm_vision_rows,
+)
 from negjax.weights.tensor_layouts import LINEAR, QUERY
 
 _TOKENS = "text.transformer.embeddings.word_embeddings.weight"
@@ -23,11 +31,9 @@ _TIMM_POOL = {"token": "token", "average": "avg"}
 
 def _text_rows() -> list[TableRow]:
     return [
-        *encoders.bert_rows("text.transformer."),
+        *bert_rows("text.transformer."),
         *linear_rows("text/pooler", "text.transformer.pooler.dense"),
-        row("text/projection/kernel", "text.proj.weight", LINEAR),
-        row("text/hidden/kernel", "text.proj.0.weight", LINEAR),
-        row("text/output/kernel", "text.proj.2.weight", LINEAR),
+        *open_clip_encoder_head_rows(),
     ]
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from negjax.models.architecture import CLIPConfig, TextEncoderConfig
-from negjax.weights.families import clip, encoders, hf_towers
+from negjax.weights.families import clip, hf_towers
+from negjax.weights.families.bert import BERT_DEFAULTS, bert_rows, read_bert, write_bert
 from negjax.weights.families.family import HfSupport, WeightFamily, WeightFormat
 from negjax.weights.families.rows import hf_clip_vision_rows, hf_vision_rows, row
 from negjax.weights.tensor_layouts import LINEAR, SCALAR
@@ -16,7 +17,7 @@ _FORMAT = WeightFormat(
     rows=(
         *hf_vision_rows(),
         *hf_clip_vision_rows(),
-        *encoders.bert_rows("text_model."),
+        *bert_rows("text_model."),
         row("text/projection/kernel", "text_projection.weight", LINEAR),
         row("logit_scale", "logit_scale", SCALAR),
     ),
@@ -25,7 +26,7 @@ _TEXT_TYPE = {"model_type": "chinese_clip_text_model"}
 
 
 def _read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
-    text = encoders.read_encoder(hf_towers.read_tower_of_old(data, "text_config", encoders.BERT_DEFAULTS) | _TEXT_TYPE)
+    text = read_bert(hf_towers.read_tower_of_old(data, "text_config", BERT_DEFAULTS) | _TEXT_TYPE)
     return CLIPConfig(
         "custom",
         data.get("projection_dim", 512),
@@ -51,7 +52,7 @@ def _write_hf_config(config: CLIPConfig) -> dict[str, Any]:
         **projection,
         "logit_scale_init_value": config.logit_scale_init,
         "torch_dtype": "float32",
-        "text_config": encoders.write_encoder(cast(TextEncoderConfig, config.text)) | _TEXT_TYPE,
+        "text_config": write_bert(cast(TextEncoderConfig, config.text)) | _TEXT_TYPE,
         "vision_config": {**hf_towers.write_vision(config.vision), **projection},
     }
 

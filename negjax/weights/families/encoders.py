@@ -1,6 +1,6 @@
-"""transformers' text encoders, as open_clip and transformers embed them: tensor names and configs, in and out.
+"""transformers' text encoders in open_clip's configs, which give the encoder's name, pooling and projection.
 
-Source: transformers 5.24, BertConfig, RobertaConfig, XLMRobertaConfig; open_clip_torch 3.3.0, HFTextEncoder.
+Source: open_clip_torch 3.3.0, HFTextEncoder.
 """
 
 import dataclasses
@@ -16,92 +16,42 @@ from negjax.json_values import check_values
 from negjax.models.architecture import EncoderPool, TextEncoderConfig
 from negjax.models.encoders import ENCODERS, known_encoder
 from negjax.weights.families import hf_towers
-from negjax.weights.families.family import TableRow, WeightFormat
-from negjax.weights.families.rows import linear_rows, norm_rows, projection_rows, row
+from negjax.weights.families.bert import BERT_TYPES, read_bert, write_bert
+from negjax.weights.families.family import WeightFormat
+from negjax.weights.families.m2m100 import M2M100_TYPE, read_m2m100, write_m2m100
 from negjax.weights.json_files import read_json_object
-from negjax.weights.tensor_layouts import QKV_APART, SAME
 
 logger = logging.getLogger(__name__)
 
 ENCODER_CONFIG_FILE = "config.json"
+MODEL_TYPE_KEY = "hf_model_type"  # added to a text_cfg: which class of encoder its name stands for
 _POOL_OF_POOLER: dict[str, EncoderPool] = {
     "mean_pooler": "mean",
     "cls_pooler": "pooler",
     "cls_last_hidden_state_pooler": "first",
 }
 _POOLER = {pool: pooler for pooler, pool in _POOL_OF_POOLER.items()}
-_BERT_TYPES = ("bert", "chinese_clip_text_model")
-_ROBERTA_TYPES = ("roberta", "xlm-roberta", "camembert")
-BERT_DEFAULTS: dict[str, Any] = {
-    **hf_towers.BASE_SIZES,
-    "hidden_act": "gelu",
-    "layer_norm_eps": 1e-12,
-    "vocab_size": 30522,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-    "pad_token_id": 0,
-}
-_ROBERTA_DEFAULTS = BERT_DEFAULTS | {"pad_token_id": 1}
-# Settings that change what an encoder computes and that ours does not have: only these values are supported.
-_SUPPORTED_VALUES = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
-
-
-def bert_rows(prefix: str) -> list[TableRow]:
-    """The encoder of BertModel and RobertaModel whose modules start with `prefix`, without a projection."""
-    path, name = "text/transformer/blocks/{i}", f"{prefix}encoder.layer.{{i}}"
-    projections = tuple(f"{name}.attention.self.{part}" for part in ("query", "key", "value"))
-    return [
-        row("text/tokens", f"{prefix}embeddings.word_embeddings.weight", SAME),
-        row("text/positions", f"{prefix}embeddings.position_embeddings.weight", SAME),
-        row("text/token_types", f"{prefix}embeddings.token_type_embeddings.weight", SAME),
-        *norm_rows("text/norm_embedding", f"{prefix}embeddings.LayerNorm"),
-        *projection_rows(f"{path}/attention/qkv", projections, QKV_APART),
-        *linear_rows(f"{path}/attention/out", f"{name}.attention.output.dense"),
-        *norm_rows(f"{path}/norm1", f"{name}.attention.output.LayerNorm"),
-        *linear_rows(f"{path}/up", f"{name}.intermediate.dense"),
-        *linear_rows(f"{path}/down", f"{name}.output.dense"),
-        *norm_rows(f"{path}/norm2", f"{name}.output.LayerNorm"),
-    ]
+ENCODER_TYPES = (*BERT_TYPES, M2M100_TYPE)
 
 
 def read_encoder(data: Mapping[str, Any]) -> TextEncoderConfig:
-    """The encoder of a config.json of transformers, or of a part of one; its context is as long as its positions.
+    """The encoder of a config.json of transformers; its context is as long as its positions.
 
     Raises:
         NegjaxError: If it is not supported.
     """
     model_type = data.get("model_type")
-    if model_type not in (*_BERT_TYPES, *_ROBERTA_TYPES):
-        names = ", ".join(("bert", *_ROBERTA_TYPES))
-        raise NegjaxError(f"unsupported model_type {model_type!r} of a text encoder; supported are {names}")
-    for key, supported in _SUPPORTED_VALUES.items():
-        if data.get(key, supported) != supported:
-            raise NegjaxError(f"{key} is {data[key]!r}: only {supported!r} is supported")
-    counts = model_type in _ROBERTA_TYPES
-    settings = {**(_ROBERTA_DEFAULTS if counts else BERT_DEFAULTS), **data}
-    positions, pad_id = settings["max_position_embeddings"], settings["pad_token_id"]
-    return TextEncoderConfig(
-        positions - (pad_id + 1 if counts else 0),
-        settings["vocab_size"],
-        *hf_towers.read_sizes(settings),
-        pad_id=pad_id,
-        positions="count" if counts else "index",
-        max_positions=positions,
-        token_types=settings["type_vocab_size"],
-    )
+    if model_type in BERT_TYPES:
+        return read_bert(data)
+    if model_type == M2M100_TYPE:
+        return read_m2m100(data)
+    names = ", ".join(ENCODER_TYPES)
+    raise NegjaxError(f"unsupported model_type {model_type!r} of a text encoder; supported are {names}")
 
 
 def write_encoder(text: TextEncoderConfig) -> dict[str, Any]:
     """The inverse of `read_encoder`: the content of config.json."""
-    counts = text.positions == "count"
-    return {
-        "architectures": ["XLMRobertaModel" if counts else "BertModel"],
-        "model_type": "xlm-roberta" if counts else "bert",
-        **hf_towers.write_text(text),
-        "max_position_embeddings": text.max_positions,
-        "type_vocab_size": text.token_types,
-        "pad_token_id": text.pad_id,
-    }
+    return write_m2m100(text) if text.positions == "waves" else write_bert(text)
 
 
 def read_text(cfg: Mapping[str, Any], quick_gelu: bool, folder: epath.Path) -> TextEncoderConfig:
@@ -116,8 +66,11 @@ def read_text(cfg: Mapping[str, Any], quick_gelu: bool, folder: epath.Path) -> T
         NegjaxError: If the encoder is unknown and its config.json is not in the folder, or it is not supported.
     """
     encoder, pooler = _find_config(str(cfg["hf_model_name"]), folder), cfg.get("hf_pooler_type", "mean_pooler")
+    first = "cls_last_hidden_state_pooler"
     if pooler is None:  # open_clip takes the usual one of the encoder, for a BERT without the layer that it may have
-        pooler = "mean_pooler" if encoder.positions == "count" else "cls_last_hidden_state_pooler"
+        pooler = "mean_pooler" if encoder.positions == "count" else first
+    if pooler == "cls_pooler" and encoder.norm_first:  # has no such layer: open_clip takes its first token
+        pooler = first
     if pooler not in _POOL_OF_POOLER:
         names = ", ".join(_POOL_OF_POOLER)
         raise NegjaxError(f"text_cfg.hf_pooler_type is {pooler!r}: not supported; supported are {names}")
@@ -129,25 +82,45 @@ def read_text(cfg: Mapping[str, Any], quick_gelu: bool, folder: epath.Path) -> T
     )
 
 
+def model_type(name: str, folder: epath.Path) -> str | None:
+    """transformers' class of an encoder, as its config.json calls it; None if it is unknown."""
+    data, _ = _config_json(name, folder)
+    if data:
+        return str(data["model_type"])
+    encoder = known_encoder(name)
+    return None if encoder is None else str(write_encoder(encoder)["model_type"])
+
+
 def _find_config(name: str, folder: epath.Path) -> TextEncoderConfig:
     """The encoder of this name: the config.json in the folder, that of the folder `name`, or a known one."""
-    for path in (folder / ENCODER_CONFIG_FILE, epath.Path(name) / ENCODER_CONFIG_FILE):
-        if path.exists():
-            data = read_json_object(path)
-            try:
-                if data.get("model_type") in (*_BERT_TYPES, *_ROBERTA_TYPES):
-                    check_values(data, hf_towers.SETTING_KINDS)
-                    return read_encoder(data)
-            except NegjaxError as error:
-                raise NegjaxError(f"{path}: {error}") from error
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise NegjaxError(f"{path} is malformed ({type(error).__name__}: {error})") from error
+    data, path = _config_json(name, folder)
+    if data:
+        try:
+            check_values(data, hf_towers.SETTING_KINDS)
+            return read_encoder(data)
+        except NegjaxError as error:
+            raise NegjaxError(f"{path}: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NegjaxError(f"{path} is malformed ({type(error).__name__}: {error})") from error
     encoder = known_encoder(name)
     if encoder is None:
         raise NegjaxError(
             f"text_cfg.hf_model_name is {name!r}, whose sizes are unknown: put its config.json beside the weights"
         )
     return encoder
+
+
+def _config_json(name: str, folder: epath.Path) -> tuple[dict[str, Any], epath.Path | None]:
+    """The config.json of a text encoder in the folder or in the folder `name`, and its path; nothing if none is there.
+
+    A config.json of the whole model may be in its place.
+    """
+    for path in (folder / ENCODER_CONFIG_FILE, epath.Path(name) / ENCODER_CONFIG_FILE):
+        if path.exists():
+            data = read_json_object(path)
+            if data.get("model_type") in ENCODER_TYPES:
+                return data, path
+    return {}, None
 
 
 def known_name(text: TextEncoderConfig) -> str | None:

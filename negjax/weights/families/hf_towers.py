@@ -16,14 +16,15 @@ _SIZE, _TOKEN_ID = whole(1), optional(whole(0))
 SETTING_KINDS: dict[str, Kind] = {
     **dict.fromkeys(("vision_config", "text_config", "vision_config_dict", "text_config_dict"), optional(OBJECT)),
     **dict.fromkeys(("hidden_size", "intermediate_size", "num_attention_heads", "image_size", "patch_size"), _SIZE),
+    **dict.fromkeys(("d_model", "encoder_ffn_dim", "encoder_attention_heads"), _SIZE),
     **dict.fromkeys(("vocab_size", "max_position_embeddings", "type_vocab_size", "projection_dim"), _SIZE),
     **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), _TOKEN_ID),
     "projection_size": optional(_SIZE),
-    "num_hidden_layers": whole(1, MAX_DEPTH),
-    "hidden_act": TEXT,
+    **dict.fromkeys(("num_hidden_layers", "encoder_layers"), whole(1, MAX_DEPTH)),
+    **dict.fromkeys(("hidden_act", "activation_function"), TEXT),
     "layer_norm_eps": number(0),
     "logit_scale_init_value": number(),
-    "vision_use_head": FLAG,
+    **dict.fromkeys(("vision_use_head", "scale_embedding"), FLAG),
 }
 BASE_SIZES = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 _ACTIVATION_OF_HIDDEN_ACT: dict[str, Activation] = {
@@ -31,8 +32,9 @@ _ACTIVATION_OF_HIDDEN_ACT: dict[str, Activation] = {
     "gelu": "gelu",
     "gelu_pytorch_tanh": "gelu_tanh",
     "gelu_new": "gelu_tanh",
+    "relu": "relu",
 }
-_HIDDEN_ACT = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh"}
+HIDDEN_ACT = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "relu"}
 
 
 def read_tower(data: Mapping[str, Any], key: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,6 +91,6 @@ def _write_sizes(tower: VisionConfig | TextConfig | TextEncoderConfig) -> dict[s
         "intermediate_size": tower.mlp_width,
         "num_hidden_layers": tower.depth,
         "num_attention_heads": tower.heads,
-        "hidden_act": _HIDDEN_ACT[tower.activation],
+        "hidden_act": HIDDEN_ACT[tower.activation],
         "layer_norm_eps": tower.layer_norm_eps,
     }

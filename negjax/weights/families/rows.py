@@ -143,6 +143,15 @@ def open_clip_pool_rows(pool: str, norm: str, projection: str) -> list[TableRow]
     ]
 
 
+def open_clip_encoder_head_rows() -> list[TableRow]:
+    """How open_clip projects the pooled vector of an encoder of transformers: by one linear layer, or by two."""
+    return [
+        row("text/projection/kernel", "text.proj.weight", LINEAR),
+        row("text/hidden/kernel", "text.proj.0.weight", LINEAR),
+        row("text/output/kernel", "text.proj.2.weight", LINEAR),
+    ]
+
+
 def hf_tower_rows() -> list[TableRow]:
     """The rows that the towers of transformers' CLIPModel and SiglipModel share."""
     return [

@@ -84,7 +84,8 @@ _TIMM_TOWERS = {
 }
 
 
-def _read_timm_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
+def read_timm_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
+    """The image tower of a vision_cfg that names timm's. Raises NegjaxError if it is not SigLIP's."""
     name = cfg["timm_model_name"]
     if name not in _TIMM_TOWERS or cfg.get("timm_pool") != "map" or cfg.get("timm_proj") not in ("none", "", None):
         raise NegjaxError(
@@ -95,7 +96,8 @@ def _read_timm_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
     return dataclasses.replace(tower, image_size=cfg.get("image_size", tower.image_size))
 
 
-def _write_timm_vision(vision: ImageConfig) -> dict[str, Any]:
+def write_timm_vision(vision: ImageConfig) -> dict[str, Any]:
+    """The inverse, as the entries of model_cfg. Raises NegjaxError if timm has no such tower."""
     assert isinstance(vision, VisionConfig)
     name = _timm_name(vision)
     timm_tower = _TIMM_TOWERS.get(name)
@@ -171,8 +173,8 @@ SIGLIP_FAMILY = WeightFamily(
     open_clip=OpenClipSupport(
         format=_OPEN_CLIP_FORMAT,
         matches=lambda model_cfg: bool(model_cfg["vision_cfg"].get("timm_model_name")),
-        read_vision=_read_timm_vision,
-        write_vision=_write_timm_vision,
+        read_vision=read_timm_vision,
+        write_vision=write_timm_vision,
     ),
     hf=HfSupport(
         format=_HF_FORMAT,

@@ -10,11 +10,14 @@ from negjax.weights.families.coca import COCA_FAMILY, CONCH_FAMILY
 from negjax.weights.families.convnext import CONVNEXT_FAMILY
 from negjax.weights.families.family import WeightFamily, WeightFormat
 from negjax.weights.families.metaclip2 import METACLIP2_FAMILY
+from negjax.weights.families.nllb import NLLB_FAMILY, NLLB_SIGLIP_FAMILY
 from negjax.weights.families.pe_core import PE_CORE_FAMILY
 from negjax.weights.families.resnet import RESNET_FAMILY
 from negjax.weights.families.siglip import SIGLIP_FAMILY
 
 FAMILIES: tuple[WeightFamily, ...] = (  # the first that matches a file counts: special cases before general ones
+    NLLB_SIGLIP_FAMILY,
+    NLLB_FAMILY,
     TIMM_BERT_FAMILY,
     CLIP_BERT_FAMILY,
     CONCH_FAMILY,

@@ -73,9 +73,25 @@ def test_what_is_refused(tmp_path, text_cfg, message):
         read(tmp_path, text_cfg)
 
 
+def test_nllb_is_told_by_its_name_or_its_config(tmp_path):
+    """M2M100Encoder has no pooling layer: "cls_pooler" takes its first token."""
+    vision_cfg = {"image_size": 224, "layers": 12, "width": 768, "patch_size": 32}
+    name = "facebook/nllb-200-distilled-600M"
+    cfg = {"hf_model_name": name, "hf_proj_type": "linear", "hf_pooler_type": "cls_pooler"}
+    assert read(tmp_path, cfg, vision_cfg) == preset("nllb-clip-base")
+    settings = {"model_type": "m2m_100", "d_model": 64, "encoder_layers": 3, "encoder_attention_heads": 4}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    config = read(tmp_path, cfg | {"hf_model_name": "someone/else"}, vision_cfg)
+    assert (config.family, config.text.depth, config.text.width, config.text.pool) == ("nllb", 3, 64, "first")
+    written = encoders.read_encoder(encoders.write_encoder(config.text))
+    assert dataclasses.replace(written, pool="first", projection="linear") == config.text
+
+
 @pytest.mark.parametrize("setting", [{"position_embedding_type": "relative_key"}, {"is_decoder": True}])
 def test_settings_that_the_encoder_does_not_have_are_refused(setting):
     with pytest.raises(NegjaxError, match=f"{next(iter(setting))} is .* is supported"):
         encoders.read_encoder({"model_type": "bert", **setting})
-    with pytest.raises(NegjaxError, match="unsupported model_type 't5' of a text encoder; supported are bert, roberta"):
+    with pytest.raises(
+        NegjaxError, match=r"unsupported model_type 't5' of a text encoder; supported are bert, .*, m2m_100"
+    ):
         encoders.read_encoder({"model_type": "t5"})
