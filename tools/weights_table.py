@@ -80,12 +80,15 @@ HF_TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         _NLLB | {"encoder_layers": 24, "decoder_layers": 24, "encoder_ffn_dim": 8192, "decoder_ffn_dim": 8192},
     ),
 }
-# The construction of a tokenizer by its name in open_clip: a function of tests/parity/test_tokenizer_parity.py.
+# The construction of a tokenizer by its name in open_clip: a function of tests/parity/test_tokenizer_parity.py or of
+# tests/support/tokenizer_folders.py.
 TOKENIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     r"SigLIP2": ("gemma", {"cls": "GemmaTokenizer", "padding_side": "right"}),
     r"SigLIP": ("t5", {"extra_ids": 0, "pad_token": "</s>"}),
     r"bert-base": ("bert", {}),
     r"xlm": ("xlm_roberta", {}),
+    r"roberta": ("roberta", {}),
+    r"nllb": ("nllb", {}),
 }
 
 
@@ -252,7 +255,8 @@ def trained_tokenizer(maker: str, settings: dict[str, Any]) -> Path:
     """The folder of a small tokenizer in the construction of a real one."""
     key = f"{maker} {settings}"
     if key not in _trained:
-        module = importlib.import_module("test_tokenizer_parity")
+        modules = map(importlib.import_module, ("test_tokenizer_parity", "support.tokenizer_folders"))
+        module = next(module for module in modules if hasattr(module, maker))
         settings = dict(settings)
         cls = [settings.pop("cls")] if "cls" in settings else []
         _trained[key] = getattr(module, maker)(Path(tempfile.mkdtemp()) / "tokenizer", *cls, **settings)
