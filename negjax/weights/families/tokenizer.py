@@ -35,10 +35,13 @@ def read_clip_or_folder_tokenizer(
     for key, value in (tokenizer_kwargs or {}).items():
         if key not in _TOKENIZER_KWARGS and value:
             raise NegjaxError(
-                f"tokenizer_kwargs.{key} is {value!r}: not supported, only {', '.join(_TOKENIZER_KWARGS)}"
+                f"{folder}: tokenizer_kwargs.{key} is {value!r}: not supported, only {', '.join(_TOKENIZER_KWARGS)}"
             )
     if text.vocab_size == VOCAB_SIZE and text.pool in ("argmax", "class"):
-        return Tokenizer(text.context_length, (tokenizer_kwargs or {}).get("clean", "lower"))
+        try:
+            return Tokenizer(text.context_length, (tokenizer_kwargs or {}).get("clean", "lower"))
+        except NegjaxError as error:
+            raise NegjaxError(f"{folder}: tokenizer_kwargs.clean: {error}") from error
     if tokenizer_kwargs is None:
         return read_tokenizer(folder, text.context_length)
     clean, strip_sep = tokenizer_kwargs.get("clean", "whitespace"), bool(tokenizer_kwargs.get("strip_sep_token"))
