@@ -1,11 +1,14 @@
-"""Every command that writes, where no file may be larger than 1 KiB: one line, nothing that looks whole; then again.
+"""Every command that writes, where it cannot: one line, nothing that looks whole; then again, where it can.
 
-A limit of file sizes (ulimit -f) and a full disk reach a program in the same way, as an error of a write.
+A limit of file sizes (ulimit -f) and a full disk reach a program in the same way, as an error of a write. A log on a
+full disk (/dev/full) ends nothing.
 """
 
 import csv
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +38,8 @@ COMMANDS = {  # in this order: each needs what those before it have written
     "report": ["report", "out", "--out", "report.html"],
     "build": ["data", "build", "--kind", "questions", "--csv", "t.csv", "--media-root", ".", "--name", "q"],
     "build --train": ["data", "build", "--kind", "questions", "--csv", "t.csv", "--media-root", ".", "--name", "t"],
+    "derive": ["data", "derive", "--kind", "questions", "--source", "scenes_captions", "--name", "derived"],
+    "quickstart": ["quickstart", "--short", "--workdir", "quick"],
 }
 WRITTEN = {  # what would look whole
     "train": "run/checkpoints/*",
@@ -44,40 +49,72 @@ WRITTEN = {  # what would look whole
     "report": "report.html",
     "build": "sets/q",
     "build --train": "sets/t",
+    "derive": "data/derived",
+    "quickstart": "quick/results.json",
 }
 COMMANDS["build"] += ["--data-dir", "sets"]
+COMMANDS["derive"] += ["--data-dir", "data"]
 COMMANDS["build --train"] += ["--data-dir", "sets", "--train", "--shard-rows", "2", "--processes", "2"]
 
 
-def run(folder: Path, command: str, limit: str) -> subprocess.CompletedProcess[str]:
-    """limit: in KiB. JAX's cache of compiled programs is a file, too, and left out where it could not be written."""
-    words = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash", *command_line(*COMMANDS[command])]
-    env = environment_without(*["JAX_COMPILATION_CACHE_DIR"] if limit != "unlimited" else [])
-    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
+WITHOUT_CACHE = environment_without("JAX_COMPILATION_CACHE_DIR")  # a file, too, which could not be written
 
 
-@pytest.mark.slow
-def test_a_line_and_the_same_command_again(tmp_path):
-    build_scenes(tmp_path / "data", 0, SMALL)
-    (tmp_path / "c.py").write_text(CONFIG.replace("DATA", str(tmp_path / "data")))
+def prepare(folder: Path) -> None:
+    """The files that the commands read."""
+    build_scenes(folder / "data", 0, SMALL)
+    (folder / "c.py").write_text(CONFIG.replace("DATA", str(folder / "data")))
     random = np.random.default_rng(0)
-    with (tmp_path / "t.csv").open("w", newline="") as file:
+    with (folder / "t.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image_path", "correct_answer", "caption_0", "caption_1"])
         for index in range(6):
-            Image.fromarray(random.integers(0, 255, (60, 60, 3), np.uint8)).save(tmp_path / f"{index}.png")
+            Image.fromarray(random.integers(0, 255, (60, 60, 3), np.uint8)).save(folder / f"{index}.png")
             writer.writerow([f"{index}.png", 0, "a cat", "no cat"])
-    for command, pattern in WRITTEN.items():
-        failed = run(tmp_path, command, "1")
-        assert failed.returncode == 2, failed.stderr
-        assert "Traceback" not in failed.stderr
-        lines = [line for line in failed.stderr.splitlines() if "error" in line.lower()]
-        assert lines == failed.stderr.splitlines()[-1:], failed.stderr
-        assert lines[0].startswith("negjax: error: cannot write ")
-        assert "too large" in lines[0]
-        whole = [path for path in tmp_path.glob(pattern) if "orbax-checkpoint-tmp" not in path.name]
-        assert whole == []
-        done = run(tmp_path, command, "unlimited")
-        assert done.returncode == 0, done.stderr
-        assert list(tmp_path.glob(pattern))
-        assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp") or ".incomplete" in path.name]
+
+
+def run(folder: Path, command: str, limit: str = "unlimited", **options: Any) -> subprocess.CompletedProcess[str]:
+    """limit: of file sizes, in KiB."""
+    words = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash", *command_line(*COMMANDS[command])]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.run(words, cwd=folder, text=True, check=False, **streams)
+
+
+def check_it_failed(folder: Path, command: str, failed: subprocess.CompletedProcess[str], reasons: str) -> None:
+    assert failed.returncode == 2, failed.stderr
+    assert "Traceback" not in failed.stderr
+    lines = [line for line in failed.stderr.splitlines() if "error" in line.lower()]
+    assert lines == failed.stderr.splitlines()[-1:], failed.stderr
+    assert re.match(f"negjax: error: .*({reasons})", lines[0]), lines
+    assert whole(folder, command) == []
+
+
+def whole(folder: Path, command: str) -> list[Path]:
+    return [path for path in folder.glob(WRITTEN[command]) if "orbax-checkpoint-tmp" not in path.name]
+
+
+def check_it_works(folder: Path, command: str, **options: Any) -> None:
+    done = run(folder, command, **options)
+    assert done.returncode == 0, done.stderr
+    assert whole(folder, command)
+    assert not [path for path in folder.rglob("*") if path.name.endswith(".tmp") or ".incomplete" in path.name]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_a_line_and_the_same_command_again(tmp_path):
+    prepare(tmp_path)
+    for command in COMMANDS:
+        failed = run(tmp_path, command, "1", env=WITHOUT_CACHE)
+        check_it_failed(tmp_path, command, failed, "too large")
+        assert "cannot write" in failed.stderr
+        check_it_works(tmp_path, command)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_a_log_on_a_full_disk_ends_nothing(tmp_path):
+    prepare(tmp_path)
+    for command in COMMANDS:
+        with Path("/dev/full").open("w") as full:
+            check_it_works(tmp_path, command, stderr=full)
