@@ -6,6 +6,7 @@ A temporary is locked as long as its process lives, however that ends; one that 
 import fcntl
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,7 +41,7 @@ def temporary_beside(
         OSError: it cannot be created.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(target, pattern)
+    remove_abandoned(target.parent, _names_of(target, pattern))
     temporary, lock = _create(target, pattern, folder)
     _current.add(temporary)
     try:
@@ -76,15 +77,31 @@ def _create(target: epath.Path, pattern: str, folder: bool) -> tuple[epath.Path,
         os.close(lock)
 
 
-def _remove_abandoned(target: epath.Path, pattern: str) -> None:
-    """Removes what killed processes left of a target; leaves what is locked, or cannot be locked or removed."""
-    if not is_local(target):
+def remove_abandoned(folder: epath.Path, names: str, idle_seconds: float = 0) -> None:
+    """Removes what killed processes left in a local folder; leaves what is locked, or cannot be locked or removed.
+
+    Args:
+        folder: where temporaries were made.
+        names: a regular expression for the whole of their names.
+        idle_seconds: leave what changed since then, for names that earlier versions made without a lock.
+    """
+    if not is_local(folder) or not folder.is_dir():
         return
-    name = re.escape(pattern).replace(r"\{name\}", re.escape(target.name)).replace(r"\{token\}", "[0-9a-f]{8}")
-    for path in target.parent.iterdir():
-        if re.fullmatch(name, path.name):
+    for path in folder.iterdir():
+        if re.fullmatch(names, path.name):
             with suppress(OSError), _locked(path):
-                _remove(path)
+                if not idle_seconds or time.time() - _last_change(Path(path)) >= idle_seconds:
+                    _remove(path)
+
+
+def _names_of(target: epath.Path, pattern: str) -> str:
+    """The regular expression for the temporaries of a target."""
+    return re.escape(pattern).replace(r"\{name\}", re.escape(target.name)).replace(r"\{token\}", "[0-9a-f]{8}")
+
+
+def _last_change(path: Path) -> float:
+    """The time at which a file, or a folder or something in it, last changed."""
+    return max(inner.lstat().st_mtime for inner in (path, *path.rglob("*")))
 
 
 @contextmanager

@@ -19,10 +19,11 @@ from negjax.datasets.task_kinds import TASK_KINDS
 from negjax.errors import NegjaxError
 from negjax.runtime.locks import lock_folder
 from negjax.runtime.paths import to_path
-from negjax.runtime.temporary import temporary_beside
+from negjax.runtime.temporary import remove_abandoned, temporary_beside
 
 SET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 PLAN_FILE = "plan.json"  # in NAME.building: describes the unfinished build of a training set
+_DAY = 24 * 3600  # seconds
 MEDIA_TYPES = ("image", "video")
 
 
@@ -119,6 +120,8 @@ def claim_name(data_dir: epath.PathLike, name: str, *, overwrite: bool) -> Itera
     workspace.mkdir(parents=True, exist_ok=True)
     with lock_folder(workspace, f"{workspace} is in use: another build of this set is running"):
         check_free(data_dir, name, overwrite=overwrite)  # another build may just have ended
+        # What killed builds of earlier versions left, which they did not lock.
+        remove_abandoned(workspace.parent, re.escape(name) + r"\.incomplete-[0-9a-f]{8}", _DAY)
         yield workspace
 
 

@@ -5,7 +5,8 @@ embedding is found by the sha256 of what was embedded. A changed weight or pixel
 Embeddings are added in blocks, each complete or absent, so that a stopped evaluation can be resumed.
 
 CACHE/KEY/BLOCK.vectors.npy   float32 [n, E]
-CACHE/KEY/BLOCK.keys.npy      [n] of (sha256 of the content, crc32 of the vector); written last: the block is complete
+CACHE/KEY/BLOCK.keys.npy      [n] of (sha256 of the content, crc32 of KEY, this sha256 and the vector); written last:
+                              the block is complete
 
 Shapes: N keys, E embedding width.
 """
@@ -28,10 +29,12 @@ from negjax.errors import NegjaxError
 from negjax.models.architecture import to_dict
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.files import open_atomic
+from negjax.runtime.temporary import remove_abandoned
 
 BLOCK_SIZE = 8192  # embeddings in a block
+_TEMPORARIES = r"\.[0-9a-f]{32}\.(keys|vectors)\.npy\.[0-9a-f]{8}\.tmp"  # which killed processes leave
 FLUSH_SECONDS = 20.0  # of work that a stop loses at most
-ENTRY = np.dtype([("key", "S64"), ("crc", np.uint32)])
+ENTRY = np.dtype([("key", "S64"), ("crc32", np.uint32)])
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class EmbeddingCache:
             key: key of the model and its preprocessing, from `content_key`.
         """
         self._folder = epath.Path(folder) / key[:32] if folder is not None else None
+        self._model_key = key.encode()
         self._keys: list[bytes] = []
         self._vectors: list[np.ndarray] = []
         self._flushed = time.monotonic()
@@ -77,11 +81,11 @@ class EmbeddingCache:
                 if vectors.shape != (len(entries), width) or vectors.dtype != np.dtype("<f4"):  # ">f4" is a bit away
                     raise ValueError(f"its vectors are {vectors.dtype} {vectors.shape}, not {(len(entries), width)}")
                 for n, index in hits:
-                    if zlib.crc32(vectors[n].tobytes()) != entries["crc"][n]:
-                        raise ValueError(f"entry {n} was altered")
+                    if self._crc32(entries["key"][n], vectors[n]) != entries["crc32"][n]:
+                        raise ValueError(f"entry {n} was altered, or is of another content or model")
                     found_N[index], vector_NE[index] = True, vectors[n]
             except Exception as error:  # NumPy raises many types for a truncated or altered file
-                logger.warning("%s is damaged (%s): its embeddings are computed again", block, error)
+                logger.warning("%s is not used (%s): its embeddings are computed again", block, error)
         return found_N, vector_NE
 
     def add(self, keys: Sequence[str], vector_NE: np.ndarray) -> None:
@@ -97,15 +101,20 @@ class EmbeddingCache:
         """Writes the added embeddings; after a failure nothing more is kept."""
         if self._folder is not None and self._keys:
             vector_NE = np.concatenate(self._vectors).astype(np.float32)
-            crcs = [zlib.crc32(vector_E.tobytes()) for vector_E in vector_NE]
+            crcs = [self._crc32(key, vector_E) for key, vector_E in zip(self._keys, vector_NE)]
             name = uuid.uuid4().hex
             try:
+                remove_abandoned(self._folder, _TEMPORARIES)
                 _save(self._folder / f"{name}.vectors.npy", vector_NE)
                 _save(self._folder / f"{name}.keys.npy", np.array(list(zip(self._keys, crcs)), ENTRY))
             except NegjaxError as error:
                 logger.warning("%s: embeddings are not kept from here on", error)
                 self._folder = None
         self._keys, self._vectors, self._flushed = [], [], time.monotonic()
+
+    def _crc32(self, key: bytes, vector_E: np.ndarray) -> int:
+        """The checksum of an entry, which depends on what it is the embedding of."""
+        return zlib.crc32(self._model_key + key + vector_E.tobytes())
 
     def _blocks(self) -> list[epath.Path]:
         """The key files of all blocks."""

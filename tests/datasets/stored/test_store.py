@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -357,6 +358,19 @@ def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path):
     assert list_sets(tmp_path) == []
     write(tmp_path, captioned(2), "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_killed_builds_of_earlier_versions_left_is_removed(tmp_path):
+    """They had names of their own and no lock: one that changed within the last day may be in use."""
+    old, new = (tmp_path / f"s.incomplete-{token}" for token in ("0123abcd", "4567abcd"))
+    mine = tmp_path / "s.incomplete-mine"
+    for folder in (old, new, mine):
+        folder.mkdir()
+        (folder / "shard").write_bytes(b"half")
+    for path in (old / "shard", old, new, mine / "shard", mine):
+        os.utime(path, (0, 0))
+    simple(tmp_path, "s")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s", new.name, mine.name]
 
 
 def test_an_unfinished_training_set_is_not_built_over(tmp_path):

@@ -70,7 +70,36 @@ def test_a_damaged_block_is_not_used(tmp_path, damage, caplog):
         path.write_bytes(content[:-9])
     known, _ = EmbeddingCache(tmp_path, "k" * 64).find(keys, 2)
     assert np.flatnonzero(known).tolist() == ([0, 1, 2] if damage == "flipped bit" else [])
-    assert "is damaged" in caplog.text
+    assert "its embeddings are computed again" in caplog.text
+
+
+@pytest.mark.parametrize("moved", ["to another content", "to another model"])
+def test_an_entry_under_another_key_is_not_used(tmp_path, moved):
+    keys, cache = [f"{i:064x}" for i in range(2)], EmbeddingCache(tmp_path, "k" * 64)
+    cache.add(keys, np.eye(2, dtype=np.float32))
+    cache.flush()
+    assert EmbeddingCache(tmp_path, "k" * 64).find(keys, 2)[0].all()
+    if moved == "to another model":
+        (tmp_path / ("k" * 32)).rename(tmp_path / ("l" * 32))
+        assert not EmbeddingCache(tmp_path, "l" * 64).find(keys, 2)[0].any()
+        return
+    (path,) = tmp_path.glob("*/*.keys.npy")
+    entries = np.load(path)
+    entries["key"] = entries["key"][::-1]
+    np.save(path, entries)
+    assert not EmbeddingCache(tmp_path, "k" * 64).find(keys, 2)[0].any()
+
+
+def test_what_killed_writers_left_is_removed(tmp_path):
+    folder = tmp_path / ("k" * 32)
+    folder.mkdir()
+    for name in (f".{'0' * 32}.keys.npy.{'a' * 8}.tmp", "mine.tmp"):
+        (folder / name).write_bytes(b"half")
+    cache = EmbeddingCache(tmp_path, "k" * 64)
+    cache.add(["0" * 64], np.ones((1, 2), np.float32))
+    cache.flush()
+    assert sorted(path.suffix for path in folder.iterdir()) == [".npy", ".npy", ".tmp"]
+    assert (folder / "mine.tmp").exists()
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(model, mcq_set, tmp_path, caplog):
