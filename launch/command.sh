@@ -43,17 +43,26 @@ read_arguments() {
     done
 }
 
-# Replaces the values of secrets in command: WANDB_API_KEY=..., HF_TOKEN=..., --token ..., before it is shown.
+# Replaces the values of secrets in command: WANDB_API_KEY=..., HF_TOKEN=..., --token ..., before it is shown, also
+# those of assignments within a word: bash -c "HF_TOKEN=... negjax train".
+secret_name='[A-Za-z0-9_]*(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS|api_key|token|secret|password)[A-Z0-9_]*='
+secret_within="(.*[^A-Za-z0-9_])(${secret_name})(\"[^\"]*\"|'[^']*'|[^[:space:]'\"]+)(.*)"
 hide_secrets() {
-    local index word before=
+    local index word rest before=
     for index in "${!command[@]}"; do
-        word=${command[index]}
-        if [[ $word =~ ^([A-Z0-9_]*(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)[A-Z0-9_]*=). || $word =~ ^(--(api-key|token|secret|password)=). ]]; then
-            command[index]="${BASH_REMATCH[1]}hidden"
-        elif [[ $before =~ ^--(api-key|token|secret|password)$ ]]; then
-            command[index]=hidden
+        word=${command[index]} rest=
+        if [[ $before =~ ^--(api-key|token|secret|password)$ ]]; then
+            word=hidden
+        elif [[ $word =~ ^(--(api-key|token|secret|password)=|$secret_name). ]]; then
+            word=${BASH_REMATCH[1]}hidden
+        else
+            while [[ $word =~ $secret_within ]]; do # the last one first
+                word=${BASH_REMATCH[1]}
+                rest="${BASH_REMATCH[2]}hidden${BASH_REMATCH[5]}$rest"
+            done
         fi
-        before=$word
+        before=${command[index]}
+        command[index]=$word$rest
     done
 }
 

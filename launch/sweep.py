@@ -7,15 +7,19 @@
         negjax train --config configs/scenes_pretrain.py --config.data_dir=gs://my-bucket/data | bash
 
 The values of --config.KEY=VALUE,VALUE are separated by commas outside of brackets and quotes. {name} in the command
-becomes the run's name; --workdir WORKDIR/NAME and the settings are added at its end.
+becomes the run's name; --workdir WORKDIR/NAME and the settings are added at its end. A secret is never printed:
+WANDB_API_KEY=... is printed as WANDB_API_KEY="$WANDB_API_KEY", and has to be exported.
 """
 
 import argparse
 import itertools
+import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 OPENING, CLOSING, QUOTES = "([{", ")]}", "'\""
 
@@ -89,6 +93,26 @@ def commands(workdir: str, settings: Sequence[str], command: Sequence[str]) -> l
     ]
 
 
+def shown(command: Sequence[str]) -> list[str]:
+    """Returns the words of a command as they are printed, quoted for a shell, with variables in place of secrets.
+
+    Raises:
+        ValueError: a secret is no variable of the environment.
+    """
+    script = 'source "$0"; command=("$@"); hide_secrets; printf "%s\\0" "${command[@]}"'
+    words = ["bash", "-c", script, str(Path(__file__).with_name("command.sh")), *command]
+    hidden = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+    return [shlex.quote(word) if word == open_word else _variable(word) for word, open_word in zip(command, hidden)]
+
+
+def _variable(word: str) -> str:
+    name, _, value = word.partition("=")
+    if not value or not name.isidentifier() or os.environ.get(name) != value:
+        what = name if value and name.isidentifier() else "a word of the command"
+        raise ValueError(f'{what} holds a secret, and commands are printed: export it, and give NAME="$NAME"')
+    return f'{name}="${name}"'
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description="Prints the commands of a grid of settings.",
@@ -104,10 +128,11 @@ def main() -> int:
     if not command:
         parser.error("no command: give it after --, as in -- negjax train --config FILE")
     try:
-        for run_command in commands(args.workdir, settings, command):
-            print(shlex.join(run_command))
+        lines = [shown(run_command) for run_command in commands(args.workdir, settings, command)]
     except ValueError as error:
         parser.error(str(error))
+    for words in lines:
+        print(*words)
     return 0
 
 

@@ -221,7 +221,10 @@ def test_jobset_on_gpus():
 SECRETS = [
     "env",
     "WANDB_API_KEY=s3cret",
-    "HF_TOKEN=s3cret",
+    "HF_TOKEN=two s3cret",
+    "--env=MY_SECRET_1=s3cret",
+    "wandb_api_key=s3cret",
+    "B=2 AWS_SECRET_ACCESS_KEY=s3cret HF_TOKEN='two s3cret' C=3",
     "A=1",
     "x",
     "--token",
@@ -247,7 +250,7 @@ def test_a_dry_run_hides_secrets(script, words, variables):
     done = start(f"launch/{script}", *words, "--dry-run", "--", *SECRETS, **variables)
     assert done.returncode == 0, done.stderr
     assert "s3cret" not in done.stdout + done.stderr
-    for kept in ("WANDB_API_KEY=hidden", "HF_TOKEN=hidden", "A=1", "--api-key=hidden", "--keep=3"):
+    for kept in ("WANDB_API_KEY=hidden", "HF_TOKEN=hidden", "A=1", "B=2", "C=3", "--api-key=hidden", "--keep=3"):
         assert kept in done.stdout
 
 

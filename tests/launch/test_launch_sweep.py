@@ -86,5 +86,26 @@ def test_wrong_words(words, told):
     assert done.stdout == ""
 
 
+def test_a_secret_is_printed_as_its_variable(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "two s3cret")
+    done = sweep(
+        "--workdir", "r", "--config.seed=0,1", "--", "env", "HF_TOKEN=two s3cret", "bash", "-c", "echo $HF_TOKEN"
+    )
+    assert done.returncode == 0
+    assert "s3cret" not in done.stdout + done.stderr
+    for line in done.stdout.splitlines():
+        assert subprocess.run(line, shell=True, capture_output=True, text=True).stdout == "two s3cret\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["env", "WANDB_API_KEY=s3cret"], ["--token", "s3cret"], ["-c", "A=1 X_SECRET=s3cret"]]
+)
+def test_a_secret_that_is_no_variable_is_refused(words):
+    done = sweep("--workdir", "r", "--", *words, "c")
+    assert done.returncode == 2
+    assert "holds a secret, and commands are printed: export it" in done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+
+
 def test_help_has_an_example():
     assert "python launch/sweep.py --workdir" in sweep("--help").stdout
