@@ -18,13 +18,13 @@ def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, s
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--kind", "captions", "--json", "x"], "--kind captions takes --csv or --webdataset, not --json"),
+        (["--kind", "negcap", "--json", "x"], "--kind negcap takes --csv or --webdataset, not --json"),
         (["--kind", "questions"], "--kind questions takes --csv or --webdataset"),
         (["--kind", "questions", "--csv", "x", "--json", "y"], "takes --csv or --webdataset, not --csv and --json"),
         (["--kind", "negcap", "--webdataset", "x", "--media-root", "a"], "--media-root goes with --csv or --json, not"),
         (
             ["--kind", "folder", "--folder", "x", "--train"],
-            "--train goes with --csv or --webdataset, not with --folder",
+            "--train goes with --csv or --json or --webdataset, not with --folder",
         ),
         (["--kind", "pairs", "--folder", "x"], "--kind pairs takes --csv or --json or --webdataset, not --folder"),
         (["--kind", "folder", "--csv", "x"], "--kind folder takes --folder or --tfds, not --csv"),

@@ -91,8 +91,8 @@ def test_sizes_and_projections_are_checked():
     for changes, message in (
         ({"image_size": 72}, "image size 72 of a resnet is not a multiple of 32"),
         ({"heads": 3}, "by 3 heads"),
-        ({"depths": (1, 2, 1)}, r"depths is \(1, 2, 1\): it must be 4 whole numbers of at least 1 and at most 1000"),
-        ({"depths": (1, 10**9, 1, 1)}, "at most 1000"),
+        ({"depths": (1, 2, 1)}, r"depths is \(1, 2, 1\): it must be 4 whole numbers of at least 1 and at most 256"),
+        ({"depths": (1, 10**9, 1, 1)}, "at most 256"),
         ({"depths": (1, "2", 1, 1)}, "4 whole numbers"),
     ):
         with pytest.raises(NegjaxError, match=message):
