@@ -31,10 +31,10 @@ class BrokenRows:
             new = row not in self._rows
             self._rows.add(row)
             count = len(self._rows)
+            if new and count <= self._most:  # here, so that no other thread goes on with the row before it is told
+                logger.warning("%s: the next row takes its place (%d broken so far)", reason, count)
         if count > self._most:
             raise NegjaxError(
                 f"set {data.name}: {count} of its {len(data)} rows have images that cannot be decoded, the latest is "
                 f"{reason}; build the set again, or allow more (config.most_broken is {self._most})"
             ) from reason
-        if new:
-            logger.warning("%s: the next row takes its place (%d broken so far)", reason, count)
