@@ -97,7 +97,7 @@ def hidden_width(config: TextEncoderConfig, embed_dim: int) -> int:
 def _waves(config: TextEncoderConfig) -> np.ndarray:
     """NLLB's table of positions, float32 [P, D]: sines, then cosines, of falling frequencies; zero for padding."""
     half = config.width // 2
-    frequency_H = np.exp(np.arange(half, dtype=np.float32) * np.float32(-np.log(10000) / (half - 1)))
+    frequency_H = np.exp(np.arange(half, dtype=np.float32) * np.float32(-np.log(10000) / max(half - 1, 1)))
     angle_PH = np.arange(config.context_length + config.pad_id + 1, dtype=np.float32)[:, None] * frequency_H
     table_PD = np.zeros((len(angle_PH), config.width), np.float32)
     table_PD[:, :half], table_PD[:, half : 2 * half] = np.sin(angle_PH), np.cos(angle_PH)
