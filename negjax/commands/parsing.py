@@ -60,7 +60,7 @@ def path(text: str) -> str:
 def add_model_flags(parser: Parser) -> None:
     """Adds the flags that say which model to load."""
     parser.add_argument("--arch", default="", metavar="NAME", help="architecture of weights that do not say it")
-    parser.add_argument("--activation", default="", metavar="A", help="override it: gelu, quick_gelu or gelu_tanh")
+    parser.add_argument("--activation", default="", metavar="A", help="override it: gelu, quick_gelu, gelu_tanh, silu")
     parser.add_argument("--step", default="latest", help="of a workdir: latest, best or a number; default: latest")
     ema = "of a workdir: the running average of its weights (config.optim.ema)"
     parser.add_argument("--ema", action="store_true", help=ema)

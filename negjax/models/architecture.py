@@ -14,9 +14,10 @@ from negjax.errors import NegjaxError
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.field_checks import check_fields
 
-Activation = Literal["gelu", "quick_gelu", "gelu_tanh", "relu"]
+Activation = Literal["gelu", "quick_gelu", "gelu_tanh", "relu", "silu"]
 ImagePool = Literal["token", "average", "attention", "cross_attention"]
 Rotary = Literal["none", "rows_first", "columns_first"]
+BlockForm = Literal["pre_norm", "sub_norm", "res_post_norm"]
 TextPool = Literal["argmax", "eos", "last", "class"]
 EncoderMask = Literal["id", "tail"]
 EncoderPool = Literal["first", "mean", "pooler"]
@@ -54,6 +55,9 @@ class VisionConfig:
             whether a head's first channels are rotated by the row or by the column.
         rotary_grid: Patches along a side of the images that rotations were trained on: coordinates are scaled to them.
         rotary_start: Coordinate of the first row and column, before they are scaled.
+        block: Where a block's norms are: "pre_norm" (before attention and perceptron), "sub_norm" (EVA-02's: there, and
+            within both, whose perceptron is gated by the activation) or "res_post_norm" (after both, before the sum).
+        key_bias: Whether keys have a bias as queries and values have.
     """
 
     image_size: int
@@ -76,6 +80,8 @@ class VisionConfig:
     rotary: Rotary = "none"
     rotary_grid: int = 0
     rotary_start: int = 0
+    block: BlockForm = "pre_norm"
+    key_bias: bool = True
 
     @property
     def grid(self) -> int:

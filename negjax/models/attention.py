@@ -51,15 +51,36 @@ def attend(
     return jnp.matmul(weights_BNTS, v_BNSH, precision=precision).transpose(0, 2, 1, 3)
 
 
+class _Projections(Linear):
+    """Queries, keys and values as one kernel [D, 3, D]; without a bias of the keys the other two are [2, D]."""
+
+    def __init__(self, width: int, key_bias: bool):
+        super().__init__((width, 3, width))
+        if not key_bias:
+            self.bias = nnx.Param(jnp.zeros((2, width)))
+        self.key_bias = key_bias
+
+    def __call__(self, x_BTD: jax.Array) -> jax.Array:
+        if self.key_bias:
+            return super().__call__(x_BTD)
+        assert self.bias is not None
+        query_D, value_D = self.bias[...]
+        bias_3D = jnp.stack([query_D, jnp.zeros_like(query_D), value_D])
+        return affine(x_BTD, self.kernel[...], bias_3D, self.shard_axis)
+
+
 class Attention(nnx.Module):
     """Multi-head self-attention; `qkv` is one kernel [D, 3, D], so that sharding over heads divides all three alike."""
 
     def __init__(self, config: AnyTowerConfig, causal: bool):
-        self.qkv = Linear((config.width, 3, config.width))
+        vision = config if isinstance(config, VisionConfig) else None
+        self.qkv = _Projections(config.width, vision is None or vision.key_bias)
+        sub_norm = vision is not None and vision.block == "sub_norm"
+        self.norm = LayerNorm(config.width, config.layer_norm_eps) if sub_norm else None
         self.out = Linear((config.width, config.width))
         self.heads = config.heads
         self.causal = causal
-        self.rotary = config if isinstance(config, VisionConfig) and config.rotary != "none" else None
+        self.rotary = vision if vision and vision.rotary != "none" else None
 
     def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None) -> jax.Array:
         batch, length, width = x_BTD.shape
@@ -67,8 +88,8 @@ class Attention(nnx.Module):
         q_BTNH, k_BTNH, v_BTNH = (qkv_BT3NH[:, :, i] for i in range(3))
         if self.rotary:
             q_BTNH, k_BTNH = rotate(q_BTNH, self.rotary), rotate(k_BTNH, self.rotary)
-        mixed_BTNH = attend(q_BTNH, k_BTNH, v_BTNH, self.causal, mask_BT)
-        return self.out(mixed_BTNH.reshape(batch, length, width))
+        mixed_BTD = attend(q_BTNH, k_BTNH, v_BTNH, self.causal, mask_BT).reshape(batch, length, width)
+        return self.out(self.norm(mixed_BTD) if self.norm else mixed_BTD)
 
 
 class AttentionPool(nnx.Module):

@@ -14,7 +14,7 @@ def activate(x: jax.Array, activation: Activation) -> jax.Array:
     Args:
         x: Any shape.
         activation: Exact GELU ("gelu"), its tanh approximation ("gelu_tanh"), OpenAI CLIP's x * sigmoid(1.702 x)
-            ("quick_gelu"), or max(x, 0) ("relu").
+            ("quick_gelu"), max(x, 0) ("relu"), or x * sigmoid(x) ("silu").
 
     Returns:
         The activations, in the shape and type of `x`.
@@ -23,6 +23,8 @@ def activate(x: jax.Array, activation: Activation) -> jax.Array:
         return x * jax.nn.sigmoid(1.702 * x)
     if activation == "relu":
         return jax.nn.relu(x)
+    if activation == "silu":
+        return jax.nn.silu(x)
     if activation == "gelu_tanh":
         return jax.nn.gelu(x, approximate=True)
     return 0.5 * x * _erfc(-x * np.sqrt(0.5).astype(x.dtype))

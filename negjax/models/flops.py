@@ -41,7 +41,8 @@ def text_flops(config: CLIPConfig, tokens: int) -> int:
 
 def _transformer(config: VisionConfig | TextConfig | TextEncoderConfig, tokens: int) -> int:
     width = config.width
-    products = 2 * tokens * (4 * width * width + 2 * width * config.mlp_width)
+    gated = isinstance(config, VisionConfig) and config.block == "sub_norm"
+    products = 2 * tokens * (4 * width * width + (3 if gated else 2) * width * config.mlp_width)
     attention = 2 * 2 * tokens * tokens * width
     return config.depth * (products + attention)
 

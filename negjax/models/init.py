@@ -134,6 +134,8 @@ def _encoder_initialisers(config: CLIPConfig) -> Initialisers:
 _FAMILY_INITIALISERS: dict[str, Callable[[CLIPConfig], Initialisers]] = {
     "siglip": _siglip_initialisers,
     "pe_core": _eva_initialisers,
+    "eva": _eva_initialisers,
+    "eva02": _eva_initialisers,
 }
 
 

@@ -6,15 +6,24 @@ Hugging Face hub.
 """
 
 import dataclasses
-import math
-from typing import cast
 
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess
 from negjax.models.architecture import Activation, CLIPConfig, TextConfig, VisionConfig, with_activation
-from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
-from negjax.models.encoders import ENCODERS
-from negjax.models.timm_towers import CONVNEXTS, PERCEPTION_ENCODERS
+from negjax.models.convnets import ResNetConfig
+from negjax.models.preset_kinds import (
+    make_biomed_clip,
+    make_chinese_clip,
+    make_clip,
+    make_clipa,
+    make_coca,
+    make_convnet,
+    make_convnext,
+    make_eva,
+    make_pe_core,
+    make_siglip,
+    with_encoder,
+)
 
 QUICKGELU_SUFFIX = "-quickgelu"
 _CHINESE_CLIP = "chinese-clip-vit-"
@@ -39,157 +48,6 @@ _FAMILY_PREPROCESS = {
 _SQUASHED = {"ViT-H-14-378", "ViT-H-14-worldwide-378", "ViT-bigG-14-worldwide-378"}
 
 
-def _clip(
-    name: str,
-    embed_dim: int,
-    vision: tuple[int, int, int, int, int],
-    text: tuple[int, int, int],
-    *,
-    mlp_width: int = 0,
-    vocab_size: int = 49408,
-    end_token: int = 0,
-    activation: Activation = "gelu",
-) -> CLIPConfig:
-    """A CLIP; MetaCLIP 2's and other worldwide ones have an end token of their own.
-
-    vision: image size, patch size, width, depth, heads. text: width, depth, heads. mlp_width: of the image tower, 4 x
-    width if 0. end_token: the token to pool at, for a vocabulary that is not CLIP's. activation: of the image tower.
-    """
-    width, text_width = vision[2], text[0]
-    return CLIPConfig(
-        name,
-        embed_dim,
-        VisionConfig(*vision, mlp_width or 4 * width, activation),
-        TextConfig(
-            77, vocab_size, *text, 4 * text_width, "gelu", pool="eos" if end_token else "argmax", end_token=end_token
-        ),
-        family="metaclip2" if end_token else "clip",
-    )
-
-
-def _clipa(base: CLIPConfig, image_size: int) -> CLIPConfig:
-    """CLIPA's variant of a CLIP: patches averaged, no first norm, unmasked text tower over 32 WordPiece tokens."""
-    assert isinstance(base.vision, VisionConfig)
-    suffix = "" if image_size == 224 else f"-{image_size}"
-    return dataclasses.replace(
-        base,
-        name=f"{base.name}-CLIPA{suffix}",
-        family="clipa",
-        vision=dataclasses.replace(
-            base.vision, image_size=image_size, norm_pre=False, pool="average", norm_after_pool=True
-        ),
-        text=dataclasses.replace(
-            cast(TextConfig, base.text), context_length=32, vocab_size=32000, causal=False, pool="last"
-        ),
-    )
-
-
-def _coca(name: str, embed_dim: int, vision: tuple[int, int, int, int, int], text: tuple[int, int, int]) -> CLIPConfig:
-    """The towers of a CoCa: CLIP's, with a learned query that pools the patches and a class token after the text."""
-    base = _clip(name, embed_dim, vision, text)
-    assert isinstance(base.vision, VisionConfig)
-    assert isinstance(base.text, TextConfig)
-    return dataclasses.replace(
-        base,
-        family="coca",
-        vision=dataclasses.replace(base.vision, pool="cross_attention", norm_after_pool=True),
-        text=dataclasses.replace(base.text, context_length=76, pool="class"),
-    )
-
-
-def _convnet(
-    name: str, embed_dim: int, vision: ResNetConfig | ConvNeXtConfig, text: tuple[int, int, int]
-) -> CLIPConfig:
-    """A CLIP with a convolutional image tower. text: width, depth, heads."""
-    text_tower = TextConfig(77, 49408, *text, 4 * text[0], "gelu")
-    return CLIPConfig(name, embed_dim, vision, text_tower, family=vision.kind)
-
-
-def _convnext(name: str, embed_dim: int, image_size: int, text: tuple[int, int, int]) -> CLIPConfig:
-    """open_clip's ConvNeXt: the name is timm's, then what differs from it; "d" is for a projection of two layers."""
-    _, size, *variant = name.split("_")
-    tower = dataclasses.replace(
-        CONVNEXTS[f"convnext_{size}"], image_size=image_size, projection="mlp" if "d" in variant else "linear"
-    )
-    return _convnet(name, embed_dim, tower, text)
-
-
-def _pe_core(name: str, embed_dim: int, vision: str, context: int, depth: int) -> CLIPConfig:
-    """Meta's PE-Core: a Perception Encoder by timm's name. context, depth: of a text tower as wide as the embedding."""
-    text = TextConfig(context, 49408, embed_dim, depth, embed_dim // 64, 4 * embed_dim, "gelu")
-    return CLIPConfig(name, embed_dim, PERCEPTION_ENCODERS[vision], text, family="pe_core")
-
-
-def _siglip(
-    name: str,
-    image_size: int,
-    patch: int,
-    tower: tuple[int, int, int, int],
-    vocab_size: int,
-    activations: tuple[Activation, Activation],
-    *,
-    context: int = 64,
-    text_tower: tuple[int, int, int, int] | None = None,
-    projection: bool = True,
-) -> CLIPConfig:
-    """A SigLIP.
-
-    tower: width, depth, heads, MLP width, of both towers unless there is a text_tower. activations: of the image and
-    the text tower, as open_clip computes them.
-    """
-    return CLIPConfig(
-        name,
-        tower[0],
-        VisionConfig(
-            image_size,
-            patch,
-            *tower,
-            activations[0],
-            layer_norm_eps=1e-6,
-            class_token=False,
-            patch_bias=True,
-            norm_pre=False,
-            pool="attention",
-            projection=False,
-        ),
-        TextConfig(
-            context,
-            vocab_size,
-            *(text_tower or tower),
-            activations[1],
-            layer_norm_eps=1e-6,
-            causal=False,
-            pool="last",
-            projection=projection,
-            projection_bias=projection,
-        ),
-        logit_scale_init=math.log(10),
-        logit_bias_init=-10.0,
-        family="siglip",
-    )
-
-
-def _with_encoder(name: str, base: CLIPConfig, encoder: str, family: str = "clip_bert") -> CLIPConfig:
-    """The model with a text encoder of the Hugging Face hub instead of its text tower."""
-    return dataclasses.replace(base, name=name, family=family, text=ENCODERS[encoder])
-
-
-def _biomed_clip() -> CLIPConfig:
-    """BiomedCLIP (Zhang et al. 2023): timm's ViT-B/16 and PubMedBERT over 256 tokens."""
-    vision = VisionConfig(224, 16, 768, 12, 12, 3072, "gelu", layer_norm_eps=1e-6, patch_bias=True, norm_pre=False)
-    name = "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"
-    text = dataclasses.replace(ENCODERS[name], context_length=256, pool="first")
-    return CLIPConfig("BiomedCLIP", 512, vision, text, family="timm_bert")
-
-
-def _chinese_clip(name: str, image_size: int, embed_dim: int, vision: tuple[int, int, int, int]) -> CLIPConfig:
-    """Chinese-CLIP (Yang et al. 2022). vision: patch size, width, depth, heads."""
-    base = _clip(name, embed_dim, (image_size, *vision), (512, 12, 8), activation="quick_gelu")
-    bert = ENCODERS["bert-base-chinese"]
-    text = dataclasses.replace(bert, context_length=512, mask="tail", pool="first", projection="linear")
-    return dataclasses.replace(base, text=text, family="chinese_clip")
-
-
 _B, _L, _SO, _GOPT = (768, 12, 12, 3072), (1024, 24, 16, 4096), (1152, 27, 16, 4304), (1536, 40, 16, 6144)
 _EXACT: tuple[Activation, Activation] = ("gelu", "gelu")
 _SECOND: tuple[Activation, Activation] = ("gelu", "gelu_tanh")
@@ -197,43 +55,45 @@ _TANH: tuple[Activation, Activation] = ("gelu_tanh", "gelu_tanh")
 _NLLB_600M, _NLLB_1B = "facebook/nllb-200-distilled-600M", "facebook/nllb-200-distilled-1.3B"
 _H_TEXT, _BIG_TEXT = (1024, 24, 16), (1280, 32, 20)
 _LARGE = (
-    _clip("ViT-L-14", 768, (224, 14, 1024, 24, 16), (768, 12, 12)),
-    _clip("ViT-H-14", 1024, (224, 14, 1280, 32, 16), _H_TEXT),
-    _clip("ViT-bigG-14", 1280, (224, 14, 1664, 48, 16), _BIG_TEXT, mlp_width=8192),
+    make_clip("ViT-L-14", 768, (224, 14, 1024, 24, 16), (768, 12, 12)),
+    make_clip("ViT-H-14", 1024, (224, 14, 1280, 32, 16), _H_TEXT),
+    make_clip("ViT-bigG-14", 1280, (224, 14, 1664, 48, 16), _BIG_TEXT, mlp_width=8192),
 )
 PRESETS: dict[str, CLIPConfig] = {
     preset.name: preset
     for preset in (
-        _clip("ViT-B-32", 512, (224, 32, 768, 12, 12), (512, 12, 8)),
-        _clip("ViT-B-32-256", 512, (256, 32, 768, 12, 12), (512, 12, 8)),
-        _clip("ViT-B-32-plus-256", 640, (256, 32, 896, 12, 14), (640, 12, 10)),
-        _clip("ViT-B-16", 512, (224, 16, 768, 12, 12), (512, 12, 8)),
-        _clip("ViT-B-16-plus", 640, (224, 16, 896, 12, 14), (640, 12, 10)),
-        _clip("ViT-B-16-plus-240", 640, (240, 16, 896, 12, 14), (640, 12, 10)),
-        _clip("ViT-S-32", 384, (224, 32, 384, 12, 6), (384, 12, 6)),
-        _clip("ViT-S-32-alt", 256, (224, 32, 384, 12, 6), (256, 10, 4)),
-        _clip("ViT-S-16", 384, (224, 16, 384, 12, 6), (384, 12, 6)),
-        _clip("ViT-S-16-alt", 256, (224, 16, 384, 12, 6), (256, 10, 4)),
-        _clip("ViT-M-32", 512, (224, 32, 512, 12, 8), (512, 12, 8)),
-        _clip("ViT-M-32-alt", 384, (224, 32, 512, 12, 8), (384, 12, 6)),
-        _clip("ViT-M-16", 512, (224, 16, 512, 12, 8), (512, 12, 8)),
-        _clip("ViT-L-16", 768, (224, 16, 1024, 24, 16), (768, 12, 12)),
-        _clip("ViT-L-16-320", 768, (320, 16, 1024, 24, 16), (768, 12, 12)),
+        make_clip("ViT-B-32", 512, (224, 32, 768, 12, 12), (512, 12, 8)),
+        make_clip("ViT-B-32-256", 512, (256, 32, 768, 12, 12), (512, 12, 8)),
+        make_clip("ViT-B-32-plus-256", 640, (256, 32, 896, 12, 14), (640, 12, 10)),
+        make_clip("ViT-B-16", 512, (224, 16, 768, 12, 12), (512, 12, 8)),
+        make_clip("ViT-B-16-plus", 640, (224, 16, 896, 12, 14), (640, 12, 10)),
+        make_clip("ViT-B-16-plus-240", 640, (240, 16, 896, 12, 14), (640, 12, 10)),
+        make_clip("ViT-S-32", 384, (224, 32, 384, 12, 6), (384, 12, 6)),
+        make_clip("ViT-S-32-alt", 256, (224, 32, 384, 12, 6), (256, 10, 4)),
+        make_clip("ViT-S-16", 384, (224, 16, 384, 12, 6), (384, 12, 6)),
+        make_clip("ViT-S-16-alt", 256, (224, 16, 384, 12, 6), (256, 10, 4)),
+        make_clip("ViT-M-32", 512, (224, 32, 512, 12, 8), (512, 12, 8)),
+        make_clip("ViT-M-32-alt", 384, (224, 32, 512, 12, 8), (384, 12, 6)),
+        make_clip("ViT-M-16", 512, (224, 16, 512, 12, 8), (512, 12, 8)),
+        make_clip("ViT-L-16", 768, (224, 16, 1024, 24, 16), (768, 12, 12)),
+        make_clip("ViT-L-16-320", 768, (320, 16, 1024, 24, 16), (768, 12, 12)),
         *_LARGE,
-        _clip("ViT-L-14-280", 768, (280, 14, 1024, 24, 16), (768, 12, 12)),
-        _clip("ViT-L-14-336", 768, (336, 14, 1024, 24, 16), (768, 12, 12)),
-        _clip("ViT-H-14-378", 1024, (378, 14, 1280, 32, 16), _H_TEXT),
-        _clip("ViT-H-16", 1024, (224, 16, 1280, 32, 16), _H_TEXT),
-        _clip("ViT-g-14", 1024, (224, 14, 1408, 40, 16), _H_TEXT, mlp_width=6144),
-        _clip("ViT-e-14", 1280, (224, 14, 1792, 56, 16), (1280, 36, 20), mlp_width=15360),
-        *(_clipa(base, size) for base in _LARGE for size in (224, 336)),
-        _clip("ViT-L-14-worldwide", 768, (224, 14, 1024, 24, 16), (768, 12, 12), vocab_size=250100, end_token=1),
+        make_clip("ViT-L-14-280", 768, (280, 14, 1024, 24, 16), (768, 12, 12)),
+        make_clip("ViT-L-14-336", 768, (336, 14, 1024, 24, 16), (768, 12, 12)),
+        make_clip("ViT-H-14-378", 1024, (378, 14, 1280, 32, 16), _H_TEXT),
+        make_clip("ViT-H-16", 1024, (224, 16, 1280, 32, 16), _H_TEXT),
+        make_clip("ViT-g-14", 1024, (224, 14, 1408, 40, 16), _H_TEXT, mlp_width=6144),
+        make_clip("ViT-e-14", 1280, (224, 14, 1792, 56, 16), (1280, 36, 20), mlp_width=15360),
+        *(make_clipa(base, size) for base in _LARGE for size in (224, 336)),
+        make_clip("ViT-L-14-worldwide", 768, (224, 14, 1024, 24, 16), (768, 12, 12), vocab_size=250100, end_token=1),
         *(
-            _clip(f"ViT-H-14-worldwide{tag}", 1024, (size, 14, 1280, 32, 16), _H_TEXT, vocab_size=901629, end_token=2)
+            make_clip(
+                f"ViT-H-14-worldwide{tag}", 1024, (size, 14, 1280, 32, 16), _H_TEXT, vocab_size=901629, end_token=2
+            )
             for tag, size in (("", 224), ("-378", 378))
         ),
         *(
-            _clip(
+            make_clip(
                 f"ViT-bigG-14-worldwide{tag}",
                 1280,
                 (size, 14, 1664, 48, 16),
@@ -244,24 +104,24 @@ PRESETS: dict[str, CLIPConfig] = {
             )
             for tag, size in (("", 224), ("-378", 378))
         ),
-        _convnet("RN50", 1024, ResNetConfig(224, 64, (3, 4, 6, 3), 32), (512, 12, 8)),
-        _convnet("RN101", 512, ResNetConfig(224, 64, (3, 4, 23, 3), 32), (512, 12, 8)),
-        _convnet("RN50x4", 640, ResNetConfig(288, 80, (4, 6, 10, 6), 40), (640, 12, 10)),
-        _convnet("RN50x16", 768, ResNetConfig(384, 96, (6, 8, 18, 8), 48), (768, 12, 12)),
-        _convnet("RN50x64", 1024, ResNetConfig(448, 128, (3, 15, 36, 10), 64), (1024, 12, 16)),
-        _convnext("convnext_tiny", 1024, 224, (512, 12, 8)),
-        _convnext("convnext_small", 512, 224, (512, 12, 8)),
-        _convnext("convnext_base", 512, 224, (512, 12, 8)),
-        _convnext("convnext_base_w", 640, 256, (640, 12, 10)),
-        _convnext("convnext_base_w_320", 640, 320, (640, 12, 10)),
-        _convnext("convnext_large", 768, 224, (768, 12, 12)),
-        _convnext("convnext_large_d", 768, 256, (768, 16, 12)),
-        _convnext("convnext_large_d_320", 768, 320, (768, 16, 12)),
-        _convnext("convnext_xlarge", 1024, 256, (1024, 20, 16)),
-        _convnext("convnext_xxlarge", 1024, 256, (1024, 24, 16)),
-        _convnext("convnext_xxlarge_320", 1024, 320, (1024, 24, 16)),
-        _coca("coca_ViT-B-32", 512, (224, 32, 768, 12, 12), (512, 12, 8)),
-        _coca("coca_ViT-L-14", 768, (224, 14, 1024, 24, 16), (768, 12, 12)),
+        make_convnet("RN50", 1024, ResNetConfig(224, 64, (3, 4, 6, 3), 32), (512, 12, 8)),
+        make_convnet("RN101", 512, ResNetConfig(224, 64, (3, 4, 23, 3), 32), (512, 12, 8)),
+        make_convnet("RN50x4", 640, ResNetConfig(288, 80, (4, 6, 10, 6), 40), (640, 12, 10)),
+        make_convnet("RN50x16", 768, ResNetConfig(384, 96, (6, 8, 18, 8), 48), (768, 12, 12)),
+        make_convnet("RN50x64", 1024, ResNetConfig(448, 128, (3, 15, 36, 10), 64), (1024, 12, 16)),
+        make_convnext("convnext_tiny", 1024, 224, (512, 12, 8)),
+        make_convnext("convnext_small", 512, 224, (512, 12, 8)),
+        make_convnext("convnext_base", 512, 224, (512, 12, 8)),
+        make_convnext("convnext_base_w", 640, 256, (640, 12, 10)),
+        make_convnext("convnext_base_w_320", 640, 320, (640, 12, 10)),
+        make_convnext("convnext_large", 768, 224, (768, 12, 12)),
+        make_convnext("convnext_large_d", 768, 256, (768, 16, 12)),
+        make_convnext("convnext_large_d_320", 768, 320, (768, 16, 12)),
+        make_convnext("convnext_xlarge", 1024, 256, (1024, 20, 16)),
+        make_convnext("convnext_xxlarge", 1024, 256, (1024, 24, 16)),
+        make_convnext("convnext_xxlarge_320", 1024, 320, (1024, 24, 16)),
+        make_coca("coca_ViT-B-32", 512, (224, 32, 768, 12, 12), (512, 12, 8)),
+        make_coca("coca_ViT-L-14", 768, (224, 14, 1024, 24, 16), (768, 12, 12)),
         # CONCH, whose image tower is timm's (mahmoodlab/CONCH, conch_ViT-B-16.json).
         CLIPConfig(
             "conch_ViT-B-16",
@@ -277,52 +137,59 @@ PRESETS: dict[str, CLIPConfig] = {
             TextConfig(127, 32007, *_B, "gelu", pool="class"),
             family="conch",
         ),
-        _pe_core("PE-Core-T-16-384", 512, "vit_pe_core_tiny_patch16_384", 32, 12),
-        _pe_core("PE-Core-S-16-384", 512, "vit_pe_core_small_patch16_384", 32, 12),
-        _pe_core("PE-Core-B-16", 1024, "vit_pe_core_base_patch16_224", 32, 24),
-        _pe_core("PE-Core-L-14-336", 1024, "vit_pe_core_large_patch14_336", 32, 24),
-        _pe_core("PE-Core-bigG-14-448", 1280, "vit_pe_core_gigantic_patch14_448", 72, 24),
+        make_pe_core("PE-Core-T-16-384", 512, "vit_pe_core_tiny_patch16_384", 32, 12),
+        make_pe_core("PE-Core-S-16-384", 512, "vit_pe_core_small_patch16_384", 32, 12),
+        make_pe_core("PE-Core-B-16", 1024, "vit_pe_core_base_patch16_224", 32, 24),
+        make_pe_core("PE-Core-L-14-336", 1024, "vit_pe_core_large_patch14_336", 32, 24),
+        make_pe_core("PE-Core-bigG-14-448", 1280, "vit_pe_core_gigantic_patch14_448", 72, 24),
+        make_eva("EVA01-g-14", 1024, "eva_giant_patch14_224", (768, 12, 12)),
+        make_eva("EVA01-g-14-plus", 1024, "eva_giant_patch14_224", _H_TEXT),
+        make_eva("EVA02-B-16", 512, "eva02_base_patch16_clip_224", (512, 12, 8)),
+        make_eva("EVA02-L-14", 768, "eva02_large_patch14_clip_224", (768, 12, 12)),
+        make_eva("EVA02-L-14-336", 768, "eva02_large_patch14_clip_336", (768, 12, 12)),
+        make_eva("EVA02-E-14", 1024, "eva02_enormous_patch14_clip_224", _H_TEXT),
+        make_eva("EVA02-E-14-plus", 1024, "eva02_enormous_patch14_clip_224", _BIG_TEXT),
         # SigLIP, and its second version, which differs in vocabulary and activation.
-        _siglip("ViT-B-16-SigLIP", 224, 16, _B, 32000, _EXACT),
-        *(_siglip(f"ViT-B-16-SigLIP-{size}", size, 16, _B, 32000, _EXACT) for size in (256, 384, 512)),
-        _siglip("ViT-B-16-SigLIP-i18n-256", 256, 16, _B, 250000, _EXACT),
-        *(_siglip(f"ViT-L-16-SigLIP-{size}", size, 16, _L, 32000, _EXACT) for size in (256, 384)),
-        _siglip("ViT-SO400M-14-SigLIP", 224, 14, _SO, 32000, _EXACT, context=16),
-        *(_siglip(f"ViT-SO400M-14-SigLIP-{size}", size, 14, _SO, 32000, _EXACT) for size in (378, 384)),
-        _siglip("ViT-SO400M-16-SigLIP-i18n-256", 256, 16, _SO, 250000, ("gelu_tanh", "gelu"), projection=False),
-        _siglip("ViT-B-32-SigLIP2-256", 256, 32, _B, 256000, _TANH),
-        _siglip("ViT-B-16-SigLIP2", 224, 16, _B, 256000, _SECOND),
-        *(_siglip(f"ViT-B-16-SigLIP2-{size}", size, 16, _B, 256000, _SECOND) for size in (256, 384, 512)),
-        *(_siglip(f"ViT-L-16-SigLIP2-{size}", size, 16, _L, 256000, _SECOND) for size in (256, 384)),
-        _siglip("ViT-L-16-SigLIP2-512", 512, 16, _L, 256000, _TANH),
-        _siglip("ViT-SO400M-14-SigLIP2", 224, 14, _SO, 256000, _SECOND),
-        _siglip("ViT-SO400M-14-SigLIP2-378", 378, 14, _SO, 256000, _SECOND),
-        *(_siglip(f"ViT-SO400M-16-SigLIP2-{size}", size, 16, _SO, 256000, _TANH) for size in (256, 384, 512)),
+        make_siglip("ViT-B-16-SigLIP", 224, 16, _B, 32000, _EXACT),
+        *(make_siglip(f"ViT-B-16-SigLIP-{size}", size, 16, _B, 32000, _EXACT) for size in (256, 384, 512)),
+        make_siglip("ViT-B-16-SigLIP-i18n-256", 256, 16, _B, 250000, _EXACT),
+        *(make_siglip(f"ViT-L-16-SigLIP-{size}", size, 16, _L, 32000, _EXACT) for size in (256, 384)),
+        make_siglip("ViT-SO400M-14-SigLIP", 224, 14, _SO, 32000, _EXACT, context=16),
+        *(make_siglip(f"ViT-SO400M-14-SigLIP-{size}", size, 14, _SO, 32000, _EXACT) for size in (378, 384)),
+        make_siglip("ViT-SO400M-16-SigLIP-i18n-256", 256, 16, _SO, 250000, ("gelu_tanh", "gelu"), projection=False),
+        make_siglip("ViT-B-32-SigLIP2-256", 256, 32, _B, 256000, _TANH),
+        make_siglip("ViT-B-16-SigLIP2", 224, 16, _B, 256000, _SECOND),
+        *(make_siglip(f"ViT-B-16-SigLIP2-{size}", size, 16, _B, 256000, _SECOND) for size in (256, 384, 512)),
+        *(make_siglip(f"ViT-L-16-SigLIP2-{size}", size, 16, _L, 256000, _SECOND) for size in (256, 384)),
+        make_siglip("ViT-L-16-SigLIP2-512", 512, 16, _L, 256000, _TANH),
+        make_siglip("ViT-SO400M-14-SigLIP2", 224, 14, _SO, 256000, _SECOND),
+        make_siglip("ViT-SO400M-14-SigLIP2-378", 378, 14, _SO, 256000, _SECOND),
+        *(make_siglip(f"ViT-SO400M-16-SigLIP2-{size}", size, 16, _SO, 256000, _TANH) for size in (256, 384, 512)),
         *(
-            _siglip(f"ViT-gopt-16-SigLIP2-{size}", size, 16, _GOPT, 256000, _TANH, text_tower=_SO)
+            make_siglip(f"ViT-gopt-16-SigLIP2-{size}", size, 16, _GOPT, 256000, _TANH, text_tower=_SO)
             for size in (256, 384)
         ),
         # With text encoders of the Hugging Face hub.
-        _with_encoder(
+        with_encoder(
             "roberta-ViT-B-32",
-            _clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8), activation="quick_gelu"),
+            make_clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8), activation="quick_gelu"),
             "roberta-base",
         ),
-        _with_encoder(
-            "xlm-roberta-base-ViT-B-32", _clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8)), "xlm-roberta-base"
+        with_encoder(
+            "xlm-roberta-base-ViT-B-32", make_clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8)), "xlm-roberta-base"
         ),
-        _with_encoder("xlm-roberta-large-ViT-H-14", _LARGE[1], "xlm-roberta-large"),
-        _with_encoder("nllb-clip-base", _clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8)), _NLLB_600M, "nllb"),
-        _with_encoder("nllb-clip-large", _LARGE[1], _NLLB_1B, "nllb"),
-        _with_encoder("nllb-clip-base-siglip", _siglip("", 384, 16, _B, 32000, _EXACT), _NLLB_600M, "nllb_siglip"),
-        _with_encoder("nllb-clip-large-siglip", _siglip("", 384, 14, _SO, 32000, _EXACT), _NLLB_1B, "nllb_siglip"),
-        _biomed_clip(),
-        _chinese_clip(_CHINESE_CLIP + "base-patch16", 224, 512, (16, 768, 12, 12)),
-        _chinese_clip(_CHINESE_CLIP + "large-patch14", 224, 768, (14, 1024, 24, 16)),
-        _chinese_clip(_CHINESE_CLIP + "large-patch14-336px", 336, 768, (14, 1024, 24, 16)),
+        with_encoder("xlm-roberta-large-ViT-H-14", _LARGE[1], "xlm-roberta-large"),
+        with_encoder("nllb-clip-base", make_clip("", 512, (224, 32, 768, 12, 12), (512, 12, 8)), _NLLB_600M, "nllb"),
+        with_encoder("nllb-clip-large", _LARGE[1], _NLLB_1B, "nllb"),
+        with_encoder("nllb-clip-base-siglip", make_siglip("", 384, 16, _B, 32000, _EXACT), _NLLB_600M, "nllb_siglip"),
+        with_encoder("nllb-clip-large-siglip", make_siglip("", 384, 14, _SO, 32000, _EXACT), _NLLB_1B, "nllb_siglip"),
+        make_biomed_clip(),
+        make_chinese_clip(_CHINESE_CLIP + "base-patch16", 224, 512, (16, 768, 12, 12)),
+        make_chinese_clip(_CHINESE_CLIP + "large-patch14", 224, 768, (14, 1024, 24, 16)),
+        make_chinese_clip(_CHINESE_CLIP + "large-patch14-336px", 336, 768, (14, 1024, 24, 16)),
         # Small enough to train on a laptop's CPU; for tests, the quickstart and trying things out.
-        _clip("tiny", 64, (40, 8, 64, 3, 2), (64, 2, 2)),
-        _clip("small", 192, (64, 16, 192, 6, 3), (192, 4, 3)),
+        make_clip("tiny", 64, (40, 8, 64, 3, 2), (64, 2, 2)),
+        make_clip("small", 192, (64, 16, 192, 6, 3), (192, 4, 3)),
     )
 }
 

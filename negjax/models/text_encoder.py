@@ -28,7 +28,7 @@ class TextEncoder(nnx.Module):
         self.positions = nnx.Param(jnp.zeros((config.max_positions, width))) if learned else None
         self.token_types = nnx.Param(jnp.zeros((config.token_types, width))) if config.token_types else None
         self.norm_embedding = None if config.norm_first else LayerNorm(width, eps)
-        self.transformer = Transformer(config, causal=False, compute=compute, norm_first=config.norm_first)
+        self.transformer = Transformer(config, causal=False, compute=compute)
         self.norm_final = LayerNorm(width, eps) if config.norm_first else None
         self.pooler = Linear((width, width)) if config.pool == "pooler" else None
         hidden, mlp = hidden_width(config, embed_dim), config.projection == "mlp"

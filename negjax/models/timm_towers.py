@@ -1,9 +1,9 @@
-"""timm's image towers by name, as open_clip's configs name them: ConvNeXts and Perception Encoders.
+"""timm's image towers by name, as open_clip's configs name them: ConvNeXts, Perception Encoders and EVAs.
 
 Source: timm 1.0.31, convnext.py and eva.py.
 """
 
-from negjax.models.architecture import VisionConfig
+from negjax.models.architecture import BlockForm, VisionConfig
 from negjax.models.convnets import ConvNeXtConfig
 
 CONVNEXTS = {
@@ -45,6 +45,43 @@ def perception_encoder(
     )
 
 
+def eva(
+    image_size: int,
+    patch_size: int,
+    width: int,
+    depth: int,
+    heads: int,
+    mlp_width: int,
+    block: BlockForm = "pre_norm",
+) -> VisionConfig:
+    """An image tower of EVA-CLIP (Sun et al. 2023); "sub_norm" is for those of EVA-02 with rotary positions."""
+    sub_norm = block == "sub_norm"
+    return VisionConfig(
+        image_size,
+        patch_size,
+        width,
+        depth,
+        heads,
+        mlp_width,
+        "silu" if sub_norm else "gelu",
+        layer_norm_eps=1e-6,
+        patch_bias=True,
+        norm_pre=False,
+        projection_bias=True,
+        rotary="rows_first" if sub_norm else "none",
+        rotary_grid=16 if sub_norm else 0,
+        block=block,
+        key_bias=False,
+    )
+
+
+EVAS = {
+    "eva_giant_patch14_224": eva(224, 14, 1408, 40, 16, 6144),
+    "eva02_base_patch16_clip_224": eva(224, 16, 768, 12, 12, 2048, "sub_norm"),
+    "eva02_large_patch14_clip_224": eva(224, 14, 1024, 24, 16, 2730, "sub_norm"),
+    "eva02_large_patch14_clip_336": eva(336, 14, 1024, 24, 16, 2730, "sub_norm"),
+    "eva02_enormous_patch14_clip_224": eva(224, 14, 1792, 64, 16, 15360, "res_post_norm"),
+}
 PERCEPTION_ENCODERS = {
     "vit_pe_core_tiny_patch16_384": perception_encoder(384, 16, 192, 12, 3),
     "vit_pe_core_small_patch16_384": perception_encoder(384, 16, 384, 12, 6),

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from negjax.models.architecture import Activation, AnyTowerConfig
+from negjax.models.architecture import Activation, AnyTowerConfig, TextEncoderConfig, VisionConfig
 from negjax.models.attention import Attention
 from negjax.models.compute import Compute
 from negjax.models.elementwise import LayerNorm, activate
@@ -21,35 +21,50 @@ _REMAT_POLICIES = {
 
 
 class Block(nnx.Module):
-    """Attention, then a two-layer perceptron, each after its layer norm; or, as in BERT, each sum before its norm."""
+    """Attention, then a perceptron, each added to its input; where the layer norms are depends on the tower."""
 
-    def __init__(self, config: AnyTowerConfig, causal: bool, norm_first: bool):
+    def __init__(self, config: AnyTowerConfig, causal: bool):
         self.norm1 = LayerNorm(config.width, config.layer_norm_eps)
         self.attention = Attention(config, causal)
         self.norm2 = LayerNorm(config.width, config.layer_norm_eps)
         self.up = Linear((config.width, config.mlp_width))
         self.down = Linear((config.mlp_width, config.width))
+        self.form = _form(config)
+        gated = self.form == "sub_norm"
+        self.gate = Linear((config.width, config.mlp_width)) if gated else None
+        self.norm_hidden = LayerNorm(config.mlp_width, config.layer_norm_eps) if gated else None
         self.activation: Activation = config.activation
-        self.norm_first = norm_first
 
     def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None) -> jax.Array:
         """The block's output [B, T, D]. mask_BT: False for tokens that no token attends to."""
-        if self.norm_first:
-            x_BTD = x_BTD + self.attention(self.norm1(x_BTD), mask_BT)
-            return x_BTD + self.perceptron(self.norm2(x_BTD))
-        x_BTD = self.norm1(x_BTD + self.attention(x_BTD, mask_BT))
-        return self.norm2(x_BTD + self.perceptron(x_BTD))
+        if self.form == "post_norm":
+            x_BTD = self.norm1(x_BTD + self.attention(x_BTD, mask_BT))
+            return self.norm2(x_BTD + self.perceptron(x_BTD))
+        if self.form == "res_post_norm":
+            x_BTD = x_BTD + self.norm1(self.attention(x_BTD, mask_BT))
+            return x_BTD + self.norm2(self.perceptron(x_BTD))
+        x_BTD = x_BTD + self.attention(self.norm1(x_BTD), mask_BT)
+        return x_BTD + self.perceptron(self.norm2(x_BTD))
 
     def perceptron(self, x_BTD: jax.Array) -> jax.Array:
-        """The two linear layers with the activation between them."""
+        """Two linear layers with the activation between them, or three, of which it makes one a gate."""
+        if self.gate and self.norm_hidden:
+            return self.down(self.norm_hidden(activate(self.gate(x_BTD), self.activation) * self.up(x_BTD)))
         return self.down(activate(self.up(x_BTD), self.activation))
+
+
+def _form(config: AnyTowerConfig) -> str:
+    """One of `BlockForm`, or "post_norm" for BERT, whose sums are normed."""
+    if isinstance(config, TextEncoderConfig):
+        return "pre_norm" if config.norm_first else "post_norm"
+    return config.block if isinstance(config, VisionConfig) else "pre_norm"
 
 
 class Transformer(nnx.Module):
     """`depth` blocks, stored one by one."""
 
-    def __init__(self, config: AnyTowerConfig, *, causal: bool, compute: Compute, norm_first: bool = True):
-        self.blocks = nnx.Dict({str(i): Block(config, causal, norm_first) for i in range(config.depth)})
+    def __init__(self, config: AnyTowerConfig, *, causal: bool, compute: Compute):
+        self.blocks = nnx.Dict({str(i): Block(config, causal) for i in range(config.depth)})
         self.compute = compute
 
     def in_order(self) -> list[Block]:

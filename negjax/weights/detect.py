@@ -28,7 +28,7 @@ _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has
     ("text.transformer.embeddings.", "an open_clip model with a text tower of transformers'"),
     ("text.transformer.embed_tokens.", "an open_clip model with a text tower of transformers'"),
     ("text_model.encoder.layer.", "AltCLIP"),
-    ("visual.blocks.", "EVA-CLIP"),
+    ("visual.blocks.", "EVA-CLIP in BAAI's own form instead of open_clip's (open_clip:EVA02-B-16/merged2b_s8b_b131k)"),
     ("image_encoder.", "MobileCLIP"),
 )
 

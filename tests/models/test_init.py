@@ -18,7 +18,17 @@ def small(name, **changes):
 
 
 @pytest.mark.parametrize(
-    "name", ["ViT-B-32", "ViT-B-16-SigLIP", "ViT-L-14-CLIPA", "coca_ViT-B-32", "conch_ViT-B-16", "PE-Core-B-16"]
+    "name",
+    [
+        "ViT-B-32",
+        "ViT-B-16-SigLIP",
+        "ViT-L-14-CLIPA",
+        "coca_ViT-B-32",
+        "conch_ViT-B-16",
+        "PE-Core-B-16",
+        "EVA02-B-16",
+        "EVA01-g-14",
+    ],
 )
 def test_every_family_has_initial_weights(name):
     assert init_params(small(name), 0)["visual"]["patch"]["kernel"].shape == (8, 8, 3, 24)

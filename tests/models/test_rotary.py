@@ -16,14 +16,18 @@ from negjax.models.compute import Compute
 from negjax.models.init import init_params
 from negjax.models.presets import preset
 from negjax.models.rotary import rotate
-from negjax.models.timm_towers import perception_encoder
+from negjax.models.timm_towers import eva, perception_encoder
 from negjax.runtime.mesh import make_mesh, put_batch
 from negjax.runtime.sharding import state_shardings
 from negjax.training.encode import Towers
 from negjax.training.optimizer import make_optimizer, trainable
 from negjax.training.step import make_step, new_state
 
-TOWERS = {"pe_core": perception_encoder(40, 10, 32, 2, 2, mlp_width=48)}
+TOWERS = {
+    "pe_core": perception_encoder(40, 10, 32, 2, 2, mlp_width=48),
+    "eva02": eva(40, 10, 32, 2, 2, 48, "sub_norm"),
+    "eva": eva(40, 10, 32, 2, 2, 48, "res_post_norm"),
+}
 
 
 def small(family: str, **changes):
@@ -79,7 +83,7 @@ def test_what_rotations_need_is_checked():
 
 def test_checkpoints_from_before_rotary_positions():
     data = to_dict(preset("ViT-B-16-SigLIP"))
-    for field in ("projection_bias", "pool_mlp_width", "rotary", "rotary_grid", "rotary_start"):
+    for field in ("projection_bias", "pool_mlp_width", "rotary", "rotary_grid", "rotary_start", "block", "key_bias"):
         del data["vision"][field]
     assert from_dict(data) == preset("ViT-B-16-SigLIP")
 

@@ -1,4 +1,4 @@
-"""Image towers of timm's Eva class, in open_clip's PE-Core: full sizes, other image sizes, from the JPEG on."""
+"""timm's Eva class in open_clip's PE-Core and EVA-CLIP: full sizes, other image sizes, from the JPEG on."""
 
 import json
 
@@ -29,7 +29,7 @@ from negjax.weights.open_clip_config import read_model_cfg  # noqa: E402
 from negjax.weights.read import read_model  # noqa: E402
 from negjax.weights.write import write_hf, write_open_clip  # noqa: E402
 
-NAMES = [name for name in open_clip.list_models() if name.startswith("PE-Core-")]
+NAMES = [name for name in open_clip.list_models() if name.startswith(("PE-Core-", "EVA0"))]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -54,10 +54,12 @@ def test_the_presets_are_open_clips(name):
         assert trunk.rope.ref_feat_shape == (vision.rotary_grid,) * 2
         assert (trunk.rope.grid_offset, trunk.rope.temperature) == (vision.rotary_start, 10000)
         assert trunk.rope.grid_indexing == {"columns_first": "xy", "rows_first": "ij"}[vision.rotary]
+    form = {"EvaBlockPostNorm": "res_post_norm", "EvaBlock": "pre_norm"}[type(trunk.blocks[0]).__name__]
+    assert vision.block in (form, "sub_norm")
     assert (trunk.rope is None) == (vision.rotary == "none")
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("PE-Core")])
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith(("PE-Core", "EVA0"))])
 def test_another_image_size_is_that_of_timm(name, tmp_path):
     """Learned positions are resized, coordinates of rotary ones scaled; back goes only what timm has a name for."""
     case = CASES[name]()
@@ -78,7 +80,7 @@ def test_another_image_size_is_that_of_timm(name, tmp_path):
         write_hf(model, tmp_path / "back")
 
 
-@pytest.mark.parametrize("name", ["PE-Core-T-16-384"])
+@pytest.mark.parametrize("name", ["PE-Core-T-16-384", "EVA02-B-16"])
 def test_from_the_jpeg_to_the_cosine(name, test_data, tmp_path):
     """Without a config, so that the preprocessing is assumed; that of open_clip's weights."""
     theirs = randomise(open_clip.create_model(name))

@@ -15,7 +15,7 @@ import transformers
 from safetensors.torch import save_file
 from torch import nn
 
-from negjax.models.timm_towers import PERCEPTION_ENCODERS, perception_encoder
+from negjax.models.timm_towers import EVAS, PERCEPTION_ENCODERS, eva, perception_encoder
 
 VOCAB = 49408
 HEAD_WIDTHS = (64, 80, 88, 104)
@@ -186,6 +186,20 @@ for _name, _of, _more in (
     small_tower(_name, _of, PERCEPTION_ENCODERS, _tower, **_SIZES, **_ratio)
 
 
+for _name, _of, _tower in (
+    ("eva_small_for_tests", "eva_giant_patch14_224", eva(30, 7, 64, 2, 2, 112)),
+    ("eva02_small_for_tests", "eva02_base_patch16_clip_224", eva(30, 7, 64, 2, 2, 112, "sub_norm")),
+    ("eva02_post_norm_for_tests", "eva02_enormous_patch14_clip_224", eva(30, 7, 64, 2, 2, 112, "res_post_norm")),
+):
+    small_tower(_name, _of, EVAS, _tower, **_SIZES, mlp_ratio=112 / 64)
+
+
+def eva_case(name: str, **more: Any) -> Case:
+    vision = {"timm_model_name": name, "timm_pool": "token", "timm_proj": None, "image_size": 30}
+    text = {"context_length": 12, "vocab_size": VOCAB, "width": 64, "heads": 2, "layers": 2}
+    return open_clip_case(vision, text, custom_text=True, **more)
+
+
 def pe_core_case(name: str, **more: Any) -> Case:
     vision = {"timm_model_name": name, "timm_pool": "map", "timm_proj": None, "image_size": 30}
     text = {"context_length": 12, "vocab_size": VOCAB, "width": 64, "heads": 2, "layers": 2}
@@ -346,6 +360,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "average, eps, tanh, bias": average_case,
     "worldwide": worldwide_case,
     "CoCa's towers": coca_case,
+    "EVA01": lambda: eva_case("eva_small_for_tests", quick_gelu=True),
+    "EVA02": lambda: eva_case("eva02_small_for_tests"),
+    "EVA02, post-norm": lambda: eva_case("eva02_post_norm_for_tests"),
     "PE-Core": lambda: pe_core_case("vit_pe_core_small_for_tests"),
     "PE-Core without class token": lambda: pe_core_case("vit_pe_core_plain_for_tests", quick_gelu=True),
     "BiomedCLIP": biomed_case,

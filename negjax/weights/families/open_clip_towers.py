@@ -140,8 +140,8 @@ def _mlp_ratio(tower: VisionConfig | TextConfig) -> float:
 def _write_variants(tower: VisionConfig | TextConfig) -> dict[str, Any]:
     """Settings that are written only where they differ from open_clip's defaults."""
     cfg: dict[str, Any] = {}
-    if tower.activation == "relu":
-        raise NegjaxError("open_clip's own towers cannot compute relu: use --to negjax")
+    if tower.activation in ("relu", "silu"):
+        raise NegjaxError(f"open_clip's own towers have no {tower.activation}: use --to negjax")
     if tower.activation == "gelu_tanh":
         cfg["act_kwargs"] = {"approximate": "tanh"}
     if tower.layer_norm_eps != 1e-5:

@@ -89,13 +89,21 @@ def timm_unbiased_vision_rows() -> list[TableRow]:
     """The same without a bias of the patches."""
     path, name = "visual/transformer/blocks/{i}", "visual.trunk.blocks.{i}"
     return [
+        *timm_common_rows(),
+        *projection_rows(f"{path}/attention/qkv", (f"{name}.attn.qkv",), QKV),
+        *linear_rows(f"{path}/up", f"{name}.mlp.fc1"),
+    ]
+
+
+def timm_common_rows() -> list[TableRow]:
+    """What all vision transformers of timm have: not q, k and v, the way into the MLP and a bias of the patches."""
+    path, name = "visual/transformer/blocks/{i}", "visual.trunk.blocks.{i}"
+    return [
         row("visual/patch/kernel", "visual.trunk.patch_embed.proj.weight", CONV),
         row("visual/positions", "visual.trunk.pos_embed", BATCHED),
         *norm_rows(f"{path}/norm1", f"{name}.norm1"),
-        *projection_rows(f"{path}/attention/qkv", (f"{name}.attn.qkv",), QKV),
         *linear_rows(f"{path}/attention/out", f"{name}.attn.proj"),
         *norm_rows(f"{path}/norm2", f"{name}.norm2"),
-        *linear_rows(f"{path}/up", f"{name}.mlp.fc1"),
         *linear_rows(f"{path}/down", f"{name}.mlp.fc2"),
         *norm_rows("visual/norm_post", "visual.trunk.norm"),
     ]

@@ -8,6 +8,7 @@ from negjax.weights.families.clip import CLIP_FAMILY
 from negjax.weights.families.clipa import CLIPA_FAMILY
 from negjax.weights.families.coca import COCA_FAMILY, CONCH_FAMILY
 from negjax.weights.families.convnext import CONVNEXT_FAMILY
+from negjax.weights.families.eva import EVA02_FAMILY, EVA_FAMILY
 from negjax.weights.families.family import WeightFamily, WeightFormat
 from negjax.weights.families.metaclip2 import METACLIP2_FAMILY
 from negjax.weights.families.nllb import NLLB_FAMILY, NLLB_SIGLIP_FAMILY
@@ -24,6 +25,8 @@ FAMILIES: tuple[WeightFamily, ...] = (  # the first that matches a file counts: 
     COCA_FAMILY,
     CONVNEXT_FAMILY,
     PE_CORE_FAMILY,
+    EVA02_FAMILY,
+    EVA_FAMILY,
     SIGLIP_FAMILY,
     RESNET_FAMILY,
     CLIPA_FAMILY,

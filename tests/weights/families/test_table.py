@@ -19,7 +19,7 @@ def test_every_family_has_presets_and_formats():
 def test_markers_tell_formats_apart():
     """A format has its own markers, and all those of another only if that one comes later in the table."""
     for position, format in enumerate(formats := all_formats()):
-        names = {name for row in format.rows for name in row.names}
+        names = {name.replace("{i}", "0") for row in format.rows for name in row.names}  # with those of the first block
         assert names.issuperset(format.markers)
         for earlier in formats[:position]:
             assert not names.issuperset(earlier.markers), (format.name, earlier.name)
