@@ -1,5 +1,7 @@
 """A model ready for use: weights with architecture, preprocessing and tokenizer, and its checkpoint metadata."""
 
+import hashlib
+import json
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from typing import Any
@@ -103,6 +105,19 @@ def check_vocabulary(config: CLIPConfig, tokenizer: AnyTokenizer) -> None:
             f"the text tower of {config.name} pools at the end token {config.text.end_token}, which the tokenizer puts "
             "in no text: use the config and the tokenizer that belong to the weights"
         )
+
+
+def input_settings(model: LoadedModel) -> dict[str, Any]:
+    """What decides how images and texts become a model's inputs: "preprocessing mean", "tokenizer clean" and so on.
+
+    A tokenizer.json is given by the sha256 of its content, however it is laid out as text.
+    """
+    tokenizer = model.tokenizer.to_dict() | {"clean": model.tokenizer.clean}
+    if "tokenizer_json" in tokenizer:
+        content = json.dumps(json.loads(tokenizer["tokenizer_json"]), sort_keys=True)
+        tokenizer["tokenizer_json"] = f"sha256 {hashlib.sha256(content.encode()).hexdigest()}"
+    preprocess = {f"preprocessing {name}": value for name, value in asdict(model.preprocess).items()}
+    return preprocess | {f"tokenizer {name}": value for name, value in tokenizer.items()}
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))

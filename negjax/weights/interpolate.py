@@ -11,8 +11,11 @@ import jax
 import numpy as np
 
 from negjax.errors import NegjaxError
-from negjax.models.loaded import LoadedModel
+from negjax.models.loaded import LoadedModel, input_settings
 from negjax.weights.read import fingerprint
+
+# In these open_clip and transformers differ for all models.
+_OF_LIBRARIES = ("preprocessing rgb_first", "preprocessing crop_rounding")
 
 
 def interpolate(start: LoadedModel, end: LoadedModel, share: float) -> LoadedModel:
@@ -36,9 +39,10 @@ def interpolate(start: LoadedModel, end: LoadedModel, share: float) -> LoadedMod
         raise NegjaxError(f"--share {share:g} must be between 0 and 1")
     for setting, start_value, end_value in _compare_settings(start, end):
         if start_value != end_value:
+            remedy = ", unless one is first converted to the other's format (--to)" if setting in _OF_LIBRARIES else ""
             raise NegjaxError(
                 f"{setting} is {_shorten(start_value)} in {start.info['source']} and {_shorten(end_value)} in "
-                f"{end.info['source']}: they cannot be mixed"
+                f"{end.info['source']}: they cannot be mixed{remedy}"
             )
 
     def mix(start_param: Any, end_param: Any) -> np.ndarray:
@@ -74,13 +78,9 @@ def _compare_settings(start: LoadedModel, end: LoadedModel) -> Iterator[tuple[st
     yield "embed_dim", start.config.embed_dim, end.config.embed_dim
     yield "having a logit bias", start.config.logit_bias_init is not None, end.config.logit_bias_init is not None
     yield "the activation of the weights", _weights_activation(start), _weights_activation(end)
-    # The libraries of the two files may differ in when they convert to RGB and how they round crops; the start decides.
-    start_preprocess, end_preprocess = (
-        dataclasses.asdict(dataclasses.replace(model.preprocess, rgb_first=False, crop_rounding="even"))
-        for model in (start, end)
-    )
-    yield from ((f"preprocessing {key}", start_preprocess[key], end_preprocess[key]) for key in start_preprocess)
-    yield "the tokenizer", start.tokenizer.to_dict(), end.tokenizer.to_dict()
+    start_inputs, end_inputs = input_settings(start), input_settings(end)
+    for setting in start_inputs | end_inputs:  # tokenizers of two kinds have different settings
+        yield setting, start_inputs.get(setting), end_inputs.get(setting)
 
 
 def _weights_activation(model: LoadedModel) -> str:

@@ -17,6 +17,7 @@ from negjax.models.loaded import LoadedModel, to_meta
 from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
+from negjax.tokenizers.hf import HFTokenizer
 from negjax.weights.convert import convert
 from negjax.weights.interpolate import interpolate
 from negjax.weights.read import fingerprint, read_model
@@ -44,6 +45,11 @@ def model(seed: int, **changes) -> LoadedModel:
     info = {"arch": "mini", "activation": "gelu", "source": f"run{seed}", "sha256": str(seed)}
     made = LoadedModel(CONFIG, drawn(seed), Preprocess(size=16), Tokenizer(16), info, origin={"activation": "gelu"})
     return dataclasses.replace(made, **changes)
+
+
+def words_tokenizer(**changes) -> HFTokenizer:
+    words = {"a": 0, "dog": 1, "cat": 2}
+    return HFTokenizer(json.dumps({"model": {"type": "WordLevel", "vocab": words, "unk_token": "a"}}), 16, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +101,51 @@ def test_an_activation_of_the_weights_is_remembered():
         ({"origin": {"activation": "quick_gelu"}}, "the activation of the weights is gelu in run0 and quick_gelu"),
         (
             {"preprocess": Preprocess(size=16, resize_mode="squash")},
-            "preprocessing resize_mode is shortest in run0 and",
+            "preprocessing resize_mode is shortest in run0 and squash in run1",
         ),
+        (
+            {"preprocess": Preprocess(size=16, rgb_first=True)},
+            "preprocessing rgb_first is False in run0 and True in run1",
+        ),
+        (
+            {"preprocess": Preprocess(size=16, crop_rounding="down")},
+            "preprocessing crop_rounding is even in run0 and down in run1",
+        ),
+        (
+            {"preprocess": Preprocess(size=16, mean=(0.5, 0.5, 0.5))},
+            r"preprocessing mean is .* and \(0.5, 0.5, 0.5\) in",
+        ),
+        (
+            {"preprocess": Preprocess(size=16, resize_size=18)},
+            "preprocessing resize_size is None in run0 and 18 in run1",
+        ),
+        ({"tokenizer": Tokenizer(16, "whitespace")}, "tokenizer clean is lower in run0 and whitespace in run1"),
+        ({"tokenizer": words_tokenizer()}, "tokenizer kind is clip in run0 and hf in run1"),
     ],
 )
 def test_models_that_cannot_be_mixed(change, message):
     with pytest.raises(NegjaxError, match=f"{message}.*: they cannot be mixed"):
         interpolate(model(0), model(1, **change), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pad_id": 1}, "tokenizer pad_id is 0 in run0 and 1 in run1"),
+        ({"truncation_side": "left"}, "tokenizer truncation_side is right in run0 and left in run1"),
+        (
+            {"tokenizer_json": '{"model":{"type":"WordLevel","vocab":{"a":0,"dog":2,"cat":1},"unk_token":"a"}}'},
+            "sha256",
+        ),
+    ],
+)
+def test_tokenizers_that_differ(change, message):
+    start, first = model(0), words_tokenizer()
+    same = dataclasses.replace(first, tokenizer_json=json.dumps(json.loads(first.tokenizer_json), indent=2))
+    start.tokenizer = first
+    interpolate(start, model(1, tokenizer=same), 0.5)  # another layout of the same file
+    with pytest.raises(NegjaxError, match=message):
+        interpolate(start, model(1, tokenizer=dataclasses.replace(first, **change)), 0.5)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
