@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,8 @@ JSON_FILES = {META: "metadata", METRICS: "metrics"}  # item -> the file that Orb
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 # After a failed write asyncio logs the errors of all other arrays, too.
 logging.getLogger("asyncio").addFilter(lambda record: "exception was never retrieved" not in record.getMessage())
+# Nor does it start to write all of them then, which Python would tell at its end.
+warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
 
 
 def list_steps(directory: epath.Path) -> list[int]:

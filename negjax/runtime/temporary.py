@@ -17,6 +17,7 @@ from etils import epath
 from negjax.runtime.paths import is_local
 
 TEMPORARY_NAME = ".{name}.{token}.tmp"
+SECONDS_OF_LATE_WRITERS = 2  # at most, that threads of a library write on after it has raised an error
 _current: set[epath.Path] = set()  # of this process
 
 
@@ -26,8 +27,8 @@ def temporary_beside(
 ) -> Iterator[epath.Path]:
     """A new temporary file or folder beside `target`, which the block is to move to its place.
 
-    Removed at the end of the block if it is still there. The abandoned ones of the same target and pattern are removed
-    first, except in a store and on file systems without locks.
+    Removed at the end of the block if it is still there; if that fails it is abandoned. The abandoned ones of the same
+    target and pattern are removed first, except in a store and on file systems without locks.
 
     Args:
         target: the path that is written; missing folders above it are created.
@@ -47,7 +48,7 @@ def temporary_beside(
     try:
         yield temporary
     finally:
-        _remove(temporary)
+        _remove_for_good(temporary)
         _current.discard(temporary)
         if lock is not None:
             os.close(lock)
@@ -113,6 +114,18 @@ def _locked(path: epath.Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _remove_for_good(path: epath.Path) -> None:
+    """Removes a file or folder in which threads may still be writing; leaves it where that stays impossible."""
+    end = time.monotonic() + SECONDS_OF_LATE_WRITERS
+    while True:
+        try:
+            return _remove(path)
+        except OSError:  # must not take the place of the error that ended the block
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.05)
 
 
 def _remove(path: epath.Path) -> None:

@@ -1,5 +1,6 @@
 """What a killed process leaves beside its target is removed by the next one; what a living one writes is not."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -110,3 +111,32 @@ def test_many_threads_write_one_file(tmp_path):
     assert not errors
     assert names(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text().split()[1] == "19"
+
+
+def test_threads_that_write_on_after_the_error_do_not_hide_it(tmp_path):
+    """As TensorStore's do when the write of another array has failed."""
+    target, end = tmp_path / "model", threading.Event()
+
+    def write_on() -> None:
+        number = 0
+        while not end.wait(0.001):
+            number += 1
+            inner = next(tmp_path.glob(".model.*"), target) / f"folder{number}"
+            with contextlib.suppress(OSError):
+                inner.mkdir()
+                (inner / "array").write_bytes(b"x")
+
+    thread = threading.Thread(target=write_on)
+
+    def fail() -> None:
+        with temporary_beside(epath.Path(target), folder=True) as written:
+            for number in range(2000):  # so that the removal takes longer than the next folder
+                (Path(written) / str(number)).touch()
+            thread.start()
+            threading.Timer(0.5, end.set).start()
+            raise ValueError("File too large")
+
+    with pytest.raises(ValueError, match="File too large"):
+        fail()
+    thread.join()
+    assert names(tmp_path) == []
