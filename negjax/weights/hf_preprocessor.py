@@ -75,9 +75,18 @@ def read_preprocess(folder: epath.Path, config: CLIPConfig, support: HfSupport) 
     if data is None:
         return None
     try:
-        return _read_settings(_complete(data, support), config.vision.image_size)
+        return parse_preprocess(data, config.vision.image_size, support)
     except NegjaxError as error:
         raise NegjaxError(f"{where}: {error}") from error
+
+
+def parse_preprocess(data: Mapping[str, Any], image_size: int, support: HfSupport) -> Preprocess:
+    """The preprocessing that transformers does by the content of a preprocessor_config.json.
+
+    Raises:
+        NegjaxError: If a setting is malformed, or asks for what is not computed here.
+    """
+    return _read_settings(_complete(data, support), image_size)
 
 
 def write_preprocess(support: HfSupport, preprocess: Preprocess) -> dict[str, Any]:

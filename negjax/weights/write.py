@@ -3,7 +3,6 @@
 While the weights are unchanged since conversion, tensors are written in the number types of their source.
 """
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -31,6 +30,7 @@ from negjax.weights.families.family import WeightFormat
 from negjax.weights.json_files import read_json_object
 from negjax.weights.output_files import new_folder, write_json, write_tokenizer
 from negjax.weights.safetensors import TensorToWrite, write_safetensors
+from negjax.weights.written_inputs import hf_text_changes, open_clip_text_changes, warn_of_changes
 
 CONVERTED_STEP = 0  # of the only checkpoint of converted weights
 
@@ -78,8 +78,17 @@ def write_open_clip(model: LoadedModel, dst: epath.PathLike, done: OnParameterWr
     config = open_clip_config.write_config(model.config, model.preprocess, model.tokenizer.to_dict(), str(dst))
     tensors = list(_to_tensors(model, open_clip_config.open_clip_support(model.config).format, done))
     target = epath.Path(dst)
-    if target.suffix in (".safetensors", ".pt"):
-        return _write_open_clip_file(model, target, config, tensors)
+    is_file = target.suffix in (".safetensors", ".pt")
+    call = (_write_open_clip_file if is_file else _write_open_clip_folder)(model, target, config, tensors)
+    preprocess = open_clip_config.read_preprocess_cfg(config["preprocess_cfg"], model.preprocess.size)
+    warn_of_changes(dst, "open_clip", model, preprocess, open_clip_text_changes(model))
+    return call
+
+
+def _write_open_clip_folder(
+    model: LoadedModel, target: epath.Path, config: dict[str, Any], tensors: Sequence[TensorToWrite]
+) -> str:
+    """A folder with config and tokenizer, for any model that open_clip computes."""
     with new_folder(target) as folder:
         write_json(folder / open_clip_config.CONFIG_FILE, config)
         metadata = {CONFIG_METADATA_KEY: json.dumps(config)}
@@ -99,9 +108,10 @@ def _write_open_clip_file(
     size = model.config.vision.image_size
     if not open_clip_config.open_clip_support(model.config).complete:
         raise NegjaxError(f"{target}: open_clip has no name for the towers of {name} alone: give a folder, not a file")
-    # open_clip has one order of conversion to RGB, and one rounding of crops, for all models.
-    preprocess = dataclasses.replace(model.preprocess, rgb_first=False, crop_rounding="even")
-    if name is None or not isinstance(model.tokenizer, Tokenizer) or preprocess != Preprocess(size):
+    # By a name open_clip takes its usual preprocessing, and cleans texts for CLIP's tokenizer by "lower".
+    preprocess = open_clip_config.read_preprocess_cfg(config["preprocess_cfg"], size)
+    is_usual = preprocess == Preprocess(size) and isinstance(model.tokenizer, Tokenizer)
+    if name is None or not is_usual or model.tokenizer.clean != "lower":
         part = "this architecture" if name is None else "the preprocessing and the tokenizer of this model"
         raise NegjaxError(f"{target}: open_clip has no name for {part}: give a folder instead of a file")
     if target.exists():
@@ -129,11 +139,16 @@ def write_hf(model: LoadedModel, dst: epath.PathLike, done: OnParameterWritten =
         The Python expression with which transformers loads it.
 
     Raises:
-        NegjaxError: If transformers cannot compute the model.
+        NegjaxError: If transformers cannot compute the model or its inputs.
     """
     config = hf_config.write_config(model.config)
     support = hf_config.hf_support(model.config)
     preprocess = hf_preprocessor.write_preprocess(support, model.preprocess)
+    if not isinstance(model.tokenizer, Tokenizer) and model.tokenizer.strip_id is not None:
+        raise NegjaxError(
+            "transformers' tokenizers keep the separator, which this model's replaces by 0 (strip_sep_token): use --to "
+            "open_clip"
+        )
     with new_folder(dst) as folder:
         write_json(folder / hf_config.HF_CONFIG_FILE, config)
         write_json(folder / hf_preprocessor.PREPROCESSOR_FILE, preprocess)
@@ -142,6 +157,8 @@ def write_hf(model: LoadedModel, dst: epath.PathLike, done: OnParameterWritten =
         write_safetensors(
             folder / "model.safetensors", list(_to_tensors(model, support.format, done)), {"format": "pt"}
         )
+    by_transformers = hf_preprocessor.parse_preprocess(preprocess, model.preprocess.size, support)
+    warn_of_changes(dst, "transformers", model, by_transformers, hf_text_changes(model))
     return f'{config["architectures"][0]}.from_pretrained("{dst}")'
 
 

@@ -19,10 +19,20 @@ from safetensors.torch import save_file  # noqa: E402
 from support.torch_models import CASES, Case, clip_case, hf_clip_case  # noqa: E402
 from support.trees import unit  # noqa: E402
 
+from negjax.media.images import Preprocess  # noqa: E402
 from negjax.models import clip  # noqa: E402
-from negjax.models.architecture import TextEncoderConfig, with_activation  # noqa: E402
+from negjax.models.architecture import (  # noqa: E402
+    CLIPConfig,
+    TextConfig,
+    TextEncoderConfig,
+    VisionConfig,
+    with_activation,
+)
+from negjax.models.init import init_params  # noqa: E402
+from negjax.models.loaded import LoadedModel  # noqa: E402
 from negjax.models.presets import PRESETS, preset  # noqa: E402
 from negjax.objectives.contrastive import contrastive_loss  # noqa: E402
+from negjax.tokenizers.hf import HFTokenizer  # noqa: E402
 from negjax.weights.entries import entries  # noqa: E402
 from negjax.weights.families.table import all_formats, family_of  # noqa: E402
 from negjax.weights.positions import resize_positions  # noqa: E402
@@ -183,6 +193,20 @@ def test_what_was_written_loads_strictly(read, tmp_path):
             again_image, again_text = again.encode_image(pixels, True), again.encode_text(tokens, True)
     torch.testing.assert_close(again_image, image, rtol=0, atol=1e-6)
     torch.testing.assert_close(again_text, text, rtol=0, atol=1e-6)
+
+
+def test_the_largest_id_of_another_vocabulary(tmp_path):
+    """A text tower that pools at the largest id, over texts without the vocabulary's last one."""
+    text = TextConfig(6, 9, 8, 1, 2, 12, "gelu")
+    config = CLIPConfig("custom", 8, VisionConfig(16, 8, 8, 1, 2, 12, "gelu"), text)
+    words = {"model": {"type": "WordLevel", "vocab": {f"w{i}": i for i in range(9)}, "unk_token": "w0"}}
+    model = LoadedModel(config, init_params(config, 0), Preprocess(16), HFTokenizer(json.dumps(words), 6, clean=""))
+    again = called(write_hf(model, tmp_path / "out"))
+    token_BT = np.array([[1, 5, 7, 2, 3, 0], [6, 1, 2, 3, 4, 5], [1, 8, 2, 8, 3, 0]], np.int32)
+    with torch.no_grad():
+        hidden = again.text_model(torch.from_numpy(token_BT).long()).pooler_output
+        theirs = again.text_projection(hidden).numpy()
+    np.testing.assert_allclose(clip.encode_text(config, model.params, token_BT), theirs, rtol=0, atol=1e-5)
 
 
 def called(call: str):

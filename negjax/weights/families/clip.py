@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig
+from negjax.tokenizers.clip import VOCAB_SIZE
 from negjax.weights.families import hf_towers, open_clip_towers
 from negjax.weights.families.family import HfSupport, OpenClipSupport, WeightFamily, WeightFormat
 from negjax.weights.families.rows import (
@@ -102,7 +103,8 @@ def _fits_hf(config: CLIPConfig) -> bool:
 def write_hf_config(config: CLIPConfig) -> dict[str, Any]:
     """The inverse of `read_hf_config`."""
     text = cast(TextConfig, config.text)  # as _fits_hf demands
-    end = text.end_token or text.vocab_size - 1
+    # transformers pools at the first `eos_token_id`, but with 2 at the largest id; both are CLIP's end token.
+    end = text.end_token if text.pool == "eos" else text.vocab_size - 1 if text.vocab_size == VOCAB_SIZE else 2
     projection = {"projection_dim": config.embed_dim}
     return {
         "architectures": ["CLIPModel"],
@@ -113,7 +115,7 @@ def write_hf_config(config: CLIPConfig) -> dict[str, Any]:
         "text_config": {
             **hf_towers.write_text(text),
             "eos_token_id": end,
-            "bos_token_id": end - 1,
+            "bos_token_id": max(0, end - 1),
             **projection,
         },
         "vision_config": {**hf_towers.write_vision(config.vision), **projection},
