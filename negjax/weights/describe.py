@@ -21,6 +21,7 @@ from negjax.weights.detect import MAX_MISMATCHES, fitting_presets, unknown_names
 from negjax.weights.families.encoders import sized_by_tensors
 from negjax.weights.families.family import WeightFormat
 from negjax.weights.families.table import FAMILIES, family_of
+from negjax.weights.families.tokenizer import has_clip_tokenizer
 from negjax.weights.lazy_tensor import LazyTensor
 from negjax.weights.openai import read_openai_config
 from negjax.weights.tensors import TensorFile
@@ -38,7 +39,7 @@ class Description:
         config: The architecture, with the activation to compute with.
         weights_activation: The activation that the weights were trained with, "" if unknown.
         preprocess: None where nothing states it.
-        tokenizer_kwargs: open_clip's, None without a config of open_clip.
+        tokenizer_kwargs: open_clip's, None where transformers, or code of the model's own, reads the tokenizer.
     """
 
     config: CLIPConfig
@@ -92,7 +93,21 @@ def describe_weights(
         config = dataclasses.replace(config, logit_bias_init=-10.0)
     preprocess = description.preprocess
     preprocess = preprocess and at_size(preprocess, config.vision.image_size)
-    return dataclasses.replace(description, config=config, preprocess=preprocess)
+    kwargs = description.tokenizer_kwargs
+    if kwargs is None:
+        kwargs = _usual_tokenizer_kwargs(config, format, file)
+    return dataclasses.replace(description, config=config, preprocess=preprocess, tokenizer_kwargs=kwargs)
+
+
+def _usual_tokenizer_kwargs(config: CLIPConfig, format: WeightFormat, file: epath.Path) -> dict[str, Any] | None:
+    """What open_clip's config of an architecture says of the tokenizer, for weights of its format without a config."""
+    support = family_of(config).open_clip
+    if support is None or support.format != format or (kwargs := support.tokenizer_kwargs(config.name)) is None:
+        return None
+    if not has_clip_tokenizer(config):
+        cleaning = ", ".join(f"{key} {value}" for key, value in ({"clean": "whitespace"} | dict(kwargs)).items())
+        logger.info("%s: the folder's tokenizer is used as open_clip does for %s (%s)", file, config.name, cleaning)
+    return dict(kwargs)
 
 
 def _read_stated(

@@ -23,6 +23,9 @@ from support.trees import unit  # noqa: E402
 import negjax  # noqa: E402
 from negjax.errors import NegjaxError  # noqa: E402
 from negjax.media.images import normalise, to_pixels  # noqa: E402
+from negjax.models.presets import PRESETS, preset, variant_names  # noqa: E402
+from negjax.weights.families.table import family_of  # noqa: E402
+from negjax.weights.families.tokenizer import has_clip_tokenizer  # noqa: E402
 from negjax.weights.hub import config_of_tag  # noqa: E402
 from negjax.weights.open_clip_config import read_config, read_preprocess_cfg  # noqa: E402
 
@@ -171,6 +174,18 @@ def test_cleaning_before_clips_own_vocabulary(clean, tmp_path):
     np.testing.assert_array_equal(again(TEXTS), ids)
     negjax.weights.write.write_negjax(model, tmp_path / "ours")
     np.testing.assert_array_equal(negjax.load(tmp_path / "ours")[2](TEXTS), ids)
+
+
+def test_the_cleaning_of_texts_of_every_name_is_open_clips():
+    """With which --arch NAME reads the tokenizer beside weights in open_clip's format."""
+    named = {name: preset(name) for base in PRESETS for name in variant_names(base) if open_clip.get_model_config(name)}
+    with_tokenizers = 0
+    for name, config in named.items():
+        text_cfg = open_clip.get_model_config(name)["text_cfg"]
+        assert has_clip_tokenizer(config) == (not text_cfg.get("hf_tokenizer_name")), name
+        assert family_of(config).open_clip.tokenizer_kwargs(name) == text_cfg.get("tokenizer_kwargs", {}), name
+        with_tokenizers += bool(text_cfg.get("hf_tokenizer_name"))
+    assert with_tokenizers > 40
 
 
 def test_the_table_of_tags_is_open_clips():

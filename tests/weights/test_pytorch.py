@@ -390,6 +390,40 @@ def word_tokenizer(context_length: int, clean: str) -> HFTokenizer:
     )
 
 
+def test_an_architecture_by_name_cleans_texts_as_open_clip_does_for_it(tmp_path, monkeypatch, caplog):
+    """A CLIPA: entities are resolved, [SEP] becomes 0. What open_clip says of each name is compared in tests/parity."""
+    sizes = {"width": 12, "depth": 1, "heads": 2, "mlp_width": 20}
+    base = preset("ViT-L-14-CLIPA")
+    small = dataclasses.replace(
+        base,
+        name="mini",
+        embed_dim=8,
+        vision=dataclasses.replace(base.vision, **sizes, image_size=28),
+        text=dataclasses.replace(base.text, **sizes, vocab_size=8, context_length=6),
+    )
+    monkeypatch.setitem(PRESETS, "mini", small)
+    write_open_clip(
+        LoadedModel(small, init_params(small, 0), default_preprocess(small), word_tokenizer(6, "lower")),
+        tmp_path / "out",
+    )
+    file = rewritten(tmp_path / "out", lambda arrays: None)
+    words = {"[PAD]": 0, "[SEP]": 1, "[UNK]": 2, "a": 3, "dog": 4, "&": 5}
+    template = {
+        "type": "TemplateProcessing",
+        "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+        "pair": [],
+        "special_tokens": {"[SEP]": {"id": "[SEP]", "ids": [1], "tokens": ["[SEP]"]}},
+    }
+    vocabulary = {"type": "WordLevel", "vocab": words, "unk_token": "[UNK]"}
+    tokenizer = {"model": vocabulary, "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": template}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (tmp_path / "tokenizer_config.json").write_text('{"pad_token": "[PAD]", "sep_token": "[SEP]"}')
+    with caplog.at_level("INFO"):
+        model = read_model(file, arch="mini")
+    assert model.tokenizer(["a &amp; dog"]).tolist() == [[3, 5, 4, 0, 0, 0]]
+    assert "tokenizer is used as open_clip does for mini (clean whitespace, strip_sep_token True)" in caplog.text
+
+
 def siglip_of(vocab_size: int, clean: str) -> LoadedModel:
     """A small model of SigLIP's form over a vocabulary of eight words."""
     base = preset("ViT-B-32-SigLIP2-256")

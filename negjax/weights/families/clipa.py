@@ -12,5 +12,6 @@ CLIPA_FAMILY = WeightFamily(
         matches=lambda model_cfg: model_cfg["vision_cfg"].get("pool_type") == "avg",
         read_vision=open_clip_towers.read_vision,
         write_vision=open_clip_towers.write_vision,
+        tokenizer_kwargs=lambda name: {"strip_sep_token": True},
     ),
 )

@@ -84,5 +84,6 @@ CONCH_FAMILY = WeightFamily(
         read_vision=_read_conch_vision,
         write_vision=_write_conch_vision,
         complete=False,
+        tokenizer_kwargs=lambda name: None,
     ),
 )

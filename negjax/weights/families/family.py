@@ -71,6 +71,8 @@ class OpenClipSupport:
         write_text: (text tower, folder to be written) -> its text_cfg, without the tokenizer.
         complete: Whether open_clip's models of the same names have no more parameters; else what is written is loaded
             by its config alone.
+        tokenizer_kwargs: open_clip's name of an architecture -> the `tokenizer_kwargs` in its config of that name; None
+            for models that only other code reads.
     """
 
     format: WeightFormat
@@ -80,6 +82,7 @@ class OpenClipSupport:
     read_text: Callable[[Mapping[str, Any], bool, epath.Path], TextConfig | TextEncoderConfig] = read_text
     write_text: Callable[[Any, str], dict[str, Any]] = write_text
     complete: bool = True
+    tokenizer_kwargs: Callable[[str], Mapping[str, Any] | None] = lambda name: {}
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ METACLIP2_FAMILY = WeightFamily(
         ),
         read_vision=open_clip_towers.read_vision,
         write_vision=open_clip_towers.write_vision,
+        tokenizer_kwargs=lambda name: {"clean": "canonicalize"} if name.startswith("ViT-L-14-worldwide") else {},
     ),
     hf=HfSupport(
         format=clip.HF_FORMAT,

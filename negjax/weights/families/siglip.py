@@ -175,6 +175,7 @@ SIGLIP_FAMILY = WeightFamily(
         matches=lambda model_cfg: bool(model_cfg["vision_cfg"].get("timm_model_name")),
         read_vision=read_timm_vision,
         write_vision=write_timm_vision,
+        tokenizer_kwargs=lambda name: {"clean": "canonicalize"},
     ),
     hf=HfSupport(
         format=_HF_FORMAT,

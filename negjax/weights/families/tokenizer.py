@@ -14,6 +14,11 @@ from negjax.tokenizers.hf_folder import read_tokenizer
 _TOKENIZER_KWARGS = ("clean", "strip_sep_token")
 
 
+def has_clip_tokenizer(config: CLIPConfig) -> bool:
+    """Whether texts are tokenized by CLIP's own vocabulary, and not by a tokenizer beside the weights."""
+    return config.text.vocab_size == VOCAB_SIZE and config.text.pool in ("argmax", "class")
+
+
 def read_clip_or_folder_tokenizer(
     config: CLIPConfig, folder: epath.Path, tokenizer_kwargs: Mapping[str, Any] | None
 ) -> AnyTokenizer:
@@ -22,8 +27,7 @@ def read_clip_or_folder_tokenizer(
     Args:
         config: The architecture.
         folder: Where the weights are.
-        tokenizer_kwargs: As an open_clip_config.json has them; None where there is none, then the tokenizer does what
-            transformers does with the folder.
+        tokenizer_kwargs: As an open_clip_config.json has them; None for what transformers does with the folder.
 
     Returns:
         The tokenizer, for the context length of the architecture.
@@ -37,7 +41,7 @@ def read_clip_or_folder_tokenizer(
             raise NegjaxError(
                 f"{folder}: tokenizer_kwargs.{key} is {value!r}: not supported, only {', '.join(_TOKENIZER_KWARGS)}"
             )
-    if text.vocab_size == VOCAB_SIZE and text.pool in ("argmax", "class"):
+    if has_clip_tokenizer(config):
         try:
             return Tokenizer(text.context_length, (tokenizer_kwargs or {}).get("clean", "lower"))
         except NegjaxError as error:
