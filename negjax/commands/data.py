@@ -1,4 +1,4 @@
-"""`negjax data`: build, derive and list data sets."""
+"""`negjax data`: build, derive, list and verify data sets."""
 
 import argparse
 from typing import Any
@@ -11,6 +11,9 @@ example:
   negjax data list --data-dir data
 
 `negjax data COMMAND --help` lists the flags of a command."""
+VERIFY_EPILOG = """\
+example:
+  negjax data verify coco_mcq --data-dir data"""
 LIST_EPILOG = """\
 example:
   negjax data list --data-dir data"""
@@ -18,12 +21,28 @@ example:
 
 def add(commands: Any) -> None:
     """Adds `data` and its commands to the commands of the parser."""
-    data = command(commands, "data", None, "build, derive and list data sets", EPILOG)
+    data = command(commands, "data", None, "build, derive, list and verify data sets", EPILOG)
     data_commands = data.add_subparsers(metavar="COMMAND", title="commands")
     for module in (build, derive, suite):
         module.add(data_commands)
     parser = command(data_commands, "list", _list, "show the sets of a folder", LIST_EPILOG)
     parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="folder of the sets")
+    parser = command(data_commands, "verify", _verify, "read a whole set and check that it is as built", VERIFY_EPILOG)
+    parser.add_argument("name", metavar="NAME", help="the set")
+    parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="folder of the sets")
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from negjax.datasets.stored.store import open_set
+    from negjax.datasets.stored.verify import verify_set
+    from negjax.runtime.progress import track_progress
+    from negjax.runtime.streams import announce
+
+    data = open_set(args.data_dir, args.name)
+    with track_progress(len(data), f"reading {args.name}") as done:
+        verify_set(data, lambda: done(1))
+    announce(f"{args.name}: all {len(data):,} rows are as they were built")
+    return 0
 
 
 def _list(args: argparse.Namespace) -> int:

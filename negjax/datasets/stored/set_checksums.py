@@ -1,10 +1,11 @@
-"""The checksums of a stored set's files, so that damage, and shards that have changed places, are found.
+"""The checksums of a stored set's files, so that damage, and shards of another place or set, are found.
 
 checksums.json holds the size of every file; of the small ones also the CRC-32, and of a shard, whose records have
-checksums of their own, the first and the last id of its records.
+checksums of their own, the first and the last id of its records and the CRC-32 of its beginning and end.
 """
 
 import json
+import os
 import zlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,12 @@ from etils import epath
 from negjax.datasets.json_text import parse_json
 from negjax.runtime.checksums import CHECKSUMS_FILE, file_crc32
 
+END_BYTES = 1 << 16  # of a shard, at its beginning and at its end: as many as ArrayRecord pads it to
+
 
 @dataclass(frozen=True)
 class SetChecksums:
-    """What checksums.json says of the files of a set: file name -> {"bytes": .., and "crc32": .. or "ids": ..}."""
+    """What checksums.json says of each file of a set: "bytes", and "crc32", or of a shard "ids" and "ends_crc32"."""
 
     folder: epath.Path
     files: Mapping[str, Mapping[str, Any]]
@@ -55,6 +58,12 @@ class SetChecksums:
             raise ValueError(f"{name} has {size} bytes instead of {expected['bytes']}")
         if "crc32" in expected and file_crc32(path) != expected["crc32"]:
             raise ValueError(f"the content of {name} was altered")
+
+    def check_ends(self, name: str) -> None:
+        """Raises ValueError if beginning and end of a shard are not what they were; sets of 0.1 do not say it."""
+        expected = self.files[name].get("ends_crc32")
+        if expected is not None and _ends_crc32(self.folder / name) != expected:
+            raise ValueError(f"{name} was altered, or is of another set")
 
 
 @dataclass(frozen=True)
@@ -94,9 +103,19 @@ def write_set_checksums(folder: epath.Path, shards: Mapping[str, Sequence[int]])
     files: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.iterdir()):
         files[path.name] = {"bytes": path.stat().length}
-        more = {"ids": shards[path.name]} if path.name in shards else {"crc32": file_crc32(path)}
-        files[path.name] |= more
+        if path.name in shards:
+            files[path.name] |= {"ids": shards[path.name], "ends_crc32": _ends_crc32(path)}
+        else:
+            files[path.name]["crc32"] = file_crc32(path)
     (folder / CHECKSUMS_FILE).write_text(json.dumps({"files": files, "crc32": _crc32_of(files)}, indent=1))
+
+
+def _ends_crc32(path: epath.Path) -> int:
+    """The CRC-32 of the first and the last bytes of a file."""
+    with path.open("rb") as file:
+        crc = zlib.crc32(file.read(END_BYTES))
+        file.seek(-min(END_BYTES, file.tell()), os.SEEK_END)
+        return zlib.crc32(file.read(), crc)
 
 
 def _crc32_of(files: Any) -> int:

@@ -77,6 +77,7 @@ class StoredSet:
     def __getitem__(self, index: int) -> Record:
         row = range(len(self))[index]
         try:
+            self._check_shard(self._places.shard_of(row))
             features = tf_example_pb2.Example.FromString(self.source().data_source[row]).features.feature
             record = {name: _column_value(name, features[name]) for name in self._columns}
             self._places.check_id(row, record["id"])
@@ -143,6 +144,13 @@ class StoredSet:
     def _reset(self) -> None:
         """Drops everything that is read lazily, because it cannot be pickled."""
         self._source, self._lengths, self._lock = None, None, threading.Lock()
+        self._checked_shards: set[int] = set()
+
+    def _check_shard(self, number: int) -> None:
+        """Checks a shard when a row of it is first read. Raises ValueError if it is not the set's."""
+        if self._checksums is not None and number not in self._checked_shards:
+            self._checksums.check_ends(self._places.shards[number])
+            self._checked_shards.add(number)
 
     def _damaged(self, error: Exception | str) -> NegjaxError:
         reason = " ".join(str(error).split())[:200] or type(error).__name__

@@ -105,7 +105,7 @@ def write_shard(
             record["media_sha256"] = hashlib.sha256(record["media"]).hexdigest()
             for name, longest in lengths.items():
                 longest.append(max(tokenizer.lengths(record[name]), default=0))
-            rows, content, last = rows + 1, (content + _digest(record)) % CONTENT_MODULUS, record["id"]
+            rows, content, last = rows + 1, (content + record_digest(record)) % CONTENT_MODULUS, record["id"]
             first = first if rows > 1 else last
             yield index, _serialize(features, record)
             if on_row:
@@ -154,7 +154,7 @@ def finish_set(folder: epath.Path, spec: SetSpec, shards: Sequence[WrittenShard]
     write_set_checksums(data_dir, {path.name: shard.ids for path, shard in zip(paths, shards)})
 
 
-def _digest(record: Record) -> int:
+def record_digest(record: Record) -> int:
     """The sha256 of a record, in which `media_sha256` stands for the media."""
     columns_without_media = {name: value for name, value in record.items() if name != "media"}
     return int.from_bytes(hashlib.sha256(json.dumps(columns_without_media, sort_keys=True).encode()).digest())

@@ -4,6 +4,7 @@ What a set must give is what was written: the test compares with the rows themse
 """
 
 import hashlib
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 from support.images import noise_png
 
+from negjax.cli import main
 from negjax.datasets.build.training_set import build_training_set
 from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.stored.store import open_set, write_set
+from negjax.datasets.stored.verify import verify_set
 from negjax.errors import NegjaxError
 
 FLIPS = 150
@@ -79,8 +82,7 @@ def test_a_flipped_bit_is_found_or_changes_nothing(files, tmp_path, name):
             assert not message or path.name in message
         path.write_bytes(whole)
     assert content(tmp_path, name) == expected
-    assert all(count == FLIPS // len(paths) for file, count in found.items() if "array_record" not in file)
-    assert all(found.values())
+    assert all(count == FLIPS // len(paths) for count in found.values())  # the shards are small, and all ends
 
 
 def test_shards_that_have_changed_places_are_found(files, tmp_path):
@@ -91,6 +93,43 @@ def test_shards_that_have_changed_places_are_found(files, tmp_path):
     second.write_bytes(content_of_first)
     with pytest.raises(NegjaxError, match=r"set three in .* is damaged \(three-rows\.array_record-0000[01]-of-00003 "):
         content(tmp_path, "three")
+
+
+@pytest.fixture
+def foreign(files, tmp_path) -> Path:
+    """The folder of a copy of `three` whose second shard is that of another set, of equal size and with equal ids."""
+    table = (files / "t.csv").read_text().replace("a 4", "e 4")
+    (tmp_path / "t.csv").write_text(table)
+    source = table_source("captions", tmp_path / "t.csv", files / "media", 3)
+    build_training_set(source, "three", tmp_path / "other", progress=False)
+    folder = shutil.copytree(files / "sets" / "three", tmp_path / "three") / "1.0.0"
+    (own,) = folder.glob("*array_record-00001*")
+    other = tmp_path / "other" / "three" / "1.0.0" / own.name
+    assert own.stat().st_size == other.stat().st_size
+    shutil.copy(other, own)
+    return folder
+
+
+def test_a_shard_of_another_set_is_found(files, foreign):
+    data = open_set(foreign.parent.parent, "three")
+    assert data[0] == open_set(files / "sets", "three")[0]
+    for copy in (data, pickle.loads(pickle.dumps(data))):
+        with pytest.raises(
+            NegjaxError, match=r"three-rows\.array_record-00001-of-00003 was altered, or is of another set"
+        ):
+            copy[4]
+
+
+def test_verify_adds_up_all_records(files, foreign, capsys):
+    """Without the checksums of a shard's ends, as in sets of earlier versions, only the sum of the records shows it."""
+    for name in ("one", "three"):
+        verify_set(open_set(files / "sets", name))
+    assert main(["data", "verify", "three", "--data-dir", str(files / "sets")]) == 0
+    assert "three: all 9 rows are as they were built" in capsys.readouterr().out
+    (foreign / "checksums.json").unlink()
+    assert open_set(foreign.parent.parent, "three")[4]["captions"] == ["e 4", "not b"]
+    assert main(["data", "verify", "three", "--data-dir", str(foreign.parent.parent)]) == 2
+    assert "three/1.0.0 does not hold the records that were written" in capsys.readouterr().err
 
 
 def test_a_set_of_an_earlier_version_has_no_checksums_and_is_read(files, tmp_path):
