@@ -16,7 +16,6 @@ from negjax.evaluation.evaluate import evaluate, metric_names
 from negjax.evaluation.prepare import check_evaluable, prepare_eval_data
 from negjax.models.architecture import CLIPConfig, for_sigmoid_loss
 from negjax.models.compute import Compute
-from negjax.models.convnets import ResNetConfig
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import default_preprocess, preset
@@ -85,7 +84,7 @@ def initial_model(experiment: Experiment) -> LoadedModel:
     config = with_needed_bias(preset(spec.arch), experiment)
     if config.text.vocab_size != VOCAB_SIZE:
         raise NegjaxError(f"config.model.arch: {spec.arch} needs its own tokenizer: start from its weights (init_from)")
-    if isinstance(config.vision, ResNetConfig):
+    if config.has_batch_norms:
         raise NegjaxError(
             f"config.model.arch: {spec.arch} cannot be trained from scratch, for its batch norms keep the statistics "
             "of their weights: start from weights (init_from)"

@@ -58,6 +58,8 @@ class VisionConfig:
         block: Where a block's norms are: "pre_norm" (before attention and perceptron), "sub_norm" (EVA-02's: there, and
             within both, whose perceptron is gated by the activation) or "res_post_norm" (after both, before the sum).
         key_bias: Whether keys have a bias as queries and values have.
+        stem_width: Channels of MobileCLIP's stem, two convolutions with batch norms before the patches; 0 for none.
+        class_position: Whether the class token has a position too.
     """
 
     image_size: int
@@ -82,6 +84,8 @@ class VisionConfig:
     rotary_start: int = 0
     block: BlockForm = "pre_norm"
     key_bias: bool = True
+    stem_width: int = 0
+    class_position: bool = True
 
     @property
     def grid(self) -> int:
@@ -89,9 +93,19 @@ class VisionConfig:
         return self.image_size // self.patch_size
 
     @property
+    def patch_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what becomes a token: pixels, or what the stem makes of them."""
+        return (2, 2, self.stem_width) if self.stem_width else (self.patch_size, self.patch_size, 3)
+
+    @property
     def tokens(self) -> int:
         """Sequence length: the patches and the class token."""
         return self.grid**2 + self.class_token
+
+    @property
+    def positions(self) -> int:
+        """Learned positions: one for each token that has one."""
+        return self.grid**2 + (self.class_token and self.class_position)
 
 
 @dataclass(frozen=True)
@@ -261,11 +275,20 @@ class CLIPConfig:
             raise NegjaxError(f"embed_dim {self.embed_dim} is not divisible by {vision.pool_heads} pool_heads")
         if vision.pool_mlp_width and (not vision.pool_heads or vision.width % vision.pool_heads):
             raise NegjaxError(f"vision width {vision.width} is not divisible by {vision.pool_heads} pool_heads")
+        if vision.stem_width and vision.patch_size % 4:
+            raise NegjaxError(f"patch size {vision.patch_size} is not a multiple of 4, as a stem needs it")
         if vision.rotary != "none" and (vision.width // vision.heads % 4 or not vision.rotary_grid):
             raise NegjaxError(
                 f"rotary positions need a rotary_grid, and heads of a multiple of 4 channels: these have "
                 f"{vision.width // vision.heads}, and the rotary_grid is {vision.rotary_grid}"
             )
+
+    @property
+    def has_batch_norms(self) -> bool:
+        """Whether the image tower normalises with statistics that only its weights bring along."""
+        return isinstance(self.vision, ResNetConfig) or bool(
+            isinstance(self.vision, VisionConfig) and self.vision.stem_width
+        )
 
     @property
     def activation(self) -> str:

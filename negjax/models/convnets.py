@@ -39,6 +39,11 @@ class ResNetConfig:
         """What the pooling attends to: the positions and their mean."""
         return self.grid**2 + 1
 
+    @property
+    def positions(self) -> int:
+        """Learned positions: one for each of these."""
+        return self.tokens
+
 
 @dataclass(frozen=True)
 class ConvNeXtConfig:

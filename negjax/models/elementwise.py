@@ -1,4 +1,4 @@
-"""Layers without matrix products: activations and layer norm."""
+"""Layers without matrix products: activations and norms."""
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +6,8 @@ import numpy as np
 from flax import nnx
 
 from negjax.models.architecture import Activation
+
+_BATCH_NORM_EPS = 1e-5
 
 
 def activate(x: jax.Array, activation: Activation) -> jax.Array:
@@ -53,3 +55,21 @@ class LayerNorm(nnx.Module):
         variance = jnp.square(x32 - mean).mean(-1, keepdims=True)
         normed = (x32 - mean) * jax.lax.rsqrt(variance + self.eps)
         return (normed * self.scale[...] + self.bias[...]).astype(x.dtype)
+
+
+class BatchNorm(nnx.Module):
+    """Batch norm with stored statistics, computed in float32 and returned in the type of the input.
+
+    It normalises with the statistics that it was trained with, in training too, where these are frozen: batches are
+    divided over devices and objectives, and an embedding must not depend on the other images of its batch.
+    """
+
+    def __init__(self, width: int):
+        self.scale = nnx.Param(jnp.ones(width))
+        self.bias = nnx.Param(jnp.zeros(width))
+        self.mean = nnx.Param(jnp.zeros(width))
+        self.variance = nnx.Param(jnp.ones(width))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        factor = jax.lax.rsqrt(self.variance[...] + _BATCH_NORM_EPS) * self.scale[...]
+        return ((x.astype(jnp.float32) - self.mean[...]) * factor + self.bias[...]).astype(x.dtype)

@@ -4,6 +4,8 @@ The matrix products of Chowdhery et al. 2022 (appendix B), attention included; n
 counted, as is the custom for "model FLOPs".
 """
 
+import math
+
 from negjax.models.architecture import CLIPConfig, TextConfig, TextEncoderConfig, VisionConfig
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.text_encoder import hidden_width
@@ -16,7 +18,7 @@ def image_flops(config: CLIPConfig) -> int:
         return _resnet(vision, config.embed_dim)
     if isinstance(vision, ConvNeXtConfig):
         return _convnext(vision, config.embed_dim)
-    patch = 2 * vision.grid**2 * vision.patch_size**2 * 3 * vision.width
+    patch = 2 * vision.grid**2 * math.prod(vision.patch_shape) * vision.width + _patch_stem(vision)
     pool, pooled_width = 0, vision.width
     if vision.pool == "attention":
         pool = _attention_pool(vision, vision.tokens)
@@ -45,6 +47,11 @@ def _transformer(config: VisionConfig | TextConfig | TextEncoderConfig, tokens: 
     products = 2 * tokens * (4 * width * width + (3 if gated else 2) * width * config.mlp_width)
     attention = 2 * 2 * tokens * tokens * width
     return config.depth * (products + attention)
+
+
+def _patch_stem(config: VisionConfig) -> int:
+    side, size, width = config.image_size // (config.patch_size // 4), config.patch_size // 4, config.stem_width
+    return 2 * (side**2 * size**2 * 3 * width + (side // 2) ** 2 * 4 * width * width) if width else 0
 
 
 def _attention_pool(config: VisionConfig, tokens: int) -> int:

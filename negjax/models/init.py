@@ -70,10 +70,21 @@ def _eva_initialisers(config: CLIPConfig) -> Initialisers:
     ]
 
 
-def _vit_initialisers(config: CLIPConfig, vision: VisionConfig) -> Initialisers:
-    """open_clip's VisionTransformer."""
+def _timm_initialisers(config: CLIPConfig) -> Initialisers:
+    """timm's VisionTransformer: SigLIP's values, and a class token that starts close to 0."""
     return [
-        (r"visual/patch/(kernel|bias)", _uniform((3 * vision.patch_size**2) ** -0.5)),
+        (r"visual/class_token", _normal(1e-6)),
+        (r"visual/projection/kernel", _normal(0.02)),
+        (r"visual/projection/bias", _constant(0.0)),
+        *_siglip_initialisers(config),
+    ]
+
+
+def _vit_initialisers(config: CLIPConfig, vision: VisionConfig) -> Initialisers:
+    """open_clip's VisionTransformer, and MobileCLIP's stem."""
+    return [
+        (r"visual/stem/conv\d/kernel", _uniform_of_fan_in),
+        (r"visual/patch/(kernel|bias)", _uniform(math.prod(vision.patch_shape) ** -0.5)),
         (r"visual/(class_token|positions|projection/kernel)", _normal(vision.width**-0.5)),
         (r"visual/pool/query", _normal(1.0)),
         (r"visual/pool/bias|visual/pool/out/bias", _constant(0.0)),
@@ -89,8 +100,6 @@ def _vit_initialisers(config: CLIPConfig, vision: VisionConfig) -> Initialisers:
 def _resnet_initialisers(vision: ResNetConfig) -> Initialisers:
     """open_clip's ModifiedResNet: a block's last norm starts at 0, so that the block starts as its shortcut."""
     return [
-        (r".*norm\w*/mean", _constant(0.0)),
-        (r".*norm\w*/variance", _constant(1.0)),
         (r"visual/pool/\w+/bias", _uniform(vision.final_width**-0.5)),
         (r"visual/pool/\w+/kernel|visual/positions", _normal(vision.final_width**-0.5)),
         (r"visual/.*/kernel", _uniform_of_fan_in),
@@ -136,6 +145,8 @@ _FAMILY_INITIALISERS: dict[str, Callable[[CLIPConfig], Initialisers]] = {
     "pe_core": _eva_initialisers,
     "eva": _eva_initialisers,
     "eva02": _eva_initialisers,
+    "mobileclip": _timm_initialisers,
+    "timm_clip": _timm_initialisers,
 }
 
 
@@ -153,7 +164,8 @@ def _initialisers(config: CLIPConfig) -> Initialisers:
         (r"logit_bias", _constant(config.logit_bias_init or 0.0)),
         (r"visual/stage\d/.*/norm3/scale", _constant(0.0)),
         (r".*norm\w*/scale", _constant(1.0)),
-        (r".*norm\w*/bias|.*attention/\w+/bias", _constant(0.0)),
+        (r".*norm\w*/(bias|mean)|.*attention/\w+/bias", _constant(0.0)),
+        (r".*norm\w*/variance", _constant(1.0)),
         *family_initialisers(config),
         *_encoder_initialisers(config),
         *_image_initialisers(config),

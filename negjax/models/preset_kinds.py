@@ -7,7 +7,7 @@ from typing import cast
 from negjax.models.architecture import Activation, CLIPConfig, TextConfig, VisionConfig
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.encoders import ENCODERS
-from negjax.models.timm_towers import CONVNEXTS, EVAS, PERCEPTION_ENCODERS
+from negjax.models.timm_towers import CLIP_VITS, CONVNEXTS, EVAS, HYBRIDS, PERCEPTION_ENCODERS
 
 
 def make_clip(
@@ -98,6 +98,13 @@ def make_eva(name: str, embed_dim: int, vision: str, text: tuple[int, int, int])
     tower = EVAS[vision]
     family = "eva02" if tower.block == "sub_norm" else "eva"
     return CLIPConfig(name, embed_dim, tower, TextConfig(77, 49408, *text, 4 * text[0], "gelu"), family=family)
+
+
+def make_mobileclip(name: str, embed_dim: int, vision: str, *, causal: bool = True) -> CLIPConfig:
+    """MobileCLIP, whose image tower is a vision transformer: by timm's name. causal: whether the text tower is."""
+    family, tower = ("mobileclip", HYBRIDS[vision]) if vision in HYBRIDS else ("timm_clip", CLIP_VITS[vision])
+    text = TextConfig(77, 49408, embed_dim, 12, embed_dim // 64, 4 * embed_dim, "gelu", causal=causal)
+    return CLIPConfig(name, embed_dim, tower, text, family=family)
 
 
 def make_siglip(

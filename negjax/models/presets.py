@@ -20,6 +20,7 @@ from negjax.models.preset_kinds import (
     make_convnet,
     make_convnext,
     make_eva,
+    make_mobileclip,
     make_pe_core,
     make_siglip,
     with_encoder,
@@ -40,6 +41,7 @@ _FAMILY_PREPROCESS = {
     "siglip": _SIGLIP_PREPROCESS,
     "nllb_siglip": _SIGLIP_PREPROCESS,
     "pe_core": Preprocess(mean=_HALF, std=_HALF, interpolation="bilinear", resize_mode="squash"),
+    "mobileclip": Preprocess(mean=(0.0,) * 3, std=(1.0,) * 3, interpolation="bilinear"),
     "clipa": Preprocess(
         mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear", resize_mode="squash"
     ),
@@ -149,6 +151,9 @@ PRESETS: dict[str, CLIPConfig] = {
         make_eva("EVA02-L-14-336", 768, "eva02_large_patch14_clip_336", (768, 12, 12)),
         make_eva("EVA02-E-14", 1024, "eva02_enormous_patch14_clip_224", _H_TEXT),
         make_eva("EVA02-E-14-plus", 1024, "eva02_enormous_patch14_clip_224", _BIG_TEXT),
+        make_mobileclip("MobileCLIP-B", 512, "vit_base_mci_224"),
+        make_mobileclip("MobileCLIP2-B", 512, "vit_base_mci_224"),
+        make_mobileclip("MobileCLIP2-L-14", 768, "vit_large_patch14_clip_224", causal=False),
         # SigLIP, and its second version, which differs in vocabulary and activation.
         make_siglip("ViT-B-16-SigLIP", 224, 16, _B, 32000, _EXACT),
         *(make_siglip(f"ViT-B-16-SigLIP-{size}", size, 16, _B, 32000, _EXACT) for size in (256, 384, 512)),

@@ -1,8 +1,4 @@
-"""The image tower of OpenAI's ResNet CLIPs (Radford et al. 2021): pixels -> embedding.
-
-Batch norms normalise with the statistics that they were trained with, in training too, where these are frozen: batches
-are divided over devices and objectives, and an embedding must not depend on the other images of its batch.
-"""
+"""The image tower of OpenAI's ResNet CLIPs (Radford et al. 2021): pixels -> embedding."""
 
 import jax
 import jax.numpy as jnp
@@ -12,25 +8,11 @@ from negjax.models.attention import attend
 from negjax.models.compute import Compute
 from negjax.models.convnets import ResNetConfig
 from negjax.models.convolution import Convolution, average_pool
+from negjax.models.elementwise import BatchNorm
 from negjax.models.linear import Linear
 from negjax.models.transformer import in_order, run_blocks
 
-_EPS = 1e-5
 _EXPANSION = 4  # a block's output, in multiples of its inner width
-
-
-class BatchNorm(nnx.Module):
-    """Batch norm with stored statistics, computed in float32 and returned in the type of the input."""
-
-    def __init__(self, width: int):
-        self.scale = nnx.Param(jnp.ones(width))
-        self.bias = nnx.Param(jnp.zeros(width))
-        self.mean = nnx.Param(jnp.zeros(width))
-        self.variance = nnx.Param(jnp.ones(width))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        factor = jax.lax.rsqrt(self.variance[...] + _EPS) * self.scale[...]
-        return ((x.astype(jnp.float32) - self.mean[...]) * factor + self.bias[...]).astype(x.dtype)
 
 
 class Bottleneck(nnx.Module):

@@ -1,6 +1,6 @@
-"""timm's image towers by name, as open_clip's configs name them: ConvNeXts, Perception Encoders and EVAs.
+"""timm's image towers by name, as open_clip's configs name them.
 
-Source: timm 1.0.31, convnext.py and eva.py.
+Source: timm 1.0.31, convnext.py, eva.py, vision_transformer.py and vision_transformer_hybrid.py.
 """
 
 from negjax.models.architecture import BlockForm, VisionConfig
@@ -89,3 +89,31 @@ PERCEPTION_ENCODERS = {
     "vit_pe_core_large_patch14_336": perception_encoder(336, 14, 1024, 24, 16),
     "vit_pe_core_gigantic_patch14_448": perception_encoder(448, 14, 1536, 50, 16, mlp_width=8960, class_token=False),
 }
+
+
+def hybrid(image_size: int, patch_size: int, width: int, depth: int, heads: int) -> VisionConfig:
+    """MobileCLIP's image tower (Vasu et al. 2024): convolutions before the patches, no position of the class token."""
+    return VisionConfig(
+        image_size,
+        patch_size,
+        width,
+        depth,
+        heads,
+        4 * width,
+        "gelu",
+        layer_norm_eps=1e-6,
+        patch_bias=True,
+        norm_pre=False,
+        projection_bias=True,
+        stem_width=width // 4,
+        class_position=False,
+    )
+
+
+def clip_vit(image_size: int, patch_size: int, width: int, depth: int, heads: int) -> VisionConfig:
+    """CLIP's image tower, whose projection has a bias in timm."""
+    return VisionConfig(image_size, patch_size, width, depth, heads, 4 * width, "gelu", projection_bias=True)
+
+
+HYBRIDS = {"vit_base_mci_224": hybrid(224, 16, 768, 12, 12)}
+CLIP_VITS = {"vit_large_patch14_clip_224": clip_vit(224, 14, 1024, 24, 16)}

@@ -8,9 +8,26 @@ from negjax.models.architecture import VisionConfig
 from negjax.models.attention import AttentionPool, CrossAttentionPool
 from negjax.models.compute import Compute
 from negjax.models.convolution import embed_patches
-from negjax.models.elementwise import LayerNorm
+from negjax.models.elementwise import BatchNorm, LayerNorm, activate
 from negjax.models.linear import Linear
 from negjax.models.transformer import Transformer
+
+
+class PatchStem(nnx.Module):
+    """MobileCLIP's: two convolutions over windows that do not overlap, each with a batch norm and the activation.
+
+    A patch of pixels becomes 2 x 2 positions.
+    """
+
+    def __init__(self, config: VisionConfig):
+        width, size = config.stem_width, config.patch_size // 4
+        self.conv1, self.norm1 = Linear((size, size, 3, width), bias=False, inputs=3), BatchNorm(width)
+        self.conv2, self.norm2 = Linear((2, 2, width, width), bias=False, inputs=3), BatchNorm(width)
+        self.activation = config.activation
+
+    def __call__(self, x_BHWC: jax.Array) -> jax.Array:
+        x_BHWC = activate(self.norm1(embed_patches(x_BHWC, self.conv1)), self.activation)
+        return activate(self.norm2(embed_patches(x_BHWC, self.conv2)), self.activation)
 
 
 class VisionTower(nnx.Module):
@@ -18,9 +35,10 @@ class VisionTower(nnx.Module):
 
     def __init__(self, config: VisionConfig, embed_dim: int, compute: Compute):
         width, eps = config.width, config.layer_norm_eps
-        self.patch = Linear((config.patch_size, config.patch_size, 3, width), config.patch_bias, inputs=3)
+        self.stem = PatchStem(config) if config.stem_width else None
+        self.patch = Linear((*config.patch_shape, width), config.patch_bias, inputs=3)
         self.class_token = nnx.Param(jnp.zeros(width)) if config.class_token else None
-        self.positions = nnx.Param(jnp.zeros((config.tokens, width)))
+        self.positions = nnx.Param(jnp.zeros((config.positions, width)))
         self.norm_pre = LayerNorm(width, eps) if config.norm_pre else None
         self.transformer = Transformer(config, causal=False, compute=compute)
         crosses = config.pool == "cross_attention"
@@ -47,15 +65,19 @@ class VisionTower(nnx.Module):
     def embed(self, image_BHWC: jax.Array) -> jax.Array:
         """Class token, patches, positions and norm: the first block's input [B, T, D]."""
         x_BTD = self.embed_patches(image_BHWC)
+        if not self.config.class_position:
+            x_BTD = x_BTD + self.positions[...]
         if self.class_token is not None:
             class_B1D = jnp.broadcast_to(self.class_token[...], (x_BTD.shape[0], 1, self.config.width))
             x_BTD = jnp.concatenate([class_B1D, x_BTD], axis=1)
-        x_BTD = x_BTD + self.positions[...]
+        if self.config.class_position:
+            x_BTD = x_BTD + self.positions[...]
         return self.norm_pre(x_BTD) if self.norm_pre else x_BTD
 
     def embed_patches(self, image_BHWC: jax.Array) -> jax.Array:
         """Embeds the G x G patches: [B, S, S, 3] -> [B, G * G, D], float32."""
-        patches_BGGD = embed_patches(image_BHWC.astype(self.compute.dtype), self.patch)
+        x_BHWC = image_BHWC.astype(self.compute.dtype)
+        patches_BGGD = embed_patches(self.stem(x_BHWC) if self.stem else x_BHWC, self.patch)
         return patches_BGGD.reshape(len(image_BHWC), -1, self.config.width).astype(jnp.float32)
 
     def pooled(self, x_BTD: jax.Array) -> jax.Array:

@@ -22,6 +22,8 @@ _BUFFER = re.compile(  # no weights
 _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has it
     ("visual.layer1.", "another ResNet than OpenAI's"),
     ("visual.attn_pool.probe", "PE-Core in Meta's own form instead of open_clip's (hf-hub:timm/PE-Core-B-16)"),
+    ("visual.trunk.stem.0.conv_", "a MobileCLIP-S, with timm's FastViT"),
+    ("visual.trunk.stem.0.reparam_conv.", "a MobileCLIP-S, with timm's FastViT"),
     ("visual.trunk.", "an open_clip model with another tower of timm's"),
     ("text_decoder.", "another CoCa than open_clip's"),
     ("text.cls_emb", "another CoCa than open_clip's"),
@@ -29,7 +31,7 @@ _UNSUPPORTED_PREFIXES = (  # a beginning of tensor names, and the model that has
     ("text.transformer.embed_tokens.", "an open_clip model with a text tower of transformers'"),
     ("text_model.encoder.layer.", "AltCLIP"),
     ("visual.blocks.", "EVA-CLIP in BAAI's own form instead of open_clip's (open_clip:EVA02-B-16/merged2b_s8b_b131k)"),
-    ("image_encoder.", "MobileCLIP"),
+    ("image_encoder.", "MobileCLIP in Apple's own form instead of open_clip's (open_clip:MobileCLIP-B/datacompdr)"),
 )
 
 
@@ -88,17 +90,17 @@ def fitting_presets(tensors: Mapping[str, LazyTensor], format: WeightFormat) -> 
         positions = text.max_positions if isinstance(text, TextEncoderConfig) else text.tokens
         similar = text_shapes == ((text.vocab_size, text.width), (positions, text.width) if positions else ())
         if isinstance(vision, VisionConfig):
-            patches = vision.width, 3, vision.patch_size, vision.patch_size
-            similar = similar and shape("visual/patch/kernel") == patches
+            height, width, channels = vision.patch_shape
+            similar = similar and shape("visual/patch/kernel") == (vision.width, channels, height, width)
         if similar and format in family_of(config).formats and not find_mismatches(tensors, format, config):
             fitting.append(config)
     if grid_positions := shape("visual/positions"):
-        return [config for config in fitting if grid_positions[-2] == _image_tokens(config)] or fitting
+        return [config for config in fitting if grid_positions[-2] == _image_positions(config)] or fitting
     return fitting
 
 
-def _image_tokens(config: CLIPConfig) -> int | None:
-    return None if isinstance(config.vision, ConvNeXtConfig) else config.vision.tokens
+def _image_positions(config: CLIPConfig) -> int | None:
+    return None if isinstance(config.vision, ConvNeXtConfig) else config.vision.positions
 
 
 def find_mismatches(tensors: Mapping[str, LazyTensor], format: WeightFormat, config: CLIPConfig) -> list[str]:

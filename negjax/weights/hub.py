@@ -8,7 +8,7 @@ from typing import Any
 from etils import epath
 
 from negjax.errors import NegjaxError
-from negjax.weights.open_clip_config import CONFIG_FILE
+from negjax.weights.open_clip_config import CONFIG_FILE, read_config
 from negjax.weights.pytorch import WEIGHT_FILES
 
 SCHEMES = ("hf-hub:", "open_clip:")
@@ -76,10 +76,12 @@ def _from_open_clip(arch_and_tag: str) -> Download:
         tags = ", ".join(list_pretrained_tags_by_model(arch)) or "none"
         raise NegjaxError(f"open_clip has no weights {tag!r} of {arch!r}; its tags are {tags} (open_clip:ARCH/TAG)")
     config = config_of_tag(get_model_config(arch), pretrained_cfg)
+    text = json.dumps(config)
+    read_config(text, f"open_clip:{arch_and_tag}")  # before weights that cannot be used are downloaded
     tokenizer = _tokenizer_name(config["model_cfg"])
     return Download(
         epath.Path(download_pretrained(pretrained_cfg)),
-        json.dumps(config),
+        text,
         _fetch(tokenizer, lambda _: _TOKENIZER_FILES) if tokenizer else None,
     )
 

@@ -28,7 +28,7 @@ def resize_positions(position_TD: np.ndarray, config: CLIPConfig) -> np.ndarray:
     """
     assert not isinstance(config.vision, ConvNeXtConfig)
     grid = config.vision.grid
-    extra = config.vision.tokens - grid**2
+    extra = config.vision.positions - grid**2
     old = math.isqrt(len(position_TD) - extra)
     if old * old != len(position_TD) - extra:
         raise NegjaxError(f"the {len(position_TD)} position embeddings of the image tower are not of a square grid")

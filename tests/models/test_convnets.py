@@ -16,10 +16,11 @@ from negjax.models import clip
 from negjax.models.compute import Compute
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.convolution import Convolution, average_pool
+from negjax.models.elementwise import BatchNorm
 from negjax.models.flops import image_flops
 from negjax.models.init import init_params
 from negjax.models.presets import preset
-from negjax.models.resnet import BatchNorm
+from negjax.models.timm_towers import hybrid
 from negjax.runtime.mesh import make_mesh, put_batch
 from negjax.runtime.sharding import param_shards, state_shardings
 from negjax.training.encode import Towers
@@ -29,6 +30,7 @@ from negjax.training.step import make_step, new_state
 TOWERS = {
     "resnet": ResNetConfig(64, 8, (1, 2, 1, 3), 4),
     "convnext": ConvNeXtConfig(64, (8, 16, 32, 64), (1, 2, 1, 3), projection="mlp"),
+    "mobileclip": hybrid(64, 16, 32, 2, 4),
 }
 
 
@@ -97,6 +99,8 @@ def test_sizes_and_projections_are_checked():
     ):
         with pytest.raises(NegjaxError, match=message):
             dataclasses.replace(small("resnet"), vision=dataclasses.replace(TOWERS["resnet"], **changes))
+    with pytest.raises(NegjaxError, match="patch size 10 is not a multiple of 4, as a stem needs it"):
+        dataclasses.replace(small("mobileclip"), vision=dataclasses.replace(TOWERS["mobileclip"], patch_size=10))
     with pytest.raises(NegjaxError, match="unknown vision projection 'none'; choose one of linear, mlp"):
         dataclasses.replace(small("convnext"), vision=dataclasses.replace(TOWERS["convnext"], projection="none"))
 
@@ -132,8 +136,14 @@ def test_layers_of_stages_are_counted_through():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [Compute(), Compute(remat="full", scan=True)], ids=["plain", "remat, scan"])
-@pytest.mark.parametrize("kind", TOWERS)
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("resnet", Compute()),
+        ("convnext", Compute()),
+        *((kind, Compute(remat="full", scan=True)) for kind in TOWERS),
+    ],
+)
 def test_a_sharded_step_is_the_step_of_one_device(kind, how):
     config = small(kind)
     params, rng = trained(config), np.random.default_rng(1)
@@ -160,7 +170,8 @@ def test_a_sharded_step_is_the_step_of_one_device(kind, how):
     assert sum(any(shard.spec) for shard in shards) > 7
 
 
-def test_a_resnet_is_not_trained_from_scratch():
-    spec = ModelSpec(arch="RN50")
-    with pytest.raises(NegjaxError, match=r"RN50 cannot be trained from scratch.*init_from"):
+@pytest.mark.parametrize("name", ["RN50", "MobileCLIP-B"])
+def test_batch_norms_are_not_trained_from_scratch(name):
+    spec = ModelSpec(arch=name)
+    with pytest.raises(NegjaxError, match=rf"{name} cannot be trained from scratch.*init_from"):
         initial_model(Experiment(spec, {"pairs": Source("a", 8, contrastive=1.0)}, "data", 2))

@@ -13,7 +13,9 @@ def counted(function, *shapes) -> float:
     return jax.jit(function).lower(*shapes).compile().cost_analysis()["flops"]
 
 
-@pytest.mark.parametrize("name", ["tiny", "ViT-B-32", "ViT-B-16-SigLIP", "coca_ViT-B-32", "PE-Core-B-16", "EVA02-B-16"])
+@pytest.mark.parametrize(
+    "name", ["tiny", "ViT-B-32", "ViT-B-16-SigLIP", "coca_ViT-B-32", "PE-Core-B-16", "EVA02-B-16", "MobileCLIP-B"]
+)
 def test_what_the_compiler_counts(name):
     """XLA counts norms, softmax and activations too, which are a few per cent, more where a model is tiny."""
     config = preset(name)

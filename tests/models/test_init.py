@@ -28,10 +28,24 @@ def small(name, **changes):
         "PE-Core-B-16",
         "EVA02-B-16",
         "EVA01-g-14",
+        "MobileCLIP2-L-14",
     ],
 )
 def test_every_family_has_initial_weights(name):
     assert init_params(small(name), 0)["visual"]["patch"]["kernel"].shape == (8, 8, 3, 24)
+
+
+def test_mobileclip_starts_as_in_timm():
+    """Convolutions with PyTorch's own values, statistics of nothing, and little of the class token."""
+    params = init_params(small("MobileCLIP-B"), 0)["visual"]
+    stem, kernel = params["stem"], params["patch"]["kernel"]
+    assert (stem["conv1"]["kernel"].shape, kernel.shape) == ((2, 2, 3, 192), (2, 2, 192, 24))
+    for array, inputs in ((stem["conv1"]["kernel"], 12), (stem["conv2"]["kernel"], 768), (kernel, 768)):
+        assert 0.95 * inputs**-0.5 < np.abs(array).max() <= inputs**-0.5
+    assert not stem["norm1"]["mean"].any()
+    assert (stem["norm2"]["variance"] == 1).all()
+    assert np.abs(params["class_token"]).max() < 1e-5
+    assert np.std(params["projection"]["kernel"]) == pytest.approx(0.02, rel=0.1)
 
 
 def test_later_blocks_of_timms_eva_start_smaller():

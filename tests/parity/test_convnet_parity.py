@@ -37,18 +37,13 @@ CAPTIONS = ["a kitchen with no people", "two dogs on a beach, but no ball", "no 
 
 
 def randomise_convolutions(model):
-    """Kernels that keep the size of activations, and running statistics as a trained model has them."""
+    """Kernels that keep the size of activations."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 4:
                 noise = torch.randn(parameter.shape, generator=generator)
                 parameter.copy_(noise / math.sqrt(parameter[0].numel()))
-    for name, buffer in model.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.copy_(torch.randn(buffer.shape, generator=generator) * 0.3)
-        elif name.endswith("running_var"):
-            buffer.copy_(torch.rand(buffer.shape, generator=generator) + 0.5)
     return model
 
 

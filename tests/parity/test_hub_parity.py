@@ -145,6 +145,17 @@ def test_a_tag_of_open_clip_in_a_fresh_cache(hub, test_data):
         negjax.load("open_clip:mini/other")
 
 
+@pytest.mark.parametrize(
+    "name", [n for n in open_clip.list_models() if n.startswith(("MobileCLIP-S", "MobileCLIP2-S"))]
+)
+def test_an_unsupported_tower_is_named_before_weights_are_downloaded(name):
+    tag, tower = open_clip.list_pretrained_tags_by_model(name)[0], f"fastvit_mci{int(name[-1])}"
+    message = f"open_clip:{name}/{tag}: its image tower is timm's {tower}, which is not supported"
+    with pytest.raises(NegjaxError) as raised:
+        negjax.load(f"open_clip:{name}/{tag}")
+    assert str(raised.value) == message
+
+
 def test_a_hub_folder_of_open_clip_names_its_tokenizer(tag, hub):
     case, folder = tag, hub.repository("org/clipa")
     case.save(folder)

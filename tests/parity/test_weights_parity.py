@@ -128,6 +128,8 @@ def test_gradients_of_the_contrastive_loss(read):
     checked = 0
     formats = {format.name: format for format in all_formats()}
     for entry in entries(formats[model.origin["format"]], model.config):
+        if entry.path.endswith(("/mean", "/variance")):  # statistics of batch norms, which do not learn
+            continue
         parts = [theirs[name] for name in entry.names]
         if any(part is None for part in parts):  # the bias of the sigmoid loss
             assert entry.path == "logit_bias"
@@ -158,6 +160,7 @@ def test_round_trip_is_identical_to_the_byte(read, dtype, tmp_path):
         (file,) = (tmp_path / "back").glob("*.safetensors")
         (original,) = source.glob("*.safetensors")
         want, got = load_file(original), load_file(file)
+        want = {name: tensor for name, tensor in want.items() if not name.endswith("num_batches_tracked")}
         assert want.keys() == got.keys()
         for name, tensor in want.items():
             assert (got[name].dtype, got[name].shape) == (tensor.dtype, tensor.shape), name

@@ -15,7 +15,16 @@ import transformers
 from safetensors.torch import save_file
 from torch import nn
 
-from negjax.models.timm_towers import EVAS, PERCEPTION_ENCODERS, eva, perception_encoder
+from negjax.models.timm_towers import (
+    CLIP_VITS,
+    EVAS,
+    HYBRIDS,
+    PERCEPTION_ENCODERS,
+    clip_vit,
+    eva,
+    hybrid,
+    perception_encoder,
+)
 
 VOCAB = 49408
 HEAD_WIDTHS = (64, 80, 88, 104)
@@ -55,6 +64,11 @@ def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
             if "logit" not in name:
                 noise = torch.randn(parameter.shape, generator=generator)
                 parameter.add_(noise * (0.1 if parameter.ndim < 2 else 0.3 / math.sqrt(parameter.shape[-1])))
+        for name, buffer in model.named_buffers():  # of batch norms
+            if name.endswith("running_mean"):
+                buffer.add_(0.3 * torch.randn(buffer.shape, generator=generator))
+            elif name.endswith("running_var"):
+                buffer.copy_(0.5 + torch.rand(buffer.shape, generator=generator))
     return model.eval().float()
 
 
@@ -88,10 +102,14 @@ def image_stages(visual: nn.Module) -> dict[str, nn.Module]:
     timm_tower = hasattr(visual, "trunk")
     blocks = visual.trunk.blocks if timm_tower else visual.transformer.resblocks
     return {
-        "patches": visual.trunk.patch_embed.proj if timm_tower else visual.conv1,
+        "patches": _timm_patches(visual.trunk.patch_embed) if timm_tower else visual.conv1,
         **{f"visual {i}": block for i, block in enumerate(blocks)},
         "pooled": visual,
     }
+
+
+def _timm_patches(patch_embed: nn.Module) -> nn.Module:
+    return patch_embed.backbone if hasattr(patch_embed, "backbone") else patch_embed.proj
 
 
 def clip_case(head_width: int = 64, **more: Any) -> Case:
@@ -194,16 +212,26 @@ for _name, _of, _tower in (
     small_tower(_name, _of, EVAS, _tower, **_SIZES, mlp_ratio=112 / 64)
 
 
-def eva_case(name: str, **more: Any) -> Case:
-    vision = {"timm_model_name": name, "timm_pool": "token", "timm_proj": None, "image_size": 30}
-    text = {"context_length": 12, "vocab_size": VOCAB, "width": 64, "heads": 2, "layers": 2}
-    return open_clip_case(vision, text, custom_text=True, **more)
+def small_hybrid(pretrained: bool = False, **more: Any) -> nn.Module:
+    """timm's vit_base_mci_224 with a stem for fewer channels, which its own function has no argument for."""
+    hybrid_module = timm.models.vision_transformer_hybrid
+    stem = hybrid_module.ConvStem(channels=(16, 16, 64), stride=(2, 2, 2), kernel_size=2, padding=0, act_layer=nn.GELU)
+    sizes = {"img_size": 32, "embed_dim": 64, "depth": 2, "num_heads": 2, "no_embed_class": True}
+    return hybrid_module._create_vision_transformer_hybrid(
+        "vit_base_mci_224", backbone=stem, embed_args={"proj": False}, pretrained=False, **sizes, **more
+    )
 
 
-def pe_core_case(name: str, **more: Any) -> Case:
-    vision = {"timm_model_name": name, "timm_pool": "map", "timm_proj": None, "image_size": 30}
+small_hybrid.__name__ = "vit_small_hybrid_for_tests"
+timm.models.register_model(small_hybrid)
+HYBRIDS["vit_small_hybrid_for_tests"] = hybrid(32, 8, 64, 2, 2)
+small_tower("vit_small_clip_for_tests", "vit_large_patch14_clip_224", CLIP_VITS, clip_vit(30, 7, 64, 2, 2), **_SIZES)
+
+
+def timm_case(name: str, pool: str = "token", image_size: int = 30, causal: bool = True, **more: Any) -> Case:
+    vision = {"timm_model_name": name, "timm_pool": pool, "timm_proj": None, "image_size": image_size}
     text = {"context_length": 12, "vocab_size": VOCAB, "width": 64, "heads": 2, "layers": 2}
-    return open_clip_case(vision, text, custom_text=True, **more)
+    return open_clip_case(vision, text | ({} if causal else {"no_causal_mask": True}), custom_text=True, **more)
 
 
 def worldwide_case() -> Case:
@@ -361,11 +389,13 @@ CASES: dict[str, Callable[[], Case]] = {
     "average, eps, tanh, bias": average_case,
     "worldwide": worldwide_case,
     "CoCa's towers": coca_case,
-    "EVA01": lambda: eva_case("eva_small_for_tests", quick_gelu=True),
-    "EVA02": lambda: eva_case("eva02_small_for_tests"),
-    "EVA02, post-norm": lambda: eva_case("eva02_post_norm_for_tests"),
-    "PE-Core": lambda: pe_core_case("vit_pe_core_small_for_tests"),
-    "PE-Core without class token": lambda: pe_core_case("vit_pe_core_plain_for_tests", quick_gelu=True),
+    "MobileCLIP": lambda: timm_case("vit_small_hybrid_for_tests", image_size=32),
+    "MobileCLIP2-L": lambda: timm_case("vit_small_clip_for_tests", causal=False, quick_gelu=True),
+    "EVA01": lambda: timm_case("eva_small_for_tests", quick_gelu=True),
+    "EVA02": lambda: timm_case("eva02_small_for_tests"),
+    "EVA02, post-norm": lambda: timm_case("eva02_post_norm_for_tests"),
+    "PE-Core": lambda: timm_case("vit_pe_core_small_for_tests", "map"),
+    "PE-Core without class token": lambda: timm_case("vit_pe_core_plain_for_tests", "map", quick_gelu=True),
     "BiomedCLIP": biomed_case,
     "BERT, patches averaged": lambda: biomed_case("avg", hf_proj_type="linear"),
     "BERT, pooler": lambda: bert_case(hf_pooler_type="cls_pooler", hf_proj_type="linear"),

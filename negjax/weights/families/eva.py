@@ -4,12 +4,9 @@ EVA-02's B and L keep queries, keys and values apart and gate their perceptrons;
 not. Source: timm 1.0.31, eva.py; open_clip_torch 3.3.0, TimmModel.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from negjax.errors import NegjaxError
-from negjax.models.architecture import ImageConfig, VisionConfig
 from negjax.models.timm_towers import EVAS
 from negjax.weights.families.family import OpenClipSupport, TableRow, WeightFamily, WeightFormat
 from negjax.weights.families.rows import (
@@ -20,7 +17,8 @@ from negjax.weights.families.rows import (
     scale_rows,
     timm_common_rows,
 )
-from negjax.weights.tensor_layouts import KV_APART, QKV, QKV_APART, QUERY, SAME
+from negjax.weights.families.timm_named import TimmTowers
+from negjax.weights.tensor_layouts import CONV, KV_APART, QKV, QKV_APART, QUERY, SAME
 
 _PATH, _NAME = "visual/transformer/blocks/{i}", "visual.trunk.blocks.{i}"
 _BIAS = f"{_PATH}/attention/qkv/bias"  # of queries and values
@@ -29,6 +27,7 @@ _BIAS = f"{_PATH}/attention/qkv/bias"  # of queries and values
 def _common_rows() -> list[TableRow]:
     return [
         *timm_common_rows(),
+        row("visual/patch/kernel", "visual.trunk.patch_embed.proj.weight", CONV),
         row("visual/patch/bias", "visual.trunk.patch_embed.proj.bias", SAME),
         row("visual/class_token", "visual.trunk.cls_token", QUERY),
         *linear_rows("visual/projection", "visual.trunk.head"),
@@ -63,6 +62,7 @@ _EVA02_FORMAT = WeightFormat(
     ),
     scale_keeps_shape=True,
 )
+_TOWERS = TimmTowers("EVAs", EVAS, "token")
 
 
 def _has_eva(model_cfg: Mapping[str, Any]) -> bool:
@@ -74,46 +74,17 @@ def _has_eva02(model_cfg: Mapping[str, Any]) -> bool:
     return tower is not None and tower.block == "sub_norm"
 
 
-def _read_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
-    """The activation that model_cfg names is the text tower's alone."""
-    name = cfg["timm_model_name"]
-    if name not in EVAS or cfg.get("timm_pool") != "token" or cfg.get("timm_proj"):
-        raise NegjaxError(
-            f"its image tower is timm's {name} with timm_pool {cfg.get('timm_pool')!r} and timm_proj "
-            f"{cfg.get('timm_proj')!r}; of timm's EVAs {', '.join(EVAS)} are supported, with 'token' and None"
-        )
-    return dataclasses.replace(EVAS[name], image_size=cfg.get("image_size", EVAS[name].image_size))
-
-
-def _write_vision(vision: ImageConfig) -> dict[str, Any]:
-    assert isinstance(vision, VisionConfig)
-    name = next((name for name, tower in EVAS.items() if tower == vision), None)
-    if name is None:
-        raise NegjaxError(
-            "open_clip takes EVAs from timm, which has none of these sizes for images of "
-            f"{vision.image_size} pixels with {vision.activation}: use --to negjax"
-        )
-    vision_cfg = {
-        "image_size": vision.image_size,
-        "timm_model_name": name,
-        "timm_model_pretrained": False,
-        "timm_pool": "token",
-        "timm_proj": None,
-    }
-    return {"custom_text": True, "vision_cfg": vision_cfg}
-
-
 EVA02_FAMILY = WeightFamily(
     name="eva02",
     models="open_clip's EVA-02-CLIPs",
     open_clip=OpenClipSupport(
-        format=_EVA02_FORMAT, matches=_has_eva02, read_vision=_read_vision, write_vision=_write_vision
+        format=_EVA02_FORMAT, matches=_has_eva02, read_vision=_TOWERS.read, write_vision=_TOWERS.write
     ),
 )
 EVA_FAMILY = WeightFamily(
     name="eva",
     models="open_clip's EVA-CLIPs",
     open_clip=OpenClipSupport(
-        format=_EVA_FORMAT, matches=_has_eva, read_vision=_read_vision, write_vision=_write_vision
+        format=_EVA_FORMAT, matches=_has_eva, read_vision=_TOWERS.read, write_vision=_TOWERS.write
     ),
 )

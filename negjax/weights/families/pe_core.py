@@ -3,12 +3,6 @@
 Source: timm 1.0.31, eva.py; open_clip_torch 3.3.0, TimmModel.
 """
 
-import dataclasses
-from collections.abc import Mapping
-from typing import Any
-
-from negjax.errors import NegjaxError
-from negjax.models.architecture import ImageConfig, VisionConfig
 from negjax.models.timm_towers import PERCEPTION_ENCODERS
 from negjax.weights.families.family import OpenClipSupport, WeightFamily, WeightFormat
 from negjax.weights.families.rows import (
@@ -20,6 +14,7 @@ from negjax.weights.families.rows import (
     timm_pool_rows,
     timm_unbiased_vision_rows,
 )
+from negjax.weights.families.timm_named import TimmTowers
 from negjax.weights.tensor_layouts import QUERY, SAME
 
 _FORMAT = WeightFormat(
@@ -37,37 +32,7 @@ _FORMAT = WeightFormat(
     ),
     scale_keeps_shape=True,
 )
-
-
-def _read_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
-    """The activation that model_cfg names is the text tower's alone."""
-    name = cfg["timm_model_name"]
-    if name not in PERCEPTION_ENCODERS or cfg.get("timm_pool") != "map" or cfg.get("timm_proj"):
-        raise NegjaxError(
-            f"its image tower is timm's {name} with timm_pool {cfg.get('timm_pool')!r} and timm_proj "
-            f"{cfg.get('timm_proj')!r}; of Perception Encoders those of PE-Core are supported, with 'map' and None"
-        )
-    tower = PERCEPTION_ENCODERS[name]
-    return dataclasses.replace(tower, image_size=cfg.get("image_size", tower.image_size))
-
-
-def _write_vision(vision: ImageConfig) -> dict[str, Any]:
-    assert isinstance(vision, VisionConfig)
-    name = next((name for name, tower in PERCEPTION_ENCODERS.items() if tower == vision), None)
-    if name is None:
-        raise NegjaxError(
-            "open_clip takes Perception Encoders from timm, which has none of these sizes for images of "
-            f"{vision.image_size} pixels with {vision.activation}: use --to negjax"
-        )
-    vision_cfg = {
-        "image_size": vision.image_size,
-        "timm_model_name": name,
-        "timm_model_pretrained": False,
-        "timm_pool": "map",
-        "timm_proj": None,
-    }
-    return {"custom_text": True, "vision_cfg": vision_cfg}
-
+_TOWERS = TimmTowers("Perception Encoders", PERCEPTION_ENCODERS, "map")
 
 PE_CORE_FAMILY = WeightFamily(
     name="pe_core",
@@ -75,7 +40,7 @@ PE_CORE_FAMILY = WeightFamily(
     open_clip=OpenClipSupport(
         format=_FORMAT,
         matches=lambda model_cfg: str(model_cfg["vision_cfg"].get("timm_model_name")).startswith("vit_pe_"),
-        read_vision=_read_vision,
-        write_vision=_write_vision,
+        read_vision=_TOWERS.read,
+        write_vision=_TOWERS.write,
     ),
 )

@@ -9,26 +9,24 @@ from typing import Any
 from negjax.models.architecture import ImageConfig
 from negjax.models.convnets import ResNetConfig
 from negjax.weights.families.family import OpenClipSupport, TableRow, WeightFamily, WeightFormat
-from negjax.weights.families.rows import linear_rows, norm_rows, open_clip_text_rows, projection_rows, row
+from negjax.weights.families.rows import (
+    batch_norm_rows,
+    linear_rows,
+    open_clip_text_rows,
+    projection_rows,
+    row,
+)
 from negjax.weights.tensor_layouts import CONV, POINTWISE, QKV_APART, SAME, SCALAR
 
 _HEAD_WIDTH = 64
 _STAGES = (1, 2, 3, 4)
 
 
-def _batch_norm_rows(path: str, name: str) -> list[TableRow]:
-    return [
-        *norm_rows(path, name),
-        row(f"{path}/mean", f"{name}.running_mean", SAME),
-        row(f"{path}/variance", f"{name}.running_var", SAME),
-    ]
-
-
 def _stem_rows() -> list[TableRow]:
     rows = []
     for i in (1, 2, 3):
         rows.append(row(f"visual/stem/conv{i}/kernel", f"visual.conv{i}.weight", CONV))
-        rows += _batch_norm_rows(f"visual/stem/norm{i}", f"visual.bn{i}")
+        rows += batch_norm_rows(f"visual/stem/norm{i}", f"visual.bn{i}")
     return rows
 
 
@@ -39,10 +37,10 @@ def _stage_rows(stage: int) -> list[TableRow]:
         row(f"{path}/conv2/kernel", f"{name}.conv2.weight", CONV),
         row(f"{path}/conv3/kernel", f"{name}.conv3.weight", POINTWISE),
         row(f"{path}/downsample/kernel", f"{name}.downsample.0.weight", POINTWISE),
-        *_batch_norm_rows(f"{path}/norm_downsample", f"{name}.downsample.1"),
+        *batch_norm_rows(f"{path}/norm_downsample", f"{name}.downsample.1"),
     ]
     for i in (1, 2, 3):
-        rows += _batch_norm_rows(f"{path}/norm{i}", f"{name}.bn{i}")
+        rows += batch_norm_rows(f"{path}/norm{i}", f"{name}.bn{i}")
     return rows
 
 

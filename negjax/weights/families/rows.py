@@ -27,6 +27,15 @@ def norm_rows(path: str, name: str) -> list[TableRow]:
     return [row(f"{path}/scale", f"{name}.weight", SAME), row(f"{path}/bias", f"{name}.bias", SAME)]
 
 
+def batch_norm_rows(path: str, name: str) -> list[TableRow]:
+    """Scale, bias and statistics of a batch norm."""
+    return [
+        *norm_rows(path, name),
+        row(f"{path}/mean", f"{name}.running_mean", SAME),
+        row(f"{path}/variance", f"{name}.running_var", SAME),
+    ]
+
+
 def linear_rows(path: str, name: str) -> list[TableRow]:
     """Kernel and bias of a linear layer."""
     return [row(f"{path}/kernel", f"{name}.weight", LINEAR), row(f"{path}/bias", f"{name}.bias", SAME)]
@@ -87,6 +96,11 @@ def timm_vision_rows() -> list[TableRow]:
 
 def timm_unbiased_vision_rows() -> list[TableRow]:
     """The same without a bias of the patches."""
+    return [row("visual/patch/kernel", "visual.trunk.patch_embed.proj.weight", CONV), *timm_block_rows()]
+
+
+def timm_block_rows() -> list[TableRow]:
+    """The same without the patches: their positions, the blocks and the last norm."""
     path, name = "visual/transformer/blocks/{i}", "visual.trunk.blocks.{i}"
     return [
         *timm_common_rows(),
@@ -96,10 +110,9 @@ def timm_unbiased_vision_rows() -> list[TableRow]:
 
 
 def timm_common_rows() -> list[TableRow]:
-    """What all vision transformers of timm have: not q, k and v, the way into the MLP and a bias of the patches."""
+    """What all vision transformers of timm have: not the patches, q, k and v, and the way into the MLP."""
     path, name = "visual/transformer/blocks/{i}", "visual.trunk.blocks.{i}"
     return [
-        row("visual/patch/kernel", "visual.trunk.patch_embed.proj.weight", CONV),
         row("visual/positions", "visual.trunk.pos_embed", BATCHED),
         *norm_rows(f"{path}/norm1", f"{name}.norm1"),
         *linear_rows(f"{path}/attention/out", f"{name}.attn.proj"),

@@ -87,7 +87,9 @@ _TIMM_TOWERS = {
 def read_timm_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
     """The image tower of a vision_cfg that names timm's. Raises NegjaxError if it is not SigLIP's."""
     name = cfg["timm_model_name"]
-    if name not in _TIMM_TOWERS or cfg.get("timm_pool") != "map" or cfg.get("timm_proj") not in ("none", "", None):
+    if name not in _TIMM_TOWERS:
+        raise NegjaxError(f"its image tower is timm's {name}, which is not supported")
+    if cfg.get("timm_pool") != "map" or cfg.get("timm_proj") not in ("none", "", None):
         raise NegjaxError(
             f"its image tower is timm's {name} with timm_pool {cfg.get('timm_pool')!r} and timm_proj "
             f"{cfg.get('timm_proj')!r}: not supported"

@@ -11,6 +11,7 @@ from negjax.weights.families.convnext import CONVNEXT_FAMILY
 from negjax.weights.families.eva import EVA02_FAMILY, EVA_FAMILY
 from negjax.weights.families.family import WeightFamily, WeightFormat
 from negjax.weights.families.metaclip2 import METACLIP2_FAMILY
+from negjax.weights.families.mobileclip import MOBILECLIP_FAMILY, TIMM_CLIP_FAMILY
 from negjax.weights.families.nllb import NLLB_FAMILY, NLLB_SIGLIP_FAMILY
 from negjax.weights.families.pe_core import PE_CORE_FAMILY
 from negjax.weights.families.resnet import RESNET_FAMILY
@@ -27,6 +28,8 @@ FAMILIES: tuple[WeightFamily, ...] = (  # the first that matches a file counts: 
     PE_CORE_FAMILY,
     EVA02_FAMILY,
     EVA_FAMILY,
+    MOBILECLIP_FAMILY,
+    TIMM_CLIP_FAMILY,
     SIGLIP_FAMILY,
     RESNET_FAMILY,
     CLIPA_FAMILY,

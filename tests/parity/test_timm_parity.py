@@ -1,5 +1,6 @@
-"""timm's Eva class in open_clip's PE-Core and EVA-CLIP: full sizes, other image sizes, from the JPEG on."""
+"""timm's towers in open_clip's PE-Core, EVA-CLIP and MobileCLIP: full sizes, image sizes, from the JPEG on."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -29,18 +30,20 @@ from negjax.weights.open_clip_config import read_model_cfg  # noqa: E402
 from negjax.weights.read import read_model  # noqa: E402
 from negjax.weights.write import write_hf, write_open_clip  # noqa: E402
 
-NAMES = [name for name in open_clip.list_models() if name.startswith(("PE-Core-", "EVA0"))]
+NAMES = [name for name in open_clip.list_models() if name.startswith(("PE-Core-", "EVA0", "MobileCLIP"))]
+NAMES = [name for name in NAMES if not name.startswith(("MobileCLIP-S", "MobileCLIP2-S"))]  # timm's FastViT
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_presets_are_open_clips(name):
     """Names and shapes of all tensors, and what the blocks compute, at full size and without memory."""
     cfg, config = open_clip.get_model_config(name), preset(name)
-    assert read_model_cfg(cfg, epath.Path()) == config
+    assert dataclasses.replace(read_model_cfg(cfg, epath.Path()), name=name) == config  # MobileCLIP2-B is -B
     cfg.pop("custom_text")
     with torch.device("meta"):
         theirs = open_clip.model.CustomTextCLIP(**cfg)
     want = {name: tuple(tensor.shape) for name, tensor in theirs.state_dict().items()}
+    want = {name: shape for name, shape in want.items() if not name.endswith("num_batches_tracked")}
     format, got = family_of(config).open_clip.format, {}
     for entry in entries(format, config):
         got |= zip(entry.names, entry.tensor_shapes())
@@ -50,16 +53,21 @@ def test_the_presets_are_open_clips(name):
     assert trunk.patch_embed.img_size == (vision.image_size,) * 2
     if trunk.attn_pool is not None:
         assert (trunk.attn_pool.num_heads, trunk.attn_pool.norm.eps) == (vision.pool_heads, vision.layer_norm_eps)
-    if trunk.rope is not None:
-        assert trunk.rope.ref_feat_shape == (vision.rotary_grid,) * 2
-        assert (trunk.rope.grid_offset, trunk.rope.temperature) == (vision.rotary_start, 10000)
-        assert trunk.rope.grid_indexing == {"columns_first": "xy", "rows_first": "ij"}[vision.rotary]
-    form = {"EvaBlockPostNorm": "res_post_norm", "EvaBlock": "pre_norm"}[type(trunk.blocks[0]).__name__]
+    rope = getattr(trunk, "rope", None)
+    if rope is not None:
+        assert rope.ref_feat_shape == (vision.rotary_grid,) * 2
+        assert (rope.grid_offset, rope.temperature) == (vision.rotary_start, 10000)
+        assert rope.grid_indexing == {"columns_first": "xy", "rows_first": "ij"}[vision.rotary]
+    form = "res_post_norm" if type(trunk.blocks[0]).__name__ == "EvaBlockPostNorm" else "pre_norm"
     assert vision.block in (form, "sub_norm")
-    assert (trunk.rope is None) == (vision.rotary == "none")
+    assert (rope is None) == (vision.rotary == "none")
+    if vision.stem_width:
+        first, second, last = trunk.patch_embed.backbone
+        assert [layer.conv.stride for layer in (first, second, last)] == [(4, 4), (2, 2), (2, 2)]
+        assert (first.bn.eps, type(first.bn.act), type(second.bn.act)) == (1e-5, torch.nn.GELU, torch.nn.GELU)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name.startswith(("PE-Core", "EVA0"))])
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith(("PE-Core", "EVA0", "MobileCLIP"))])
 def test_another_image_size_is_that_of_timm(name, tmp_path):
     """Learned positions are resized, coordinates of rotary ones scaled; back goes only what timm has a name for."""
     case = CASES[name]()
@@ -80,13 +88,13 @@ def test_another_image_size_is_that_of_timm(name, tmp_path):
         write_hf(model, tmp_path / "back")
 
 
-@pytest.mark.parametrize("name", ["PE-Core-T-16-384", "EVA02-B-16"])
+@pytest.mark.parametrize("name", ["PE-Core-T-16-384", "EVA02-B-16", "MobileCLIP-B"])
 def test_from_the_jpeg_to_the_cosine(name, test_data, tmp_path):
     """Without a config, so that the preprocessing is assumed; that of open_clip's weights."""
     theirs = randomise(open_clip.create_model(name))
     save_file(theirs.state_dict(), tmp_path / "weights.safetensors")
     model, preprocess, tokenize = negjax.load(tmp_path / "weights.safetensors", arch=name)
-    (tag,) = open_clip.pretrained.list_pretrained_tags_by_model(name)
+    tag = open_clip.pretrained.list_pretrained_tags_by_model(name)[0]
     settings = merge_preprocess_dict(PreprocessCfg(), get_pretrained_cfg(name, tag))
     transform = image_transform_v2(PreprocessCfg(**{**settings, "size": model.config.vision.image_size}), False)
     photos = sorted((test_data / "coco_val2017").glob("*.jpg"))[:3]
