@@ -89,7 +89,7 @@ def _figure(cell: LeaderboardCell | None) -> str:
 
 def _remark(column: LeaderboardColumn) -> str:
     remarks = ["lower is better"] if column.lower_is_better else []
-    remarks += [column.subset_note] if column.subset_note else []
+    remarks += [column.published_note] if column.published_note else []
     return f" ({'; '.join(remarks)})" if remarks else ""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from negjax.evaluation.report.asked_sets import COMPARABLE, set_remarks
 from negjax.evaluation.report.comparisons import Compared
-from negjax.evaluation.report.published import PublishedRow, published_file, published_rows, subset_note
+from negjax.evaluation.report.published import PublishedRow, match_published, published_rows
 from negjax.evaluation.report.runs import Run, lower_is_better, main_figures, runs_with_task
 
 
@@ -21,14 +21,14 @@ class LeaderboardColumn:
         metric: Name of the metric.
         lower_is_better: Whether a smaller figure is the better one.
         file: Name of the published file that the task was built from; "" where it is none of them.
-        subset_note: Why the runs' figures are not comparable with the published ones; "" where they are.
+        published_note: Why the runs' figures are not comparable with the published ones; "" where they are.
     """
 
     task: str
     metric: str
     lower_is_better: bool
     file: str
-    subset_note: str
+    published_note: str
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,9 @@ def build_leaderboard(runs: Sequence[Run], comparisons: Sequence[Compared]) -> L
 
 def _column(runs: Sequence[Run], task: str, metric: str) -> LeaderboardColumn:
     tasks = [run.tasks[task] for run in runs_with_task(runs, task)]
-    file = next(filter(None, map(published_file, tasks)), "")
+    file, note = match_published(tasks)
     has_published = any((file, metric) in row.figures for row in published_rows())
-    note = next(filter(None, map(subset_note, tasks)), "") if has_published else ""
-    return LeaderboardColumn(task, metric, lower_is_better(runs, task, metric), file, note)
+    return LeaderboardColumn(task, metric, lower_is_better(runs, task, metric), file, note if has_published else "")
 
 
 def _cell(

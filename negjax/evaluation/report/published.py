@@ -6,11 +6,13 @@ on the same files, options shuffled. All are in per cent, of the full file; a pa
 fit the scorer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
 from typing import Any
+
+from negjax.evaluation.report.runs import Run
 
 COCO = "COCO_val_retrieval.csv"
 COCO_NEGATED = "COCO_val_negated_retrieval_llama3.1_rephrased_affneg_true.csv"
@@ -19,6 +21,18 @@ VOC_MCQ = "VOC2007_mcq_llama3.1_rephrased.csv"
 MSRVTT = "msr_vtt_retrieval.csv"
 MSRVTT_NEGATED = "msr_vtt_retrieval_rephrased_llama.csv"
 MSRVTT_MCQ = "msr_vtt_mcq_rephrased_llama.csv"
+
+# Rows and sha256 of the published files; the sha256 of VOC's is not known here.
+_FILES = {
+    COCO: (5000, "dfe9217359b42f3f68bd93245f92a04701b8d3cde0aaf3fd1c26694d6de8d547"),
+    COCO_NEGATED: (5000, "08a8db9b96130ab27f91f5ef14f413981d70a96bc9b3557436a26256db115b7d"),
+    COCO_MCQ: (5914, "42bc853b64fb7d995e73e39212cbbe076ea3e06c8dca1ccc892910f3f91bceee"),
+    VOC_MCQ: (5031, ""),
+    MSRVTT: (1000, "5a3f5dd07a6e8623a1bc7966aeb4f1ec8d0e3300a0ab1c1ec424079e0d79d896"),
+    MSRVTT_NEGATED: (1000, "c1e4dae44f21e7ff432550f6c7331ad8c4da78e8aea5a5519740be5d5e79c888"),
+    MSRVTT_MCQ: (1000, "026bb5df20ca4761796babe2b5bdf36d235e4eca7c82704fbb63055d6a495ae4"),
+}
+_VIDEO = {"frames": 4, "preprocess": "negbench"}  # how clips were read for the published figures
 
 PAPER = "arXiv 2501.09425, corrected version"
 MEASURED = "measured on the published file, options shuffled"
@@ -99,16 +113,62 @@ def published_rows() -> tuple[PublishedRow, ...]:
 
 
 def published_file(task: Mapping[str, Any]) -> str:
-    """Name of the published file that a task of results.json was built from; "" where it is none of them."""
-    name = PurePath(task.get("source", {}).get("file", "")).name
-    return name if any(name == file for row in published_rows() for file, _ in row.figures) else ""
+    """Name of the published file that a task of results.json was built from; "" where it is none of them.
+
+    A file of that name with another number of rows is none of them.
+    """
+    name, rows = _name_and_rows(task)
+    return name if name in _FILES and rows in (None, _FILES[name][0]) else ""
 
 
-def subset_note(task: Mapping[str, Any]) -> str:
-    """Why a task's figures are not comparable with those of the full file (rows were skipped); "" where they are."""
-    source = task.get("source", {})
+def match_published(tasks: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """The published file that runs of a task were built from, and why their figures are not comparable with its.
+
+    Args:
+        tasks: The task in the results of each run.
+
+    Returns:
+        As `published_file` and `published_note`, of the first run that has one.
+    """
+    matching = [task for task in tasks if published_file(task)]
+    notes = (note for task in matching if (note := published_note(task)))
+    return (published_file(matching[0]), next(notes, "")) if matching else ("", "")
+
+
+def other_file_notes(runs: Sequence[Run]) -> list[str]:
+    """A sentence for each task whose file has the name of a published one, and another number of rows."""
+    notes = []
+    for run in runs:
+        for task, result in run.tasks.items():
+            name, rows = _name_and_rows(result)
+            if name in _FILES and not published_file(result):
+                notes.append(
+                    f"{task}: {name} has {rows:,} rows, and the published file of that name {_FILES[name][0]:,}: "
+                    "published figures are left out"
+                )
+    return list(dict.fromkeys(notes))
+
+
+def published_note(task: Mapping[str, Any]) -> str:
+    """Why a task's figures are not comparable with the published ones of its file; "" where they are.
+
+    Rows were skipped, the content of the file is another one, or clips were read in another way.
+    """
+    source, video = task.get("source", {}), _VIDEO | task.get("video", {})
     rows, skipped = source.get("rows", 0), source.get("skipped", 0)
-    return f"on a subset of {rows - skipped:,} of {rows:,} rows: not comparable" if skipped else ""
+    sha256, expected = source.get("sha256"), _FILES.get(published_file(task), (0, ""))[1]
+    reasons = [f"on a subset of {rows - skipped:,} of {rows:,} rows"] if skipped else []
+    if sha256 and expected and sha256 != expected:
+        reasons.append("of a file with other content than the published one")
+    if video != _VIDEO:
+        reasons.append(f"with {video['frames']} frames of each clip, resized as by {video['preprocess']}")
+    return f"{', '.join(reasons)}: not comparable" if reasons else ""
+
+
+def _name_and_rows(task: Mapping[str, Any]) -> tuple[str, int | None]:
+    """Name and number of rows of the file that a task was built from."""
+    source = task.get("source", {})
+    return PurePath(source.get("file", "")).name, source.get("rows")
 
 
 def _to_range(per_cent: float | tuple[float, float]) -> FigureRange:

@@ -16,6 +16,7 @@ from negjax.evaluation.report.comparisons import compare_runs
 from negjax.evaluation.report.exports import to_csv, to_latex, to_markdown
 from negjax.evaluation.report.leaderboard import build_leaderboard
 from negjax.evaluation.report.page import render_page
+from negjax.evaluation.report.published import other_file_notes
 from negjax.evaluation.report.runs import figure_notes, kinds_of_tasks, question_tasks, read_runs, task_remarks
 from negjax.evaluation.report.sections.accuracy_by_kind import accuracy_charts
 from negjax.evaluation.report.sections.bias import bias_charts
@@ -56,7 +57,7 @@ def write_report(
     if page_path.suffix != ".html":
         raise NegjaxError(f"the report would be written to {out}: give a name that ends in .html")
     runs = read_runs(folders)
-    notes_on_sets = set_notes(runs)
+    notes_on_sets = [*set_notes(runs), *other_file_notes(runs)]
     for note in notes_on_sets:
         logger.warning("%s", note)
     comparisons = compare_runs(runs)

@@ -141,7 +141,8 @@ def _read_results(folder: epath.Path) -> dict[str, Any]:
             for shares in task.get("confusion", {}).values():
                 sum(shares.values(), 0.0)
             sum(task.get("affirmation_bias", {}).values(), 0.0)
-            source, _ = task.get("source", {}), (dict(task.get("set", {})), "".join(task.get("remarks", [])))
+            source, _ = task.get("source", {}), "".join(task.get("remarks", []))
+            dict(task.get("set", {})), dict(task.get("video", {}))
             str(source.get("file", "")), source.get("rows", 0) - source.get("skipped", 0)
         dict(results["model"]), dict(results["software"])
     except (ValueError, KeyError, TypeError, AttributeError, NegjaxError) as error:

@@ -58,6 +58,23 @@ def test_a_subset_is_not_comparable(folders, tmp_path):
     assert "not comparable" not in text
 
 
+def test_another_file_of_a_published_name(folders, tmp_path, caplog):
+    """One with another number of rows is none of them; one with as many and other content is labelled."""
+    for folder in folders:
+        update_task(folder, source={"file": COCO_MCQ, "sha256": "0" * 64, "rows": 12, "skipped": 0})
+    text, page = write_page(folders, tmp_path)
+    assert len(page.headline) == 3
+    note = f"asked: {COCO_MCQ} has 12 rows, and the published file of that name 5,914: published figures are left out"
+    assert text.count(note) == 1
+    assert caplog.text.count(note) == 1
+    assert "published figures are left out" in (tmp_path / "r.md").read_text()
+    for folder in folders:
+        update_task(folder, source={"file": COCO_MCQ, "sha256": "0" * 64, "rows": 5914, "skipped": 0})
+    text, page = write_page(folders, tmp_path)
+    assert len(page.headline) > 3
+    assert "of a file with other content than the published one: not comparable" in page.headline[0][1]
+
+
 def test_less_violation_is_better(folders, tmp_path):
     for folder, violation, precision in zip(folders, (0.5, 0.2), (0.1, 0.4)):
         task = {

@@ -2,7 +2,17 @@
 
 import pytest
 
-from negjax.evaluation.report.published import published_file, published_rows, subset_note
+from negjax.datasets.sources.table_source import table_source
+from negjax.evaluation.report.published import (
+    COCO,
+    COCO_NEGATED,
+    MSRVTT,
+    MSRVTT_MCQ,
+    MSRVTT_NEGATED,
+    published_file,
+    published_note,
+    published_rows,
+)
 
 COCO_MCQ, VOC_MCQ = "COCO_val_mcq_llama3.1_rephrased.csv", "VOC2007_mcq_llama3.1_rephrased.csv"
 SIZES = {COCO_MCQ: (2032, 1870, 2012), VOC_MCQ: (682, 2121, 2228)}  # questions of each kind in the published files
@@ -31,14 +41,40 @@ def test_every_row_has_its_source():
 
 
 def test_rows_of_a_task_are_found_by_its_file():
-    assert published_file({"source": {"file": f"some/folder/{COCO_MCQ}"}}) == COCO_MCQ
+    for rows, file in ((5914, COCO_MCQ), (300, ""), (5915, "")):
+        assert published_file({"source": {"file": f"some/folder/{COCO_MCQ}", "rows": rows}}) == file
+    assert published_file({"source": {"file": VOC_MCQ, "rows": sum(SIZES[VOC_MCQ])}}) == VOC_MCQ
     assert published_file({"source": {"file": "mine.csv"}}) == ""
     assert published_file({}) == ""
 
 
-def test_skipped_rows_are_noted():
-    assert subset_note({"source": {"rows": 5914, "skipped": 5659}}) == (
-        "on a subset of 255 of 5,914 rows: not comparable"
+def test_what_makes_figures_incomparable_is_noted():
+    source = {"file": COCO_MCQ, "rows": 5914, "skipped": 0}
+    assert published_note({"source": source}) == ""
+    assert published_note({}) == ""
+    assert published_note({"source": source | {"skipped": 5659}}) == "on a subset of 255 of 5,914 rows: not comparable"
+    assert published_note({"source": source | {"skipped": 1, "sha256": "0" * 64}}) == (
+        "on a subset of 5,913 of 5,914 rows, of a file with other content than the published one: not comparable"
     )
-    assert subset_note({"source": {"rows": 5914, "skipped": 0}}) == ""
-    assert subset_note({}) == ""
+    video = {"source": {"file": MSRVTT_MCQ, "rows": 1000}, "video": {"frames": 4, "preprocess": "negbench"}}
+    assert published_note(video) == ""
+    video["video"] = {"frames": 8, "preprocess": "clip"}
+    assert published_note(video) == "with 8 frames of each clip, resized as by clip: not comparable"
+
+
+@pytest.mark.parametrize(
+    ("folder", "file", "kind"),
+    [
+        ("images", COCO, "captions"),
+        ("images", COCO_NEGATED, "captions"),
+        ("images", COCO_MCQ, "questions"),
+        ("videos", MSRVTT, "captions"),
+        ("videos", MSRVTT_NEGATED, "captions"),
+        ("videos", MSRVTT_MCQ, "questions"),
+    ],
+)
+def test_the_published_files_are_known_by_their_content(test_data, folder, file, kind):
+    source = table_source(kind, test_data / "negbench" / folder / file, test_data).describe() | {"skipped": 0}
+    assert published_file({"source": source}) == file
+    assert published_note({"source": source}) == ""
+    assert "other content" in published_note({"source": source | {"sha256": "0" * 64}})

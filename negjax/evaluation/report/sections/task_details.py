@@ -7,9 +7,8 @@ from negjax.evaluation.report.asked_sets import set_remarks
 from negjax.evaluation.report.published import (
     FigureRange,
     PublishedRow,
-    published_file,
+    match_published,
     published_rows,
-    subset_note,
 )
 from negjax.evaluation.report.runs import Run, kinds_of_tasks, runs_with_task
 
@@ -45,7 +44,7 @@ class TaskDetails:
         n: Number of its items, of the run that has most.
         runs: Names of all runs.
         published: Names of the published rows that have a figure on the same file.
-        subset_note: Why the published figures are not comparable; "" where they are.
+        published_note: Why the published figures are not comparable; "" where they are.
         set_remarks: How each run's set differs from that of the first one with the task; "" where it does not.
         cells: Metric -> the figure of each run; None for none.
         published_cells: Metric -> the figure of each published row; None for none.
@@ -56,7 +55,7 @@ class TaskDetails:
     n: int
     runs: list[str]
     published: list[str]
-    subset_note: str
+    published_note: str
     set_remarks: list[str]
     cells: dict[str, list[DetailCell | None]]
     published_cells: dict[str, list[FigureRange | None]]
@@ -87,14 +86,15 @@ def _task_details(runs: Sequence[Run], task: str, kind: str) -> TaskDetails:
     results = [run.tasks[task] for run in runs_with_task(runs, task)]
     metrics = dict.fromkeys(metric for result in results for metric in result["metrics"])
     remarks = set_remarks(runs, task)
-    published = _published_on(next(filter(None, map(published_file, results)), ""))
+    published_file, published_note = match_published(results)
+    published = _published_on(published_file)
     return TaskDetails(
         task=task,
         kind=kind,
         n=max(result["n"] for result in results),
         runs=[run.name for run in runs],
         published=[row.name for row, _ in published],
-        subset_note=next(filter(None, map(subset_note, results)), "") if published else "",
+        published_note=published_note,
         set_remarks=[remarks.get(run.name, "") for run in runs],
         cells={metric: [_detail_cell(run, task, metric) for run in runs] for metric in metrics},
         published_cells={metric: [figures.get(metric) for _, figures in published] for metric in metrics},
