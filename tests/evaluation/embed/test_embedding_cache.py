@@ -90,16 +90,52 @@ def test_an_entry_under_another_key_is_not_used(tmp_path, moved):
     assert not EmbeddingCache(tmp_path, "k" * 64).find(keys, 2)[0].any()
 
 
-def test_what_killed_writers_left_is_removed(tmp_path):
-    folder = tmp_path / ("k" * 32)
-    folder.mkdir()
-    for name in (f".{'0' * 32}.keys.npy.{'a' * 8}.tmp", "mine.tmp"):
-        (folder / name).write_bytes(b"half")
-    cache = EmbeddingCache(tmp_path, "k" * 64)
+@pytest.mark.parametrize("model", ["b", "c"])
+def test_what_killed_writers_of_any_model_left_is_removed(tmp_path, model):
+    folder, mine = tmp_path / (model * 32), tmp_path / "mine"
+    complete, old, new = ([f"{digit * 32}.{part}.npy" for part in ("keys", "vectors")] for digit in "012")
+    for place in (folder, mine):
+        place.mkdir()
+        for name in (f".{'0' * 32}.keys.npy.{'a' * 8}.tmp", "mine.tmp", *complete, old[1], new[1]):
+            (place / name).write_bytes(b"half")
+            if name != new[1]:
+                os.utime(place / name, (0, 0))
+    before = {path.name for path in mine.iterdir()}
+    cache = EmbeddingCache(tmp_path, "b" * 64)
     cache.add(["0" * 64], np.ones((1, 2), np.float32))
     cache.flush()
-    assert sorted(path.suffix for path in folder.iterdir()) == [".npy", ".npy", ".tmp"]
-    assert (folder / "mine.tmp").exists()
+    block = {path.name for path in (tmp_path / ("b" * 32)).iterdir()} - before
+    assert len(block) == 2
+    # The keys of the new vectors may be about to be written.
+    assert {path.name for path in folder.iterdir()} - block == {"mine.tmp", *complete, new[1]}
+    assert {path.name for path in mine.iterdir()} == before
+
+
+@pytest.mark.parametrize("fault", ["of an earlier version", "no vectors", "flipped bit", "a folder"])
+def test_a_block_that_cannot_be_used_is_removed_once_it_is_replaced(tmp_path, fault, caplog):
+    keys, vectors = [f"{i:064x}" for i in range(4)], np.eye(4, dtype=np.float32)
+    cache = EmbeddingCache(tmp_path, "b" * 64)
+    cache.add(keys, vectors)
+    cache.flush()
+    (names,), (numbers,) = tmp_path.glob("*/*.keys.npy"), tmp_path.glob("*/*.vectors.npy")
+    if fault == "of an earlier version":
+        np.save(names, np.load(names)["key"])
+    elif fault == "flipped bit":
+        np.save(numbers, -vectors)
+    elif fault == "no vectors":
+        numbers.unlink()
+    else:  # not readable at this time
+        numbers.unlink()
+        numbers.mkdir()
+    again = EmbeddingCache(tmp_path, "b" * 64)
+    assert not again.find(keys, 4)[0].any()
+    assert names.exists()
+    again.add(keys, vectors)
+    again.flush()
+    assert names.exists() == numbers.exists() == (fault == "a folder")
+    caplog.clear()
+    assert EmbeddingCache(tmp_path, "b" * 64).find(keys, 4)[0].all()
+    assert bool(caplog.text) == (fault == "a folder")
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(model, mcq_set, tmp_path, caplog):
