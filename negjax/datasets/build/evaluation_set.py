@@ -10,7 +10,8 @@ from etils import epath
 
 from negjax.datasets.build.media_check import find_broken
 from negjax.datasets.build.outcome import BuiltSet, decide_negated, empty_text_notes
-from negjax.datasets.build.same_image import LaterRows, merge_rows
+from negjax.datasets.build.same_image import merge_rows
+from negjax.datasets.build.set_images import SetImages, shard_images
 from negjax.datasets.build.skipped import SkippedRows, explain_reasons
 from negjax.datasets.build.survey import Survey, survey_source
 from negjax.datasets.records import Record
@@ -87,7 +88,7 @@ def build_evaluation_set(
         folder = write_set(
             data_dir,
             name,
-            lambda: _read_records(source, media, layout, survey.later_rows, merged),
+            lambda: _read_records(source, survey, media, layout, merged),
             source.fields,
             metadata,
             lambda: done(1),
@@ -98,7 +99,9 @@ def build_evaluation_set(
             f"{written + len(merged):,} rows name {written:,} {media_type}s: each is one record with the captions of "
             "all its rows"
         )
-    notes += survey.notes + skipped.notes(source, explanations)
+    images = SetImages(source)  # of which an evaluation set has one shard
+    images.add(shard_images(survey.matches))
+    notes += images.notes(survey.matches.dropped, media_type) + skipped.notes(source, explanations)
     notes += empty_text_notes(sum(path in media for path in survey.empty_texts))
     return BuiltSet(folder, source.rows, written, skipped.counts(), (*source.notes, *notes))
 
@@ -141,26 +144,24 @@ def _check_media(
 
 
 def _read_records(
-    source: RowSource,
-    media: Mapping[str, MediaFile],
-    layout: Sequence[str],
-    later_rows: Mapping[int, LaterRows],
-    merged: Set[int],
+    source: RowSource, survey: Survey, media: Mapping[str, MediaFile], layout: Sequence[str], merged: Set[int]
 ) -> Iterator[Record]:
     """The records of the set.
 
     Args:
         source: The source.
+        survey: Its survey, whose `matches` count the media that are stored whole.
         media: The usable images and clips by path.
         layout: The kinds of options by position; empty if unknown.
-        later_rows: As in `Survey`.
-        merged: The indices of the later rows.
+        merged: The indices of the rows that join the record of an earlier one.
     """
     for row in source.read(refuse_row):
         if not row.valid or row.path not in media or row.index in merged:
             continue
         data = read_media(media[row.path])
-        record = merge_rows(row, later_rows.get(row.index), source.name) | {
+        if not row.box:
+            survey.matches.add_copy(media[row.path], len(data))
+        record = merge_rows(row, survey.later_rows.get(row.index), source.name) | {
             "media": cut(decode(data, row.path), row.box) if row.box else data
         }
         if layout:

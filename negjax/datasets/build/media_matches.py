@@ -1,76 +1,70 @@
-"""Checks how the paths of a source were found below the media root: no two images may become one file."""
+"""The files that the paths of a source are found as below the media root: no two images may become one file."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
+from negjax.datasets.build.dropped_folders import DroppedFolders
 from negjax.datasets.sources.media_root import plain_path
-from negjax.datasets.sources.rows import MediaFile, RowRef
+from negjax.datasets.sources.rows import MediaFile, Row, RowRef
 from negjax.errors import NegjaxError
+
+
+class AmbiguousMatch(NegjaxError):
+    """Two paths of a source are found as one file."""
+
+
+@dataclass(slots=True)
+class MatchedFile:
+    """A file that a path is found as.
+
+    Attributes:
+        row: The first row whose path it is.
+        dropped: The folders of the path that it is found without, see `DroppedFolders`.
+        copies: Number of records that store it whole.
+        bytes: The size of each.
+    """
+
+    row: RowRef
+    dropped: str
+    copies: int = 0
+    bytes: int = 0
 
 
 @dataclass
 class MediaMatches:
-    """The files that the paths of a source were found as.
+    """The files of a source, or of a shard of it. Images and clips that the source itself contains are left out.
 
     Attributes:
         source: Name of the source in errors.
-        media_root: The folder in which they were found.
-        first: File -> the first row that was found as this file.
-        dropped: The folders at the start of a path that its file is found without, "a/b" -> the number of such files
-            and a description of the first.
-        needed: The values of `dropped` of files that are in further folders of their paths.
+        media_root: The folder in which the files are found.
+        files: The files by name.
+        dropped: The folders of paths that they are found without.
     """
 
     source: str
     media_root: str
-    first: dict[str, RowRef] = field(default_factory=dict)
-    dropped: dict[str, tuple[int, str]] = field(default_factory=dict)
-    needed: set[str] = field(default_factory=set)
+    files: dict[str, MatchedFile] = field(default_factory=dict)
+    dropped: DroppedFolders = field(default_factory=DroppedFolders)
 
-    def add(self, row: RowRef, media: MediaFile) -> None:
-        """Adds the file of a row; raises NegjaxError if it is the file of another path already."""
-        file = str(media)
-        other = self.first.setdefault(file, row)
-        if plain_path(other.path) != plain_path(row.path):
-            raise meeting(self.source, other, row, file)
-        if other is row:
-            folders = PurePosixPath(plain_path(row.path)).parts[:-1]
-            below = PurePosixPath(file).parts[len(PurePosixPath(self.media_root).parts) :]
-            depth = next((end for end, part in enumerate(below, 1) if part.endswith(".tar")), len(below) - 1)
-            start = folders[: max(len(folders) - depth, 0)]
-            root = PurePosixPath(self.media_root).name
-            prefix = "/".join(start[:-1] if start and start[-1] == root else start)
-            count, example = self.dropped.get(prefix, (0, f"row {row.row}: {row.path} is {file}"))
-            self.dropped[prefix] = count + 1, example
-            if len(folders) > len(start):
-                self.needed.add(prefix)
+    def add(self, row: Row, media: MediaFile) -> None:
+        """Adds the file of a row; raises AmbiguousMatch if it is the file of another path already."""
+        if row.media is not None:
+            return
+        name = str(media)
+        known = self.files.get(name)
+        if known is None:
+            self.files[name] = MatchedFile(row.ref, self.dropped.add(row.ref, name, self.media_root))
+        elif known.row.path != row.path and plain_path(known.row.path) != plain_path(row.path):
+            raise ambiguous_match(self.source, known.row, row.ref, name)
 
-    def notes(self) -> list[str]:
-        """A remark for the user on files that are found without folders which other files are in."""
-        return notes_on_dropped_folders(self.dropped, self.needed)
+    def add_copy(self, media: MediaFile, size: int) -> None:
+        """Counts a record that stores a file whole. size: in bytes."""
+        if known := self.files.get(str(media)):
+            known.copies, known.bytes = known.copies + 1, size
 
 
-def meeting(source: str, first: RowRef, second: RowRef, file: str) -> NegjaxError:
+def ambiguous_match(source: str, first: RowRef, second: RowRef, file: str) -> AmbiguousMatch:
     """The error for two paths of a source that are found as one file."""
-    return NegjaxError(
+    return AmbiguousMatch(
         f"{source}: row {first.row} ({first.path}) and row {second.row} ({second.path}) name two files, but both are "
         f"found as {file}: give as --media-root the folder in which the two paths, or longer ends of them, exist"
     )
-
-
-def notes_on_dropped_folders(dropped: Mapping[str, tuple[int, str]], needed: set[str]) -> list[str]:
-    """See `MediaMatches.notes`."""
-
-    def exceeds(prefix: str) -> bool:
-        """Whether files are in a folder that this prefix, which is left out of the path, ends with."""
-        parts = prefix.split("/") if prefix else []
-        return any("/".join(parts[:end]) in needed for end in range(len(parts)))
-
-    doubtful = [found for prefix, found in dropped.items() if exceeds(prefix)]
-    if not doubtful:
-        return []
-    return [
-        f"{sum(count for count, _ in doubtful):,} files are found only without folders of their paths, which others "
-        f"are in (the first is {doubtful[0][1]}): check that these are the right files"
-    ]

@@ -1,15 +1,20 @@
 """Builds one shard of a training set, in any process, and records its content for a build that resumes."""
 
+import base64
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 from etils import epath
 
+from negjax.datasets.build.dropped_folders import DroppedFolders
 from negjax.datasets.build.media_check import image_fault
+from negjax.datasets.build.media_matches import MediaMatches
+from negjax.datasets.build.set_images import SHARD_IMAGE, shard_images
 from negjax.datasets.build.skipped import SkippedRows
 from negjax.datasets.records import ENCODED, Record
 from negjax.datasets.sources.rows import (
@@ -21,7 +26,7 @@ from negjax.datasets.sources.rows import (
     MediaFile,
     Row,
     RowRef,
-    SourceShard,
+    RowSource,
     check_option_counts,
     is_video,
     locate_media,
@@ -47,6 +52,7 @@ class ShardSummary:
         negated_texts: Number of records with a negation word.
         empty_texts: Number of empty texts.
         option_counts: Number of options -> the first row with that number.
+        dropped: The folders of paths that files are found without.
     """
 
     skipped: SkippedRows = field(default_factory=lambda: SkippedRows.none(SKIP_REASONS, "why"))
@@ -54,6 +60,7 @@ class ShardSummary:
     negated_texts: int = 0
     empty_texts: int = 0
     option_counts: dict[int, RowRef] = field(default_factory=dict)
+    dropped: DroppedFolders = field(default_factory=DroppedFolders)
 
     def add_row(self, row: Row) -> None:
         """Counts a row that becomes a record."""
@@ -71,6 +78,7 @@ class ShardSummary:
         self.negated_texts += later.negated_texts
         self.empty_texts += later.empty_texts
         self.option_counts = later.option_counts | self.option_counts
+        self.dropped.add_later(later.dropped)
 
 
 @dataclass(frozen=True)
@@ -78,8 +86,7 @@ class ShardJob:
     """A shard to build; can be pickled.
 
     Attributes:
-        source: The rows.
-        find_media: As in `RowSource`.
+        source: The source of the set, with the rows of this shard only.
         index: 0-based number of the shard.
         count: Number of shards.
         workspace: Folder in which the set is built.
@@ -87,8 +94,7 @@ class ShardJob:
         short_side: Images are shrunk to this short side in pixels; 0 keeps them as they are.
     """
 
-    source: SourceShard
-    find_media: Callable[[str], MediaFile | None] | None
+    source: RowSource
     index: int
     count: int
     workspace: str
@@ -106,24 +112,32 @@ class ShardJob:
         return epath.Path(self.workspace) / f"shard-{self.index:05d}.json"
 
 
-def build_shard(job: ShardJob) -> int:
-    """Builds a shard, unless an earlier build has done so; returns the number of rows of the source that it covers."""
-    if _is_current(job):
-        return job.source.rows
+def build_shard(job: ShardJob) -> np.ndarray:
+    """Builds a shard, unless an earlier build has done so; returns its images, see `shard_images`.
+
+    Raises:
+        NegjaxError: The shard cannot be written, two of its paths are found as one file, or a row is invalid.
+    """
+    current = _read_current(job)
+    if current is not None:
+        return np.frombuffer(base64.b64decode(current["images"]), SHARD_IMAGE)
     job.result_path.unlink(missing_ok=True)
     summary, lost = ShardSummary(), dict[str, str]()
+    matches = MediaMatches(job.source.name, job.source.media_root, dropped=summary.dropped)
     partial = job.result_path.with_name(f"half-{job.index:05d}-{os.getpid()}")
     try:
-        shard = write_shard(partial, job.spec, _read_records(job, summary, lost))
+        shard = write_shard(partial, job.spec, _read_records(job, summary, lost, matches))
         job.path.parent.mkdir(parents=True, exist_ok=True)
         partial.replace(job.path)
     except (OSError, RuntimeError) as error:  # RuntimeError is what ArrayRecord raises for a full disk
         raise NegjaxError(f"cannot write {job.path}: {error}; run the same command again to resume") from error
     finally:
         partial.unlink(missing_ok=True)
-    result = {"shard": asdict(shard), "summary": asdict(summary), "lost": lost}
+    images = shard_images(matches)
+    encoded = base64.b64encode(images.tobytes()).decode()
+    result = {"shard": asdict(shard), "summary": asdict(summary), "lost": lost, "images": encoded}
     write_atomic(job.result_path, json.dumps({"result": result, "crc32": _crc32_of(result)}))
-    return job.source.rows
+    return images
 
 
 def read_result(job: ShardJob) -> tuple[WrittenShard, ShardSummary]:
@@ -136,18 +150,18 @@ def read_result(job: ShardJob) -> tuple[WrittenShard, ShardSummary]:
         raise NegjaxError(f"{job.path} is incomplete: delete {job.result_path}, and run the same command again")
     stored = result["summary"]
     counts = {int(count): RowRef(*row) for count, row in stored["option_counts"].items()}  # JSON's keys are texts
-    return shard, ShardSummary(**(stored | {"skipped": SkippedRows(**stored["skipped"]), "option_counts": counts}))
+    skipped, dropped = SkippedRows(**stored["skipped"]), DroppedFolders(**stored["dropped"])
+    return shard, ShardSummary(**(stored | {"skipped": skipped, "option_counts": counts, "dropped": dropped}))
 
 
-def _is_current(job: ShardJob) -> bool:
-    """Whether the shard is complete, and the images that it skipped are still missing or broken in the same way."""
+def _read_current(job: ShardJob) -> dict[str, Any] | None:
+    """The recorded content of a complete shard whose skipped images are still missing or broken in the same way."""
     result = _read_result_file(job) if job.path.exists() else None
-    if result is None:
-        return False
-    find_media = job.find_media
-    if find_media is None:
-        return True
-    return all(_fault(find_media(path)) == fault for path, fault in result["lost"].items())
+    find_media = job.source.find_media
+    if result is None or find_media is None:
+        return result
+    unchanged = all(_fault(find_media(path)) == fault for path, fault in result["lost"].items())
+    return result if unchanged else None
 
 
 def _read_result_file(job: ShardJob) -> dict[str, Any] | None:
@@ -170,14 +184,24 @@ def _fault(media: MediaFile | None) -> str:
     return MISSING if media is None else image_fault(media)
 
 
-def _read_records(job: ShardJob, summary: ShardSummary, lost: dict[str, str]) -> Iterator[Record]:
-    """The records of a shard; enters the fault of each missing or broken image in `lost`, by path."""
+def _read_records(
+    job: ShardJob, summary: ShardSummary, lost: dict[str, str], matches: MediaMatches
+) -> Iterator[Record]:
+    """The records of a shard.
+
+    Args:
+        job: The shard.
+        summary: Counts its rows.
+        lost: Gets the fault of each missing or broken image by path.
+        matches: Gets the files that its paths are found as.
+    """
     for row in job.source.read(summary.skipped.add):
-        media = locate_media(row, job.find_media)
+        media = locate_media(row, job.source.find_media)
         if media is None:
             summary.skipped.add(MISSING, row.index, row.path)
             lost[row.path] = MISSING
             continue
+        matches.add(row, media)
         if is_video(row.path):
             raise NegjaxError(f"row {row.index}, {row.path}, is a clip: training sets hold images")
         try:
@@ -189,4 +213,6 @@ def _read_records(job: ShardJob, summary: ShardSummary, lost: dict[str, str]) ->
             continue
         summary.add_row(row)
         check_option_counts(f"set {job.spec.name}", summary.option_counts)
-        yield row.record | {"media": shrink_to_jpeg(image, data, job.short_side) if job.short_side else data}
+        stored = shrink_to_jpeg(image, data, job.short_side) if job.short_side else data
+        matches.add_copy(media, len(stored))
+        yield row.record | {"media": stored}

@@ -30,6 +30,7 @@ class Survey:
     """The content of a source, as far as a build must know it in advance.
 
     Attributes:
+        matches: The files that the paths are found as.
         rows: Path of an image or clip -> the indices of the rows that name it.
         media: Path -> the image or clip, for those that exist.
         boxes: Path -> the boxes that rows refer to, each with the index of its row.
@@ -41,9 +42,9 @@ class Survey:
         negated_texts: Number of captions and questions with a negation word.
         empty_texts: The path of the row of each empty text.
         later_rows: In a retrieval source, index of the first row of an image -> its later rows, which join its record.
-        notes: Remarks for the user on how the media were found.
     """
 
+    matches: MediaMatches
     rows: dict[str, list[int]] = field(default_factory=dict)
     media: dict[str, MediaFile] = field(default_factory=dict)
     boxes: dict[str, list[tuple[int, BoxXYWH]]] = field(default_factory=dict)
@@ -55,7 +56,6 @@ class Survey:
     negated_texts: int = 0
     empty_texts: list[str] = field(default_factory=list)
     later_rows: dict[int, LaterRows] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
     def rows_of(self, paths: Iterable[str]) -> list[RowRef]:
         """The distinct rows that name one of these paths, in order."""
@@ -88,16 +88,14 @@ def survey_source(source: RowSource) -> Survey:
         NegjaxError: A row is malformed, two paths are found as one file, questions have several numbers of options, or
             there are no rows.
     """
-    survey, first_rows = Survey(), dict[str, int]()
-    matches = MediaMatches(source.name, source.media_root)
+    survey, first_rows = Survey(MediaMatches(source.name, source.media_root)), dict[str, int]()
     for row in source.read(refuse_row):
         if not row.valid:
             survey.invalid.append(row.ref)
             continue
         if row.path not in survey.rows and (media := locate_media(row, source.find_media)):
             survey.media[row.path] = media
-            if row.media is None:
-                matches.add(row.ref, media)
+            survey.matches.add(row, media)
         if source.task_kind == "retrieval":
             first = first_rows.setdefault(plain_path(row.path), row.index)
             if first != row.index:
@@ -106,7 +104,6 @@ def survey_source(source: RowSource) -> Survey:
         if row.box:
             survey.boxes.setdefault(row.path, []).append((row.index, row.box))
         _count_texts(survey, row)
-    survey.notes = matches.notes()
     check_option_counts(source.name, survey.option_counts)
     if not survey.rows:
         raise NegjaxError(f"{source.name} has no {'valid ' if survey.invalid else ''}rows to make a set of")

@@ -7,12 +7,16 @@ media root is built again if one of them has appeared or changed since.
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from etils import epath
 
+from negjax.datasets.build.media_matches import AmbiguousMatch
 from negjax.datasets.build.outcome import BuiltSet, decide_negated, empty_text_notes
 from negjax.datasets.build.processes import build_shards
+from negjax.datasets.build.set_images import SetImages
 from negjax.datasets.build.shard_build import ShardJob, ShardSummary, read_result
 from negjax.datasets.build.skipped import explain_reasons
 from negjax.datasets.sources.joined_questions import join_questions
@@ -31,7 +35,7 @@ from negjax.runtime.files import write_atomic
 from negjax.runtime.progress import track_progress
 
 ALWAYS_SKIPPED = (NO_QUESTION, AMBIGUOUS_QUESTION)  # these rows are to be expected where questions are joined
-BUILD_FORMAT = 3  # of the files in NAME.building; a build by a version with another format is not resumed
+BUILD_FORMAT = 4  # of the files in NAME.building; a build by a version with another format is not resumed
 
 
 def build_training_set(
@@ -65,8 +69,8 @@ def build_training_set(
         progress: Whether to show progress.
 
     Raises:
-        NegjaxError: Something is wrong with the source, questions have several numbers of options, or another build of
-            this name is running.
+        NegjaxError: Something is wrong with the source, two paths are found as one file, questions have several
+            numbers of options, or another build of this name is running.
     """
     check_free(data_dir, name, overwrite=overwrite)
     if source.benchmark:
@@ -81,12 +85,10 @@ def build_training_set(
             source = join_questions(source, workspace / "questions.npy", skip_missing)
         count = len(source.shards)
         jobs = [
-            ShardJob(shard, source.find_media, index, count, str(workspace), spec, short_side)
+            ShardJob(replace(source, shards=(shard,)), index, count, str(workspace), spec, short_side)
             for index, shard in enumerate(source.shards)
         ]
-        with track_progress(source.rows, f"building {name}", progress) as done:
-            build_shards(jobs, processes, done)
-
+        images = _build_shards(source, jobs, processes, workspace, progress)
         shards, summary = _read_results(jobs)
         written = sum(shard.rows for shard in shards)
         check_option_counts(f"set {name}", summary.option_counts)
@@ -95,6 +97,7 @@ def build_training_set(
         decided = {"negated": is_negated, "skipped": summary.skipped.by_reason}
         finish_set(workspace, SetSpec(name, source.fields, metadata | decided), shards)
         folder = _move_into_place(workspace, epath.Path(data_dir) / name)
+    notes += images.notes(summary.dropped)
     notes += summary.skipped.notes(source, explain_reasons(source))
     notes += empty_text_notes(summary.empty_texts)
     return BuiltSet(folder, source.rows, written, summary.skipped.counts(), (*source.notes, *notes))
@@ -134,6 +137,30 @@ def _start_or_resume(workspace: epath.Path, name: str, plan: str) -> None:
             "earlier version: resume that one, delete the folder to start again, or choose another name"
         )
     write_atomic(plan_path, plan)
+
+
+def _build_shards(
+    source: RowSource, jobs: Sequence[ShardJob], processes: int, workspace: epath.Path, progress: bool
+) -> SetImages:
+    """Builds the shards that are not complete yet; returns the images of all.
+
+    Raises:
+        NegjaxError: Two paths are found as one file. No shard is kept then: others may hold wrong images as well, and a
+            build that resumes would not search for them again.
+    """
+    images = SetImages(source)
+    with track_progress(source.rows, f"building {jobs[0].spec.name}", progress) as done:
+
+        def on_shard(job: ShardJob, shard_images: np.ndarray) -> None:
+            images.add(shard_images)
+            done(job.source.rows)
+
+        try:
+            build_shards(jobs, processes, on_shard)
+        except AmbiguousMatch as error:
+            workspace.rmtree()
+            raise NegjaxError(f"{error}; the shards built so far may hold wrong images, and are deleted") from error
+    return images
 
 
 def _read_results(jobs: Sequence[ShardJob]) -> tuple[list[WrittenShard], ShardSummary]:

@@ -73,9 +73,12 @@ def test_links_to_one_file_are_two_paths_of_the_user(tmp_path):
     assert build(tmp_path, root, ["a/1.png", "b/1.png"]).written == 2
 
 
-def test_a_file_found_without_folders_that_others_are_in_is_told(tmp_path):
+@pytest.mark.parametrize("in_home", [False, True])
+def test_a_file_found_without_folders_that_others_are_in_is_told(tmp_path, monkeypatch, in_home):
+    monkeypatch.setenv("HOME", str(tmp_path))
     root = place(tmp_path / "root", "a/1.png", "2.png", "c/3.png")
-    (note,) = doubts(build(tmp_path, root, ["/d/a/1.png", "/d/b/2.png", "/d/c/3.png"]).notes)
+    given = Path("~/root") if in_home else root
+    (note,) = doubts(build(tmp_path, given, ["/d/a/1.png", "/d/b/2.png", "/d/c/3.png"]).notes)
     assert note.startswith("1 files are found only without folders of their paths, which others are in")
     assert f"row 1: /d/b/2.png is {root}/2.png" in note
 

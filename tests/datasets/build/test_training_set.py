@@ -1,23 +1,18 @@
-"""Training sets made in shards: the same whatever the shards and processes, and after any stop."""
+"""Training sets made in shards: the same whatever the shards and processes."""
 
-import csv
 import hashlib
 import json
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
-from support.command import command_line
 from support.images import noise_jpeg
 from support.tars import write_tar
+from support.training_files import ROWS, build, content, make_files, path
 
 from negjax.datasets.build.training_set import build_training_set
-from negjax.datasets.sources.joined_questions import with_questions
 from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.sources.webdataset import webdataset_source
 from negjax.datasets.stored.store import list_sets, open_set
@@ -25,44 +20,10 @@ from negjax.errors import NegjaxError
 from negjax.media.decoding import decode
 from negjax.media.images import Preprocess, to_pixels
 
-ROWS = 23
-
 
 @pytest.fixture
 def files(tmp_path) -> Path:
-    """ROWS pictures packed in tar files as img2dataset does, negcap.csv on them, and negmcq.csv in another order."""
-    for first in range(0, ROWS, 10):
-        packed = {f"{row:09d}.jpg": noise_jpeg(row) for row in range(first, min(first + 10, ROWS))}
-        write_tar(tmp_path / "media" / f"{first // 10:05d}.tar", packed)
-    with (tmp_path / "negcap.csv").open("w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["caption", "filepath", "negative_captions"])
-        writer.writerows([f"a\n{i}", path(i), [f"a {i}, no b", "not a single c"]] for i in range(ROWS))
-    with (tmp_path / "negmcq.csv").open("w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(
-            [*(f"caption_{i}" for i in range(4)), "correct_answer", "correct_answer_template", "image_path"]
-        )
-        for i in reversed(range(ROWS)):
-            writer.writerow([f"a {i}", "b", "no a", "c", i % 4, "positive", f"elsewhere/{i // 10:05d}/{i:09d}.jpg"])
-    return tmp_path
-
-
-def path(row: int) -> str:
-    return f"/mnt/cc12m/{row // 10:05d}/{row:09d}.jpg"
-
-
-def build(files: Path, rows: int = 5, name: str = "built", **more):
-    source = with_questions(table_source("negcap", files / "negcap.csv", files / "media", rows), files / "negmcq.csv")
-    return build_training_set(source, name, files / "sets", progress=False, **more)
-
-
-def content(folder: Path) -> dict[str, str]:
-    return {
-        str(each.relative_to(folder)): hashlib.sha256(each.read_bytes()).hexdigest()
-        for each in sorted(folder.rglob("*"))
-        if each.is_file()
-    }
+    return make_files(tmp_path)
 
 
 def test_captions_and_question_of_each_image_in_one_record(files):
@@ -100,132 +61,6 @@ def test_shards_and_processes_change_nothing(files):
     assert list(one.rows()) == list(open_set(files / "sets", "built").rows())
     assert one.fingerprint == fingerprint
     assert one.lengths("captions").tolist() == open_set(files / "sets", "built").lengths("captions").tolist()
-
-
-@pytest.mark.slow
-def test_a_stopped_build_goes_on_with_the_same_command(files):
-    """Killed while it works, in both processes; the finished set is that of a build without a stop."""
-    build(files, 1, "built")
-    expected = content(files / "sets" / "built")
-    words = ["data", "build", "--kind", "negcap", "--csv", files / "negcap.csv", "--media-root", files / "media"]
-    words += ["--questions", files / "negmcq.csv", "--name", "built", "--data-dir", files / "again"]
-    words += ["--shard-rows", 1, "--processes", 2]
-    command = command_line(*words)
-    workplace = files / "again" / "built.building"
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    end = time.monotonic() + 120
-    while len(list(workplace.glob("shard-*.json"))) < 4:
-        assert time.monotonic() < end
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    made = {each.name: each.stat().st_mtime_ns for each in workplace.glob("shard-*.json")}
-    assert len(made) < ROWS
-    assert not (files / "again" / "built").exists()
-    (workplace / "half-00022-1").write_bytes(b"what a killed process leaves")
-    next(iter(workplace.glob("shard-*.json"))).unlink()  # as when it was killed between a shard and what is said of it
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.stdout.startswith(f"built: {ROWS} rows in "), done.stderr
-    assert content(files / "again" / "built") == expected
-    assert not workplace.exists()
-
-
-def test_shards_that_are_made_are_not_made_again(files):
-    (files / "media" / "00001.tar").rename(files / "away.tar")
-    with pytest.raises(NegjaxError, match="10 of 23 rows cannot be used: their images do not exist below"):
-        build(files)
-    workplace = files / "sets" / "built.building"
-    before = {each.name: each.stat().st_mtime_ns for each in workplace.rglob("*array_record*")}
-    assert len(before) == 5
-    built = build(files, skip_missing=True, overwrite=False)
-    assert (built.written, built.skipped["missing"]) == (13, 10)
-    assert built.notes[1].startswith(
-        f"skipped 10 of 23 rows: their images do not exist below {files / 'media'} (the first is"
-    )
-    after = {each.name: each.stat().st_mtime_ns for each in (files / "sets").rglob("*array_record*")}
-    assert after == before
-    data = open_set(files / "sets", "built")
-    assert [row["id"] for row in data.rows()] == [*range(10), *range(20, 23)]
-    skipped = data.metadata["skipped"]["missing"]
-    assert (skipped["count"], skipped["first"][0]) == (10, {"row": 10, "why": path(10)})
-
-
-def test_a_build_that_was_refused_sees_what_was_put_in_place(files):
-    """Only shards whose left out images are another matter now are made again, with --skip-missing or without."""
-    (files / "media" / "00001.tar").rename(files / "away.tar")
-    mended = files / "media" / "00001" / "000000012.jpg"
-    mended.parent.mkdir()
-    (files / "media" / "00001" / "000000017.jpg").write_bytes(b"broken")
-    with pytest.raises(
-        NegjaxError,
-        match=r"9 of 23 rows cannot be used: their images .*; put complete images in place and run the",
-    ):
-        build(files)
-    said = {each.name: each.stat().st_mtime_ns for each in (files / "sets" / "built.building").glob("shard-*.json")}
-
-    def made_again() -> set[str]:
-        now = {each.name: each.stat().st_mtime_ns for each in (files / "sets" / "built.building").glob("shard-*.json")}
-        return {name for name in said if now[name] != said[name]}
-
-    mended.write_bytes(noise_jpeg(12)[:300])
-    with pytest.raises(NegjaxError, match="8 of 23 rows cannot be used: their images do not exist below"):
-        build(files)
-    assert made_again() == {"shard-00002.json"}
-    mended.write_bytes(noise_jpeg(12))
-    (files / "media" / "00001" / "000000014.jpg").write_bytes(noise_jpeg(14))
-    built = build(files, skip_missing=True)
-    assert (built.written, built.skipped["missing"], built.skipped["broken"]) == (15, 7, 1)
-    assert open_set(files / "sets", "built")[10]["media"] == noise_jpeg(12)
-    with pytest.raises(NegjaxError):
-        build(files, name="whole")
-    (files / "away.tar").rename(files / "media" / "00001.tar")
-    (files / "media" / "00001" / "000000017.jpg").unlink()
-    built = build(files, name="whole")
-    assert (built.written, built.skipped["missing"], built.skipped["broken"]) == (ROWS, 0, 0)
-
-
-def test_another_build_in_the_same_place(files):
-    (files / "media" / "00001.tar").rename(files / "away.tar")
-    with pytest.raises(NegjaxError):
-        build(files)
-    for other in ({"rows": 4}, {"short_side": 20}):
-        with pytest.raises(
-            NegjaxError,
-            match=r"built\.building holds an unfinished build from other files, with other settings or by an earlier",
-        ):
-            build(files, **other)
-    shard = next((files / "sets" / "built.building").rglob("*00003-of*"))
-    whole = shard.read_bytes()
-    shard.write_bytes(whole[:-1])
-    with pytest.raises(NegjaxError, match=r"is incomplete: delete .*shard-00003.json"):
-        build(files, skip_missing=True)
-    shard.unlink()
-    assert build(files, skip_missing=True).written == 13
-
-
-def test_a_build_is_not_taken_up_with_shards_of_other_rows(files):
-    """23 rows make three shards of 8, 8 and 7, or of 9, 9 and 5: one of these among those loses or doubles rows."""
-    (files / "media" / "00001.tar").rename(files / "away.tar")
-    with pytest.raises(NegjaxError):
-        build(files, rows=8)
-    with pytest.raises(
-        NegjaxError, match="holds an unfinished build from other files, with other settings or by an earlier version"
-    ):
-        build(files, rows=9, skip_missing=True)
-    assert build(files, rows=8, skip_missing=True).written == 13
-
-
-def test_a_build_under_way_is_not_disturbed(files):
-    import fcntl
-
-    workplace = files / "sets" / "built.building"
-    workplace.mkdir(parents=True)
-    with (workplace / "lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(NegjaxError, match="another build of this set is running"):
-            build(files)
-    assert build(files).written == ROWS
 
 
 def test_rows_that_cannot_be_used_are_counted_by_reason(files):
