@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from support.images import noise_png
+from tensorflow_datasets.core.file_adapters import ArrayRecordFileAdapter
+from tensorflow_datasets.proto import tf_example_pb2
 
 from negjax.cli import main
 from negjax.datasets.build.training_set import build_training_set
@@ -130,6 +132,24 @@ def test_verify_adds_up_all_records(files, foreign, capsys):
     assert open_set(foreign.parent.parent, "three")[4]["captions"] == ["e 4", "not b"]
     assert main(["data", "verify", "three", "--data-dir", str(foreign.parent.parent)]) == 2
     assert "three/1.0.0 does not hold the records that were written" in capsys.readouterr().err
+
+
+def test_verify_names_a_row_with_other_media(files, tmp_path):
+    """A record whose own checksum is right, and whose column `media_sha256` is another's."""
+    folder = shutil.copytree(files / "sets" / "one", tmp_path / "one") / "1.0.0"
+    (folder / "checksums.json").unlink()
+    data = open_set(tmp_path, "one")
+    records = [tf_example_pb2.Example.FromString(data.source().data_source[i]) for i in range(9)]
+    (shard,) = folder.glob("*array_record*")
+    size = shard.stat().st_size
+    sums = [record.features.feature["media_sha256"].bytes_list.value for record in records]
+    sums[2][0], sums[3][0] = sums[3][0], sums[2][0]
+    ArrayRecordFileAdapter.write_examples(shard, ((i, r.SerializeToString()) for i, r in enumerate(records)))
+    assert shard.stat().st_size == size
+    with pytest.raises(
+        NegjaxError, match=r"one/1\.0\.0, row 2 is damaged \(its media are not those of its media_sha256"
+    ):
+        verify_set(open_set(tmp_path, "one"))
 
 
 def test_a_set_of_an_earlier_version_has_no_checksums_and_is_read(files, tmp_path):
