@@ -261,6 +261,9 @@ class CLIPConfig:
                 raise NegjaxError(
                     f"{name} width {width} differs from the embedding's {self.embed_dim}: the tower needs a projection"
                 )
+        for field in ("pad_id", "pad_token", "end_token"):
+            if (token := getattr(self.text, field, 0)) >= self.text.vocab_size:
+                raise NegjaxError(f"text {field} {token} is beyond the vocabulary of {self.text.vocab_size}")
         if isinstance(self.vision, VisionConfig):
             self._check_vision(self.vision)
         elif self.vision.image_size < 32 or self.vision.image_size % 32:

@@ -7,7 +7,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from negjax.errors import NegjaxError
 
-MAX_DEPTH = 256  # blocks of a tower: far beyond any model, and few enough to list their parameters
+# Far beyond any model, and small enough that what is made before the weights are compared fits into memory.
+MAX_DEPTH = 256  # blocks of a tower
+MAX_IMAGE_SIZE = 8192  # pixels a side
+MAX_CONTEXT = 65536  # tokens of a caption
+_MOST = {"depth": MAX_DEPTH, "image_size": MAX_IMAGE_SIZE, "context_length": MAX_CONTEXT}
 
 
 def check_fields(config: Any) -> None:
@@ -26,7 +30,7 @@ def check_fields(config: Any) -> None:
             raise NegjaxError(f"{field.name} is {value!r}: it must be true or false")
         if hint is int:
             least = 1 if field.default is dataclasses.MISSING else 0
-            most = MAX_DEPTH if field.name == "depth" else math.inf
+            most = _MOST.get(field.name, math.inf)
             if type(value) is not int or not least <= value <= most:
                 limit = "" if most == math.inf else f" and at most {most}"
                 raise NegjaxError(f"{field.name} is {value!r}: it must be a whole number of at least {least}{limit}")

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip
-from negjax.models.architecture import CLIPConfig, from_dict, to_dict
+from negjax.models.architecture import CLIPConfig, TextEncoderConfig, from_dict, to_dict
 from negjax.models.compute import Compute
 from negjax.models.encoder_inputs import check_pixels, check_tokens
 from negjax.runtime.sharding import map_over_batch_shards
@@ -91,8 +91,9 @@ def check_vocabulary(config: CLIPConfig, tokenizer: AnyTokenizer) -> None:
     """Checks that a tokenizer fits the text tower.
 
     Raises:
-        NegjaxError: It has ids beyond the tower's table, where JAX would take the last row, or never puts the token at
-            which the tower pools, so that all texts would be pooled at their first token.
+        NegjaxError: It has ids beyond the tower's table, where JAX would take the last row, never puts the token at
+            which the tower pools, so that all texts would be pooled at their first token, or pads with another token
+            than the tower masks.
     """
     ids, rows = tokenizer.vocab_size, config.text.vocab_size
     if ids > rows:
@@ -105,6 +106,13 @@ def check_vocabulary(config: CLIPConfig, tokenizer: AnyTokenizer) -> None:
             f"the text tower of {config.name} pools at the end token {config.text.end_token}, which the tokenizer puts "
             "in no text: use the config and the tokenizer that belong to the weights"
         )
+    if isinstance(config.text, TextEncoderConfig) and config.text.mask == "tail":
+        padding = getattr(tokenizer, "pad_id", 0)  # CLIP's pads with 0
+        if padding != config.text.pad_id:
+            raise NegjaxError(
+                f"the tokenizer pads with the id {padding}, the text tower of {config.name} takes {config.text.pad_id} "
+                "for padding: use the config and the tokenizer that belong to the weights"
+            )
 
 
 def input_settings(model: LoadedModel) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from negjax.errors import NegjaxError
 from negjax.json_values import FLAG, OBJECT, TEXT, Kind, check_values, number, optional, whole
 from negjax.media.images import Preprocess, check_channels
 from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, with_activation
-from negjax.models.field_checks import MAX_DEPTH
+from negjax.models.field_checks import MAX_CONTEXT, MAX_DEPTH, MAX_IMAGE_SIZE
 from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, preset, variant_names
 from negjax.tokenizers.cleaning import split_for_open_clip
 from negjax.weights.families import encoders, open_clip_towers
@@ -35,8 +35,9 @@ _DEPTHS = Kind(
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("model_cfg", "vision_cfg", "text_cfg"), OBJECT),
     **dict.fromkeys(_OBJECTS, optional(OBJECT)),
-    **dict.fromkeys(("embed_dim", "width", "heads", "head_width", "image_size", "attn_pooler_heads"), _SIZE),
-    **dict.fromkeys(("context_length", "vocab_size"), _SIZE),
+    **dict.fromkeys(("embed_dim", "width", "heads", "head_width", "vocab_size", "attn_pooler_heads"), _SIZE),
+    "image_size": whole(1, MAX_IMAGE_SIZE),
+    "context_length": whole(1, MAX_CONTEXT),
     **dict.fromkeys(("quick_gelu", "no_ln_pre", "final_ln_after_pool", "no_causal_mask", "embed_cls"), _SWITCH),
     **dict.fromkeys(("proj_bias", "timm_proj_bias", "strip_sep_token"), _SWITCH),
     **dict.fromkeys((*_NAMES, "hf_proj_type", "proj_type", "interpolation", "resize_mode"), optional(TEXT)),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from support import config_folders
 from support.json_changes import changes, with_change
 
 from negjax.errors import MALFORMED_CONTENT, NegjaxError
@@ -128,15 +129,11 @@ def open_clip(folder: Path) -> None:
     (folder / "open_clip_config.json").write_text(json.dumps(config))
 
 
-FOLDERS = {"transformers' CLIP": hf_clip, "transformers' SigLIP": hf_siglip, "open_clip": open_clip}
-FILES = (
-    "config.json",
-    "preprocessor_config.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "open_clip_config.json",
-)
+FIRST_FOLDERS = {"transformers' CLIP": hf_clip, "transformers' SigLIP": hf_siglip, "open_clip": open_clip}
+OTHER_FOLDERS = {family: config_folders.maker(family, json.dumps(TOKENIZER)) for family in config_folders.FAMILIES}
+FOLDERS = FIRST_FOLDERS | OTHER_FOLDERS
+CONFIGS = ("config.json", "preprocessor_config.json", "processor_config.json", "open_clip_config.json")
+FILES = (*CONFIGS, "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json")
 
 
 def described(model: LoadedModel) -> tuple[Any, ...]:
@@ -146,7 +143,9 @@ def described(model: LoadedModel) -> tuple[Any, ...]:
     return model.config, model.preprocess, np.asarray(pixels).tobytes(), np.asarray(ids).tolist()
 
 
-def outcomes(name: str, root: Path, share: float) -> Iterator[tuple[str, Any, Any, Any]]:
+def outcomes(
+    name: str, root: Path, share: float, files: tuple[str, ...] = FILES
+) -> Iterator[tuple[str, Any, Any, Any]]:
     """(file, path, value, outcome) of a share of all changes of a folder.
 
     The outcome is an exception, None for a NegjaxError of one line that names the folder, "same", or what now decides
@@ -155,7 +154,7 @@ def outcomes(name: str, root: Path, share: float) -> Iterator[tuple[str, Any, An
     folder, rng = root / "folder", random.Random(0)
     FOLDERS[name](folder)
     first = described(read_model(folder))
-    for file in FILES:
+    for file in files:
         if not (folder / file).exists():
             continue
         text = (folder / file).read_text()
@@ -177,23 +176,28 @@ def outcome_of(read: Any, first: tuple[Any, ...], where: str = "") -> Any:
     return "same" if now == first else now
 
 
-def faults(name: str, root: Path, share: float) -> list[str]:
+def faults(name: str, root: Path, share: float, files: tuple[str, ...] = FILES) -> list[str]:
     """The changes that neither are named in one line nor leave a model that can be used."""
     return [
         f"{file} {'.'.join(map(str, path))} = {value!r}: {type(outcome).__name__} {outcome}"
-        for file, path, value, outcome in outcomes(name, root, share)
+        for file, path, value, outcome in outcomes(name, root, share, files)
         if isinstance(outcome, BaseException)
     ]
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", FIRST_FOLDERS)
 def test_a_changed_value_is_named_or_harmless(name, tmp_path):
     """A fixed sample, of which the slow test below makes a larger one."""
     assert not faults(name, tmp_path, 0.01)
 
 
+@pytest.mark.parametrize("name", OTHER_FOLDERS)
+def test_a_changed_value_of_other_families_is_named_or_harmless(name, tmp_path):
+    assert not faults(name, tmp_path, 0.003, CONFIGS)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", FIRST_FOLDERS)
 def test_many_changed_values_are_named_or_harmless(name, tmp_path):
     """A share of 1.0 makes all 5,600 changes, in seven minutes."""
     before = getrusage(RUSAGE_SELF).ru_maxrss
@@ -217,6 +221,24 @@ def test_many_changed_values_are_named_or_harmless(name, tmp_path):
         ("open_clip", "open_clip_config.json", ("model_cfg", "quick_gelu"), "no", "true or false"),
         ("open_clip", "open_clip_config.json", ("preprocess_cfg", "resize_mode"), [], "a text"),
         ("open_clip", "open_clip_config.json", ("model_cfg", "text_cfg", "eos_id"), 4, "pools at the end token 4"),
+        ("convnext", "open_clip_config.json", ("model_cfg", "vision_cfg", "image_size"), 10**9, "from 1 to 8192"),
+        ("nllb", "open_clip_config.json", ("model_cfg", "text_cfg", "context_length"), 10**9, "from 1 to 65536"),
+        ("chinese_clip", "config.json", ("text_config", "max_position_embeddings"), 10**9, "from 1 to 65536"),
+        (
+            "chinese_clip",
+            "config.json",
+            ("text_config", "pad_token_id"),
+            12,
+            "pad_id 12 is beyond the vocabulary of 12",
+        ),
+        ("coca", "open_clip_config.json", ("model_cfg", "text_cfg", "pad_id"), 49408, "beyond the vocabulary of 49408"),
+        (
+            "chinese_clip",
+            "config.json",
+            ("text_config", "pad_token_id"),
+            3,
+            "pads with the id 0, .* takes 3 for padding",
+        ),
     ],
 )
 def test_the_value_is_named(tmp_path, folder, file, path, value, message):
@@ -231,9 +253,9 @@ def test_the_value_is_named(tmp_path, folder, file, path, value, message):
     with pytest.raises(NegjaxError, match=message) as raised:
         read_model(target)
     named = [part for part in path if isinstance(part, str)]
-    assert "pools at" in message or (
-        file in str(raised.value) and named[0 if "cannot" in message else -1] in str(raised.value)
-    )
+    of_tokens = any(part in message for part in ("pools at", "beyond the vocabulary", "pads with"))
+    assert of_tokens or (file in str(raised.value) and named[0 if "cannot" in message else -1] in str(raised.value))
+    assert str(target) in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -125,13 +125,13 @@ def _config_json(name: str, folder: epath.Path) -> tuple[dict[str, Any], epath.P
 
 def known_name(text: TextEncoderConfig) -> str | None:
     """A name on the Hugging Face hub under which transformers finds this encoder's config; None if none is known."""
-    same = (
-        name
-        for name, known in ENCODERS.items()
-        if text
-        == dataclasses.replace(known, context_length=text.context_length, pool=text.pool, projection=text.projection)
-    )
-    return next(same, None)
+    return next((name for name, known in ENCODERS.items() if _encoder_part(known) == _encoder_part(text)), None)
+
+
+def _encoder_part(text: TextEncoderConfig) -> dict[str, Any]:
+    """What transformers' config of an encoder says: not how open_clip uses it."""
+    settings = dataclasses.asdict(text)
+    return {name: x for name, x in settings.items() if name not in ("context_length", "pool", "projection")}
 
 
 def sized_by_tensors(text: TextEncoderConfig, format: WeightFormat, tensors: Mapping[str, Any]) -> TextEncoderConfig:

@@ -9,15 +9,17 @@ from typing import Any
 from negjax.errors import NegjaxError
 from negjax.json_values import FLAG, OBJECT, TEXT, Kind, number, optional, whole
 from negjax.models.architecture import Activation, ImageConfig, TextConfig, TextEncoderConfig, VisionConfig
-from negjax.models.field_checks import MAX_DEPTH
+from negjax.models.field_checks import MAX_CONTEXT, MAX_DEPTH, MAX_IMAGE_SIZE
 
 _SIZE, _TOKEN_ID = whole(1), optional(whole(0))
 # What the settings that families read may be, wherever they are in config.json.
 SETTING_KINDS: dict[str, Kind] = {
     **dict.fromkeys(("vision_config", "text_config", "vision_config_dict", "text_config_dict"), optional(OBJECT)),
-    **dict.fromkeys(("hidden_size", "intermediate_size", "num_attention_heads", "image_size", "patch_size"), _SIZE),
+    **dict.fromkeys(("hidden_size", "intermediate_size", "num_attention_heads", "patch_size"), _SIZE),
     **dict.fromkeys(("d_model", "encoder_ffn_dim", "encoder_attention_heads"), _SIZE),
-    **dict.fromkeys(("vocab_size", "max_position_embeddings", "type_vocab_size", "projection_dim"), _SIZE),
+    **dict.fromkeys(("vocab_size", "type_vocab_size", "projection_dim"), _SIZE),
+    "image_size": whole(1, MAX_IMAGE_SIZE),
+    "max_position_embeddings": whole(1, MAX_CONTEXT),
     **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), _TOKEN_ID),
     "projection_size": optional(_SIZE),
     **dict.fromkeys(("num_hidden_layers", "encoder_layers"), whole(1, MAX_DEPTH)),
