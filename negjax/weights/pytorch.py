@@ -16,14 +16,17 @@ from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel, check_vocabulary
 from negjax.models.presets import default_preprocess
 from negjax.runtime.progress import no_progress
+from negjax.weights.config_sizes import find_wrong_sizes
 from negjax.weights.describe import describe_weights
 from negjax.weights.detect import MAX_MISMATCHES, detect_format, find_mismatches, table_names
 from negjax.weights.entries import ParameterEntry, entries
 from negjax.weights.families.family import WeightFormat
 from negjax.weights.families.table import family_of
+from negjax.weights.hf_config import HF_CONFIG_FILE
 from negjax.weights.lazy_tensor import LazyTensor
 from negjax.weights.long_clip import fold_positions
 from negjax.weights.lora import merge_adapter
+from negjax.weights.open_clip_config import CONFIG_FILE
 from negjax.weights.positions import resize_positions
 from negjax.weights.prefixes import strip_prefix
 from negjax.weights.tensors import open_tensors
@@ -91,6 +94,8 @@ def read_pytorch(
     description = describe_weights(opened, tensors, file, format, arch, activation, config_text)
     config = description.config
     if mismatches := find_mismatches(tensors, format, config):
+        source = f"--arch {arch}" if arch else _config_name(file.parent, format, config_text)
+        mismatches = find_wrong_sizes(tensors, format, config, source) + mismatches
         more = f" and {len(mismatches) - MAX_MISMATCHES} more" if len(mismatches) > MAX_MISMATCHES else ""
         raise NegjaxError(
             f"{file} does not hold the model {config.name}: {'; '.join(mismatches[:MAX_MISMATCHES])}{more}"
@@ -196,6 +201,12 @@ def _describe_assumed(preprocess: Preprocess) -> str:
         f"nothing says how its images are prepared; assumed is the usual way of its family: {preprocess.resize_mode}, "
         f"{preprocess.interpolation}, mean {mean}, std {std}"
     )
+
+
+def _config_name(folder: epath.Path, format: WeightFormat, config_text: str) -> str:
+    """The config of weights for errors: the file beside them, if there is one."""
+    name = HF_CONFIG_FILE if format.name.startswith("hf_") else CONFIG_FILE
+    return name if not config_text and (folder / name).exists() else "its config"
 
 
 def _set_param(params: Params, path: str, value: Any) -> None:

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from etils import epath
+from support.json_changes import with_change
 from support.trees import assert_same
 
 import negjax
@@ -166,6 +167,35 @@ def test_another_activation_is_an_error_unless_it_is_overridden(folder, tmp_path
         read_model(folder, activation="swish")
 
 
+@pytest.mark.parametrize(
+    ("write", "key", "value", "what"),
+    [
+        (write_open_clip, "embed_dim", 10, "means 10, but visual.proj is [24, 12]"),
+        (write_open_clip, "vision_cfg.patch_size", 4, "means 4, but visual.conv1.weight is [24, 3, 8, 8]"),
+        (write_open_clip, "text_cfg.vocab_size", 50000, "means 50000, but token_embedding.weight is [49408, 16]"),
+        (write_open_clip, "text_cfg.context_length", 64, "means 64, but positional_embedding is [77, 16]"),
+        (write_open_clip, "vision_cfg.layers", 3, "is 3, but the number of blocks is 2"),
+        (write_hf, "projection_dim", 10, "means 10, but visual_projection.weight is [12, 24]"),
+        (
+            write_hf,
+            "text_config.hidden_size",
+            12,
+            "means 12, but text_model.embeddings.token_embedding.weight is [49408, 16]",
+        ),
+        (write_hf, "text_config.num_hidden_layers", 3, "is 3, but the number of blocks is 1"),
+    ],
+)
+def test_a_size_that_the_weights_do_not_have_is_named_by_the_config(tmp_path, write, key, value, what):
+    write(model_of(SMALL), tmp_path / "model")
+    file = tmp_path / "model" / ("config.json" if write is write_hf else CONFIG_FILE)
+    config = json.loads(file.read_text())
+    path = (*(["model_cfg"] if write is write_open_clip else []), *key.split("."))
+    file.write_text(json.dumps(with_change(config, path, value)))
+    with pytest.raises(NegjaxError) as caught:
+        read_model(tmp_path / "model")
+    assert f"does not hold the model custom: {key} of {file.name} {what}; " in str(caught.value)
+
+
 def test_missing_unexpected_and_misshaped_tensors_are_listed(folder):
     def spoil(arrays):
         del arrays["ln_final.weight"], arrays["ln_final.bias"]
@@ -180,7 +210,8 @@ def test_missing_unexpected_and_misshaped_tensors_are_listed(folder):
     assert "ln_final.weight is missing" in message
     assert "visual.proj is [24, 5] instead of [24, 12]" in message
     assert "extra.0 is unknown" in message
-    assert message.endswith("and 5 more")
+    assert f"embed_dim of --arch {folder / CONFIG_FILE} means 12, but visual.proj is [24, 5]; " in message
+    assert message.endswith("and 6 more")
     assert "\n" not in message
 
 
