@@ -13,6 +13,12 @@ from negjax.models.linear import Linear, affine, matmul_precision
 from negjax.models.rotary import rotate
 
 _POOL_EPS = 1e-5  # of the norms in CoCa's pooling, whatever the tower's
+TokenIndex = int | jax.Array  # of one token of each row: the same in all, from the end if negative, or [B]
+
+
+def take_tokens(x_BTD: jax.Array, at: TokenIndex) -> jax.Array:
+    """One token of each row [B, 1, D]."""
+    return x_BTD[:, at, None] if isinstance(at, int) else jnp.take_along_axis(x_BTD, at[:, None, None], axis=1)
 
 
 def attend(
@@ -60,13 +66,13 @@ class _Projections(Linear):
             self.bias = nnx.Param(jnp.zeros((2, width)))
         self.key_bias = key_bias
 
-    def __call__(self, x_BTD: jax.Array) -> jax.Array:
+    def bias_value(self) -> jax.Array | None:
+        """The biases [3, D], with zeros for keys that have none."""
         if self.key_bias:
-            return super().__call__(x_BTD)
+            return super().bias_value()
         assert self.bias is not None
         query_D, value_D = self.bias[...]
-        bias_3D = jnp.stack([query_D, jnp.zeros_like(query_D), value_D])
-        return affine(x_BTD, self.kernel[...], bias_3D, self.shard_axis)
+        return jnp.stack([query_D, jnp.zeros_like(query_D), value_D])
 
 
 class Attention(nnx.Module):
@@ -82,14 +88,28 @@ class Attention(nnx.Module):
         self.causal = causal
         self.rotary = vision if vision and vision.rotary != "none" else None
 
-    def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None) -> jax.Array:
+    def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
+        """The tokens' mixtures [B, T, D]; those of the tokens `at` alone, [B, 1, D], without rotary positions."""
+        mixed_BTD = self._mix(x_BTD, mask_BT) if at is None else self._mix_at(x_BTD, mask_BT, at)
+        return self.out(self.norm(mixed_BTD) if self.norm else mixed_BTD)
+
+    def _mix(self, x_BTD: jax.Array, mask_BT: jax.Array | None) -> jax.Array:
         batch, length, width = x_BTD.shape
         qkv_BT3NH = self.qkv(x_BTD).reshape(batch, length, 3, self.heads, width // self.heads)
         q_BTNH, k_BTNH, v_BTNH = (qkv_BT3NH[:, :, i] for i in range(3))
         if self.rotary:
             q_BTNH, k_BTNH = rotate(q_BTNH, self.rotary), rotate(k_BTNH, self.rotary)
-        mixed_BTD = attend(q_BTNH, k_BTNH, v_BTNH, self.causal, mask_BT).reshape(batch, length, width)
-        return self.out(self.norm(mixed_BTD) if self.norm else mixed_BTD)
+        return attend(q_BTNH, k_BTNH, v_BTNH, self.causal, mask_BT).reshape(batch, length, width)
+
+    def _mix_at(self, x_BTD: jax.Array, mask_BT: jax.Array | None, at: TokenIndex) -> jax.Array:
+        batch, length, width = x_BTD.shape
+        q_B1NH = self.qkv.apply_slice(take_tokens(x_BTD, at), slice(0, 1)).reshape(batch, 1, self.heads, -1)
+        kv_BT2NH = self.qkv.apply_slice(x_BTD, slice(1, 3)).reshape(batch, length, 2, self.heads, -1)
+        if self.causal:
+            last_B1 = jnp.broadcast_to(jnp.asarray(at) % length, (batch,))[:, None]
+            past_BT = jnp.arange(length) <= last_B1
+            mask_BT = past_BT if mask_BT is None else past_BT & mask_BT
+        return attend(q_B1NH, kv_BT2NH[:, :, 0], kv_BT2NH[:, :, 1], mask_BS=mask_BT).reshape(batch, 1, width)
 
 
 class AttentionPool(nnx.Module):

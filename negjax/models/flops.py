@@ -1,5 +1,7 @@
 """Floating-point operations of the towers, counted from the architecture: two for each multiply and add.
 
+A tower that pools one token needs of its last block no more than the keys and values of the others.
+
 The matrix products of Chowdhery et al. 2022 (appendix B), attention included; norms, softmax and activations are not
 counted, as is the custom for "model FLOPs".
 """
@@ -9,6 +11,7 @@ import math
 from negjax.models.architecture import CLIPConfig, TextConfig, TextEncoderConfig, VisionConfig
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.text_encoder import hidden_width
+from negjax.models.vision import pools_one_token
 
 
 def image_flops(config: CLIPConfig) -> int:
@@ -25,7 +28,7 @@ def image_flops(config: CLIPConfig) -> int:
     elif vision.pool == "cross_attention":
         pool, pooled_width = _cross_attention_pool(vision, config.embed_dim), config.embed_dim
     projection = 2 * pooled_width * config.embed_dim if vision.projection else 0
-    return patch + _transformer(vision, vision.tokens) + pool + projection
+    return patch + _transformer(vision, vision.tokens, pools_one_token(vision)) + pool + projection
 
 
 def text_flops(config: CLIPConfig, tokens: int) -> int:
@@ -38,15 +41,17 @@ def text_flops(config: CLIPConfig, tokens: int) -> int:
         head += 2 * text.width**2 if text.pool == "pooler" else 0
     else:
         tokens += text.tokens - text.context_length
-    return _transformer(text, tokens) + head
+    return _transformer(text, tokens, text.pool != "mean") + head
 
 
-def _transformer(config: VisionConfig | TextConfig | TextEncoderConfig, tokens: int) -> int:
+def _transformer(config: VisionConfig | TextConfig | TextEncoderConfig, tokens: int, one_token: bool) -> int:
+    """one_token: of the last block only that one's output is needed."""
     width = config.width
     gated = isinstance(config, VisionConfig) and config.block == "sub_norm"
-    products = 2 * tokens * (4 * width * width + (3 if gated else 2) * width * config.mlp_width)
-    attention = 2 * 2 * tokens * tokens * width
-    return config.depth * (products + attention)
+    keys_and_values = 2 * tokens * 2 * width * width
+    rest = 2 * (2 * width * width + (3 if gated else 2) * width * config.mlp_width) + 2 * 2 * tokens * width  # a token
+    last_tokens = 1 if one_token else tokens
+    return config.depth * keys_and_values + ((config.depth - 1) * tokens + last_tokens) * rest
 
 
 def _patch_stem(config: VisionConfig) -> int:

@@ -13,8 +13,9 @@ from negjax.runtime.mesh import FSDP_AXIS
 def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None, shard_axis: int | None = None) -> jax.Array:
     """x @ kernel (+ bias) over the last axis of x and the first axis of the kernel, in the type of x.
 
-    Where that type is bfloat16, the gradients of kernel and bias are still summed over rows in float32. In bfloat16
-    they would be rounded before the devices add them up, and again in that sum.
+    The gradients of kernel and bias are summed over rows in the kernel's type, float32, where x is bfloat16, too: in
+    bfloat16 they would be rounded before the devices add them up, and again in that sum. The gradient of the kernel is
+    x^T dy, of the kernel's layout; JAX's own rule makes dy^T x, for which XLA on a CPU copies x and dy.
 
     Args:
         x: Inputs [..., D].
@@ -26,8 +27,7 @@ def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None, shard_axis: 
     Returns:
         The outputs: the axes of x but the last, then the output axes of the kernel.
     """
-    plain = shard_axis is None and x.dtype == kernel.dtype
-    return _affine(shard_axis, x, kernel, bias) if plain else _affine_float32_sums(shard_axis, x, kernel, bias)
+    return _affine_with_gradient(shard_axis, x, kernel, bias)
 
 
 def matmul_precision(x: jax.Array) -> jax.lax.Precision | None:
@@ -61,8 +61,8 @@ def _affine_backward(shard_axis: int | None, inputs: tuple, dy: jax.Array) -> tu
     return dx, dkernel, None if bias is None else dy.astype(bias.dtype).sum(row_axes)
 
 
-_affine_float32_sums = jax.custom_vjp(_affine, nondiff_argnums=(0,))
-_affine_float32_sums.defvjp(_affine_forward, _affine_backward)
+_affine_with_gradient = jax.custom_vjp(_affine, nondiff_argnums=(0,))
+_affine_with_gradient.defvjp(_affine_forward, _affine_backward)
 
 
 def sharded_axis(full_shape: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
@@ -87,9 +87,14 @@ class Linear(nnx.Module):
         """The axis along which this device holds only a shard of the kernel; None for the full kernel."""
         return sharded_axis(self.shape, self.kernel.shape)
 
+    def bias_value(self) -> jax.Array | None:
+        """What is added to the products."""
+        return None if self.bias is None else self.bias[...]
+
     def __call__(self, x: jax.Array) -> jax.Array:
-        return affine(x, self.kernel[...], None if self.bias is None else self.bias[...], self.shard_axis)
+        return affine(x, self.kernel[...], self.bias_value(), self.shard_axis)
 
     def apply_slice(self, x: jax.Array, outputs: slice) -> jax.Array:
-        """The layer restricted to a slice of its first output axis; for a kernel that is not sharded."""
-        return affine(x, self.kernel[...][:, outputs], None if self.bias is None else self.bias[...][outputs])
+        """The layer restricted to a slice of its first output axis, over which its kernel is not sharded."""
+        bias = self.bias_value()
+        return affine(x, self.kernel[...][:, outputs], None if bias is None else bias[outputs], self.shard_axis)

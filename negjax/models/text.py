@@ -6,6 +6,7 @@ import numpy as np
 from flax import nnx
 
 from negjax.models.architecture import TextConfig, TextEncoderConfig
+from negjax.models.attention import TokenIndex
 from negjax.models.compute import Compute
 from negjax.models.elementwise import LayerNorm
 from negjax.models.linear import Linear
@@ -38,8 +39,8 @@ class TextTower(nnx.Module):
         Returns:
             Embeddings [B, E], float32, not normalised to unit length.
         """
-        x_BTD = self.transformer(self.embed(text_BT), self.key_mask(text_BT))
-        pooled_BD = self.norm_final(self.pooled(x_BTD, text_BT))
+        x_B1D = self.transformer(self.embed(text_BT), self.key_mask(text_BT), self.pooled_token(text_BT))
+        pooled_BD = self.norm_final(x_B1D[:, 0])
         return (self.projection(pooled_BD) if self.projection else pooled_BD).astype(jnp.float32)
 
     def embed(self, text_BT: jax.Array) -> jax.Array:
@@ -69,13 +70,11 @@ class TextTower(nnx.Module):
             return None
         return jnp.pad(text_BT != self.config.pad_token, ((0, 0), (1, 0)), constant_values=True)
 
-    def pooled(self, x_BTD: jax.Array, text_BT: jax.Array) -> jax.Array:
-        """The last block's output [B, T, D] at the pooled token: [B, D]."""
+    def pooled_token(self, text_BT: jax.Array) -> TokenIndex:
+        """The token of each caption whose output of the last block becomes the embedding."""
         if self.config.pool in ("last", "class"):
-            return x_BTD[:, -1]
-        end_BT = text_BT if self.config.pool == "argmax" else text_BT == self.config.end_token
-        end_B = jnp.argmax(end_BT, axis=1)
-        return jnp.take_along_axis(x_BTD, end_B[:, None, None], axis=1)[:, 0]
+            return -1
+        return jnp.argmax(text_BT if self.config.pool == "argmax" else text_BT == self.config.end_token, axis=1)
 
 
 def lengths(config: TextConfig | TextEncoderConfig, token_NT: np.ndarray) -> np.ndarray:

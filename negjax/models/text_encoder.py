@@ -49,7 +49,8 @@ class TextEncoder(nnx.Module):
         mask_BT = text_BT != self.config.pad_id
         if self.config.mask == "tail":
             mask_BT = jnp.cumsum(mask_BT[:, ::-1], axis=1)[:, ::-1] > 0
-        x_BD = self.pooled(self.transformer(self.embed(text_BT), mask_BT), mask_BT)
+        at = None if self.config.pool == "mean" else 0
+        x_BD = self.pooled(self.transformer(self.embed(text_BT), mask_BT, at), mask_BT)
         if self.projection:
             x_BD = self.projection(x_BD)
         elif self.hidden and self.output:
@@ -79,7 +80,7 @@ class TextEncoder(nnx.Module):
         return self.norm_embedding(x_BTD) if self.norm_embedding else x_BTD
 
     def pooled(self, x_BTD: jax.Array, mask_BT: jax.Array) -> jax.Array:
-        """The last block's output [B, T, D] as one vector [B, D]. mask_BT: False for padding."""
+        """The last block's output, of all tokens for a mean, as one vector [B, D]. mask_BT: False for padding."""
         if self.config.pool == "mean":
             x_BTD = self.norm_final(x_BTD) if self.norm_final else x_BTD
             count_B1 = jnp.maximum(mask_BT.sum(axis=1, keepdims=True), 1)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from negjax.models.architecture import Activation, AnyTowerConfig, TextEncoderConfig, VisionConfig
-from negjax.models.attention import Attention
+from negjax.models.attention import Attention, TokenIndex, take_tokens
 from negjax.models.compute import Compute
 from negjax.models.elementwise import LayerNorm, activate
 from negjax.models.linear import Linear
@@ -35,16 +35,26 @@ class Block(nnx.Module):
         self.norm_hidden = LayerNorm(config.mlp_width, config.layer_norm_eps) if gated else None
         self.activation: Activation = config.activation
 
-    def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None) -> jax.Array:
-        """The block's output [B, T, D]. mask_BT: False for tokens that no token attends to."""
+    def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
+        """Runs the block.
+
+        Args:
+            x_BTD: Its input.
+            mask_BT: False for tokens that no token attends to.
+            at: The only tokens whose output is computed; all by default.
+
+        Returns:
+            The output [B, T, D]; [B, 1, D] with `at`.
+        """
+        y_BTD = x_BTD if at is None else take_tokens(x_BTD, at)
         if self.form == "post_norm":
-            x_BTD = self.norm1(x_BTD + self.attention(x_BTD, mask_BT))
-            return self.norm2(x_BTD + self.perceptron(x_BTD))
+            y_BTD = self.norm1(y_BTD + self.attention(x_BTD, mask_BT, at))
+            return self.norm2(y_BTD + self.perceptron(y_BTD))
         if self.form == "res_post_norm":
-            x_BTD = x_BTD + self.norm1(self.attention(x_BTD, mask_BT))
-            return x_BTD + self.norm2(self.perceptron(x_BTD))
-        x_BTD = x_BTD + self.attention(self.norm1(x_BTD), mask_BT)
-        return x_BTD + self.perceptron(self.norm2(x_BTD))
+            y_BTD = y_BTD + self.norm1(self.attention(x_BTD, mask_BT, at))
+            return y_BTD + self.norm2(self.perceptron(y_BTD))
+        y_BTD = y_BTD + self.attention(self.norm1(x_BTD), mask_BT, at)
+        return y_BTD + self.perceptron(self.norm2(y_BTD))
 
     def perceptron(self, x_BTD: jax.Array) -> jax.Array:
         """Two linear layers with the activation between them, or three, of which it makes one a gate."""
@@ -71,17 +81,22 @@ class Transformer(nnx.Module):
         """The blocks from first to last; the dictionary sorts "10" before "2"."""
         return in_order(self.blocks)
 
-    def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None) -> jax.Array:
+    def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
         """Runs the blocks.
 
         Args:
             x_BTD: Input of the first block.
             mask_BT: False for tokens that no token attends to.
+            at: The only tokens whose output is wanted, of a tower without rotary positions: the last block computes
+                nothing but the keys and values of the others.
 
         Returns:
-            The output of the last block, in the type of the products.
+            The output of the last block [B, T, D], [B, 1, D] with `at`, in the type of the products.
         """
-        return run_blocks(self.in_order(), x_BTD.astype(self.compute.dtype), self.compute, mask_BT)
+        blocks, x_BTD = self.in_order(), x_BTD.astype(self.compute.dtype)
+        if at is None:
+            return run_blocks(blocks, x_BTD, self.compute, mask_BT)
+        return run_blocks(blocks[-1:], run_blocks(blocks[:-1], x_BTD, self.compute, mask_BT), self.compute, mask_BT, at)
 
 
 def in_order(blocks: Mapping[str, Any]) -> list[Any]:

@@ -59,7 +59,8 @@ class VisionTower(nnx.Module):
         Returns:
             Embeddings [B, E], float32, not normalised to unit length.
         """
-        pooled_BD = self.pooled(self.transformer(self.embed(image_BHWC)))
+        at = 0 if pools_one_token(self.config) else None
+        pooled_BD = self.pooled(self.transformer(self.embed(image_BHWC), at=at))
         return (self.projection(pooled_BD) if self.projection else pooled_BD).astype(jnp.float32)
 
     def embed(self, image_BHWC: jax.Array) -> jax.Array:
@@ -81,7 +82,11 @@ class VisionTower(nnx.Module):
         return patches_BGGD.reshape(len(image_BHWC), -1, self.config.width).astype(jnp.float32)
 
     def pooled(self, x_BTD: jax.Array) -> jax.Array:
-        """Pools the last block's output [B, T, D] into one normed vector [B, D]; [B, E] with "cross_attention"."""
+        """Pools the last block's output into one normed vector [B, D]; [B, E] with "cross_attention".
+
+        Args:
+            x_BTD: Of all tokens, or of the class token alone if the tower pools by it.
+        """
         if self.pool:
             return self.pool(self.norm_post(x_BTD) if self.norm_post else x_BTD)
         assert self.norm_post is not None
@@ -91,6 +96,11 @@ class VisionTower(nnx.Module):
         if self.config.norm_after_pool:
             return self.norm_post(patches_BTD.mean(axis=1))
         return self.norm_post(patches_BTD).mean(axis=1)
+
+
+def pools_one_token(config: VisionConfig) -> bool:
+    """Whether the last block computes the class token alone."""
+    return config.pool == "token" and config.rotary == "none"
 
 
 def _attention_pool(config: VisionConfig, embed_dim: int) -> AttentionPool | CrossAttentionPool | None:
