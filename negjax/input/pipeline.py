@@ -53,7 +53,7 @@ def batches(
         first_step: global batches to skip.
         rows: which rows of each global batch to load, whole groups of them; b in all.
         threads: threads that read.
-        ahead: number of batches to prefetch.
+        ahead: number of batches to prefetch, at least one for each thread: with fewer some threads would idle.
         broken: counts the rows whose image cannot be decoded; by default without a limit.
 
     Returns:
@@ -79,6 +79,8 @@ def batches(
         .batch(source.batch_size // group)
         .map(BatchLoader(data, source, preprocess, tokenizer, text_length, np.asarray(rows), broken))
     )
-    stream = iter(plan.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=ahead)))
+    stream = iter(
+        plan.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(ahead, threads)))
+    )
     stream.set_state({"next_index": first_step})
     return stream
