@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from negjax.commands.parsing import Parser
 from negjax.errors import NegjaxError
+from negjax.runtime.compilation_cache import keep_compiled_programs
 from negjax.runtime.huge_pages import restart_with_huge_pages
 from negjax.runtime.interrupt import exit_on_interrupt
 from negjax.runtime.printable import printable, printable_lines, replace_unencodable
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.parser.print_help()
         return 0
     if argv is None and args.heavy:
+        keep_compiled_programs()
         restart_with_huge_pages()
     _set_up_logging()
     try:
