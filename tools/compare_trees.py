@@ -45,7 +45,7 @@ NOT_COMPARED = {  # file name -> fields that differ between any two runs or tree
     "results.json": {"software", "seconds", "peak_memory_bytes"},
     "metrics.jsonl": {
         *("steps_per_second", "examples_per_second", "step_seconds_p50", "step_seconds_p90", "data_wait_fraction"),
-        *("model_flops_per_second", "mfu", "memory_peak_bytes", "host_memory_peak_bytes"),
+        *("model_flops_per_second", "mfu", "real_token_share", "memory_peak_bytes", "host_memory_peak_bytes"),
     },
 }
 PACKAGES = (  # OLD runs again if one of them has another version

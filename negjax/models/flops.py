@@ -7,11 +7,16 @@ counted, as is the custom for "model FLOPs".
 """
 
 import math
+from typing import TypeVar
+
+import numpy as np
 
 from negjax.models.architecture import CLIPConfig, TextConfig, TextEncoderConfig, VisionConfig
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.text_encoder import hidden_width
 from negjax.models.vision import pools_one_token
+
+Count = TypeVar("Count", int, np.ndarray)
 
 
 def image_flops(config: CLIPConfig) -> int:
@@ -31,8 +36,13 @@ def image_flops(config: CLIPConfig) -> int:
     return patch + _transformer(vision, vision.tokens, pools_one_token(vision)) + pool + projection
 
 
-def text_flops(config: CLIPConfig, tokens: int) -> int:
-    """Operations of a forward pass for one caption of `tokens` tokens, to which a class token may be added."""
+def text_flops(config: CLIPConfig, tokens: Count) -> Count:
+    """Operations of a forward pass for one caption of `tokens` tokens, to which a class token may be added.
+
+    Args:
+        config: The architecture.
+        tokens: One number, or int64 [N] for N captions.
+    """
     text, embed_dim = config.text, config.embed_dim
     head = 2 * text.width * embed_dim
     if isinstance(text, TextEncoderConfig):
@@ -40,11 +50,11 @@ def text_flops(config: CLIPConfig, tokens: int) -> int:
         head = {"none": 0, "linear": head, "mlp": 2 * hidden * (text.width + embed_dim)}[text.projection]
         head += 2 * text.width**2 if text.pool == "pooler" else 0
     else:
-        tokens += text.tokens - text.context_length
+        tokens = tokens + text.tokens - text.context_length
     return _transformer(text, tokens, text.pool != "mean") + head
 
 
-def _transformer(config: VisionConfig | TextConfig | TextEncoderConfig, tokens: int, one_token: bool) -> int:
+def _transformer(config: VisionConfig | TextConfig | TextEncoderConfig, tokens: Count, one_token: bool) -> Count:
     """one_token: of the last block only that one's output is needed."""
     width = config.width
     gated = isinstance(config, VisionConfig) and config.block == "sub_norm"

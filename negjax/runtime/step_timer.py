@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,9 +16,28 @@ TIMING_KEYS = (
     "data_wait_fraction",
     "model_flops_per_second",
     "mfu",
+    "real_token_share",
     "memory_peak_bytes",
     "host_memory_peak_bytes",
 )
+
+
+@dataclass(frozen=True)
+class StepWork:
+    """What a step computes.
+
+    Attributes:
+        flops: model FLOPs over all devices, without padding.
+        real_tokens: tokens of captions that decide an embedding, of this process's rows.
+        tokens: those and the padding that is computed with them.
+    """
+
+    flops: float = 0.0
+    real_tokens: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: "StepWork") -> "StepWork":
+        return StepWork(self.flops + other.flops, self.real_tokens + other.real_tokens, self.tokens + other.tokens)
 
 
 class StepTimer:
@@ -52,15 +72,11 @@ class StepTimer:
         if self.started:
             self._wait_seconds += time.perf_counter() - start
 
-    def end_step(self, flops: float) -> None:
-        """Ends a pass of the loop.
-
-        Args:
-            flops: model FLOPs of its step, over all devices.
-        """
+    def end_step(self, work: StepWork) -> None:
+        """Ends a pass of the loop, with what its step computes."""
         now = time.perf_counter()
         self._pass_seconds.append(now - self._pass_start)
-        self._flops += flops
+        self._work += work
         self._pass_start = now
 
     def collect(self) -> dict[str, float]:
@@ -72,7 +88,8 @@ class StepTimer:
             Empty without steps; else steps_per_second, examples_per_second and model_flops_per_second, means over wall
             time; mfu, the share of `peak_flops` that the latter is, where that is known; step_seconds_p50 and
             step_seconds_p90, percentiles of the duration of a pass in seconds; data_wait_fraction, the share of wall
-            time spent in `waiting`, during which the devices may have been busy with the step before.
+            time spent in `waiting`, during which the devices may have been busy with the step before; with captions
+            real_token_share, the share of their computed tokens that is no padding.
         """
         if not (self.started and self._pass_seconds):
             return {}
@@ -85,14 +102,16 @@ class StepTimer:
             "step_seconds_p50": float(p50),
             "step_seconds_p90": float(p90),
             "data_wait_fraction": self._wait_seconds / seconds,
-            "model_flops_per_second": self._flops / seconds,
+            "model_flops_per_second": self._work.flops / seconds,
         }
         if self._peak_flops:
-            timings["mfu"] = self._flops / seconds / self._peak_flops
+            timings["mfu"] = self._work.flops / seconds / self._peak_flops
+        if self._work.tokens:
+            timings["real_token_share"] = self._work.real_tokens / self._work.tokens
         self._reset(now)
         return timings
 
     def _reset(self, now: float) -> None:
         """Starts a measurement at the time `now`."""
-        self._start, self._wait_seconds, self._flops = now, 0.0, 0.0
+        self._start, self._wait_seconds, self._work = now, 0.0, StepWork()
         self._pass_seconds: list[float] = []

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from negjax.config import Source
 from negjax.models.architecture import CLIPConfig
 from negjax.models.flops import image_flops, text_flops
 from negjax.objectives.inputs import INPUTS
 from negjax.training.encode import TOWERS, encoder_inputs, teacher_inputs
+
+Lengths = Mapping[tuple[str, str], np.ndarray]  # (source, name of an input) -> tokens of each caption, int64 [N]
 
 
 def step_flops(
@@ -19,7 +22,8 @@ def step_flops(
     sources: Mapping[str, Source],
     learns: Any,
     recomputed: int = 0,
-) -> int:
+    lengths: Lengths | None = None,
+) -> float:
     """Model operations of a step on global batches, over all devices.
 
     A tower counts once forward and, if any of its parameters learn, twice that backward; such a tower also counts
@@ -32,27 +36,32 @@ def step_flops(
         learns: tree of True for the parameters that learn.
         recomputed: number of extra forward passes of towers that learn, for rematerialisation or GradCache; model FLOPs
             do not include them by convention.
+        lengths: of the captions without padding, which then does not count.
     """
     learning = [tower for tower in TOWERS if any(jax.tree.leaves(learns[tower]))]
-    student = forward_flops(config, encoder_inputs(batches, sources))
-    teacher = forward_flops(config, teacher_inputs(batches, sources, learning))
+    student = forward_flops(config, encoder_inputs(batches, sources), lengths)
+    teacher = forward_flops(config, teacher_inputs(batches, sources, learning), lengths)
     return sum((3 + recomputed if tower in learning else 1) * student[tower] + teacher[tower] for tower in TOWERS)
 
 
-def forward_flops(config: CLIPConfig, inputs: Mapping[tuple[str, str], Any]) -> dict[str, int]:
+def forward_flops(
+    config: CLIPConfig, inputs: Mapping[tuple[str, str], Any], lengths: Lengths | None = None
+) -> dict[str, float]:
     """Operations of a forward pass of each tower.
 
     Args:
         config: the architecture.
         inputs: what the towers encode, as `encoder_inputs` gives it, arrays or only shapes.
+        lengths: of the captions without padding, which then does not count; may be of some of the rows.
 
     Returns:
         {"visual": operations, "text": operations}
     """
-    flops = dict.fromkeys(TOWERS, 0)
-    for (_, name), x in inputs.items():
+    flops = dict.fromkeys(TOWERS, 0.0)
+    for (source, name), x in inputs.items():
         if INPUTS[name].tower == "visual":
             flops["visual"] += x.shape[0] * image_flops(config)
         elif INPUTS[name].tower == "text":
-            flops["text"] += math.prod(x.shape[:-1]) * text_flops(config, x.shape[-1])
+            length_N = np.array([x.shape[-1]]) if lengths is None else lengths[source, name]
+            flops["text"] += math.prod(x.shape[:-1]) * float(text_flops(config, length_N).mean())
     return flops

@@ -11,7 +11,6 @@ from negjax.input.broken import BrokenRows
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.paths import to_path
 from negjax.runtime.profiler import ProfileWindow
-from negjax.training.flops import step_flops
 from negjax.training.optimizer import schedule
 from negjax.training.pending import PendingMetrics
 from negjax.training.prepare import PreparedRun
@@ -104,7 +103,7 @@ def train(
             with log.step(step):
                 with log.waiting():
                     batch = next(stream)
-                state, metrics = program.step(state, batch, teacher)
+                state, metrics = program.step(state, batch.arrays, teacher)
 
             # Metrics of an earlier step are read only now, so that the devices never wait for the host.
             halted = pending.halted()
@@ -112,7 +111,7 @@ def train(
             due = due_after(step, experiment, evaluates=evaluate is not None, stop=is_stop_requested())
             if due.log:
                 pending.hold(step, metrics)
-            log.advance(step, metrics, step_flops(run.model.config, batch, experiment.sources, program.learns))
+            log.advance(step, metrics, batch.work)
 
             # Before anything is saved, this step must be complete and good, and its metrics written.
             if due.save and not halted:

@@ -22,7 +22,7 @@ from negjax.runtime.paths import is_local
 from negjax.runtime.profiler import ProfileWindow, StepProfiler
 from negjax.runtime.progress import TrainingProgress
 from negjax.runtime.sinks import MetricSink, open_sinks
-from negjax.runtime.step_timer import StepTimer
+from negjax.runtime.step_timer import StepTimer, StepWork
 from negjax.runtime.tensorboard_log import TENSORBOARD_FOLDER
 
 SECONDS_BETWEEN_COPIES = 60.0  # of the metrics to a workdir in a store
@@ -113,7 +113,7 @@ class RunLog:
         self._write({"step": step, **{f"eval/{name}": value for name, value in figures.items()}})
         self._timer.start()
 
-    def advance(self, step: int, metrics: Mapping[str, jax.Array], flops: float) -> None:
+    def advance(self, step: int, metrics: Mapping[str, jax.Array], work: StepWork) -> None:
         """Records that `step` was dispatched, and waits for the step before.
 
         So the devices always have the next step while they compute one, and at most one batch waits in their memory.
@@ -122,12 +122,12 @@ class RunLog:
         Args:
             step: number of the step.
             metrics: its metrics, on the device.
-            flops: its model operations, over all devices.
+            work: what it computes.
         """
         before, self._dispatched = self._dispatched, metrics
         if self._timer.started:
             jax.block_until_ready(before)
-            self._timer.end_step(flops)
+            self._timer.end_step(work)
         else:
             jax.block_until_ready(metrics)
             self._timer.start()

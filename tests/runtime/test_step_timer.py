@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from negjax.runtime import step_timer
-from negjax.runtime.step_timer import TIMING_KEYS, StepTimer
+from negjax.runtime.step_timer import TIMING_KEYS, StepTimer, StepWork
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def run(each: StepTimer, clock: list[float], passes: list[tuple[float, float]], 
         with each.waiting():
             clock[0] += waited
         clock[0] += worked
-        each.end_step(flops)
+        each.end_step(StepWork(flops, 9, 12))
 
 
 def test_the_timings_of_a_line(clock):
@@ -38,6 +38,7 @@ def test_the_timings_of_a_line(clock):
     assert found["data_wait_fraction"] == pytest.approx(0.4 / 3.8)
     assert found["model_flops_per_second"] == pytest.approx(4 * 1.9e12 / 3.8)
     assert found["mfu"] == pytest.approx(0.5)
+    assert found["real_token_share"] == pytest.approx(9 / 12)
 
 
 def test_each_line_has_its_own_steps(clock):
@@ -54,6 +55,7 @@ def test_each_line_has_its_own_steps(clock):
         "step_seconds_p90": 2.0,
         "data_wait_fraction": 0.0,
         "model_flops_per_second": 4.0,
+        "real_token_share": 0.75,
     }
 
 

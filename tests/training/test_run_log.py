@@ -19,6 +19,7 @@ from negjax.errors import NegjaxError
 from negjax.runtime.files import open_atomic, write_atomic
 from negjax.runtime.metrics_log import METRICS_FILE
 from negjax.runtime.profiler import PROFILE_FOLDER, ProfileWindow, StepProfiler
+from negjax.runtime.step_timer import StepWork
 from negjax.runtime.tensorboard_log import TENSORBOARD_FOLDER
 from negjax.training import run_log
 from negjax.training.pending import PendingMetrics
@@ -52,7 +53,7 @@ def write(workdir: epath.Path, first: int, last: int, flush_at: int | None = Non
             metrics = {"loss": jnp.float32(step / 2), "halted": jnp.bool_(False)}
             write_pending(run, pending)
             pending.hold(step, metrics)
-            run.advance(step, metrics, 1e6)
+            run.advance(step, metrics, StepWork(1e6))
             if step == flush_at:
                 write_pending(run, pending)
                 run.flush()
@@ -108,7 +109,7 @@ def test_passes_of_the_loop_take_as_long_as_the_steps_of_the_device(tmp_path):
         for step in range(1, 7):
             x = step_fn(x)
             metrics = {"loss": x, "halted": jnp.bool_(False)}
-            run.advance(step, metrics, 1e6)
+            run.advance(step, metrics, StepWork(1e6))
         run.write_metrics(6, {"loss": float(x)})
         run.flush()
     (line,) = map(json.loads, (tmp_path / METRICS_FILE).open())

@@ -20,8 +20,8 @@ def shapes(rows: int, **texts: tuple[int, ...]) -> dict:
     return {"image": image} | {name: jax.ShapeDtypeStruct(shape, np.int32) for name, shape in texts.items()}
 
 
-def flops(sources: dict[str, Source], batches: dict, *frozen: str, again: int = 0) -> int:
-    return step_flops(CONFIG, batches, sources, trainable(abstract_params(CONFIG), frozen), again)
+def flops(sources: dict[str, Source], batches: dict, *frozen: str, again: int = 0, lengths=None) -> float:
+    return step_flops(CONFIG, batches, sources, trainable(abstract_params(CONFIG), frozen), again, lengths)
 
 
 def test_images_captions_and_options_forward_and_backward():
@@ -33,6 +33,14 @@ def test_images_captions_and_options_forward_and_backward():
     assert flops(sources, batches, "visual/.*") == 12 * IMAGE + 3 * text
     assert flops(sources, batches, "visual/.*", "text/.*") == 12 * IMAGE + text
     assert flops(sources, batches, "visual/.*", again=2) == 12 * IMAGE + 5 * text
+
+
+def test_padding_does_not_count():
+    """Lengths of half of the captions, as one of two processes knows them, stand for all."""
+    sources, batches = {"a": Source("x", 4, contrastive=1.0)}, {"a": shapes(4, text=(4, 20))}
+    lengths = {("a", "text"): np.array([7, 19])}
+    expected = 3 * (4 * IMAGE + 2 * text_flops(CONFIG, 7) + 2 * text_flops(CONFIG, 19))
+    assert flops(sources, batches, lengths=lengths) == expected
 
 
 @pytest.mark.parametrize(("frozen", "learning"), [((), (1, 1)), (("visual/.*",), (0, 1))])

@@ -39,7 +39,12 @@ def experiment(scenes) -> Experiment:
 def test_each_line_has_the_timings_that_are_known(experiment, mini, tmp_path):
     train(prepare_run(experiment, mini), tmp_path)
     first, *others = logged_lines(tmp_path)
-    known = {*RATES, "model_flops_per_second", "host_memory_peak_bytes"}  # of CPUs neither peak nor memory is
+    known = {
+        *RATES,
+        "model_flops_per_second",
+        "real_token_share",
+        "host_memory_peak_bytes",
+    }  # of CPUs neither peak nor memory is
     assert first.keys() & set(TIMING_KEYS) == {"host_memory_peak_bytes"}  # the first step is compiled
     for line in others:
         assert line.keys() & set(TIMING_KEYS) == known
@@ -49,7 +54,7 @@ def test_each_line_has_the_timings_that_are_known(experiment, mini, tmp_path):
         assert 1e8 < line["host_memory_peak_bytes"] < 1e11
 
 
-def test_operations_are_those_of_the_captions_lengths(experiment, mini, tmp_path, monkeypatch):
+def test_operations_are_those_of_the_captions_without_padding(experiment, mini, tmp_path, monkeypatch):
     """Of two steps to a line, on devices that are said to do 1e9 operations a second each."""
     monkeypatch.setitem(PEAK_FLOPS, jax.devices()[0].device_kind, 1e9)
     train(prepare_run(dataclasses.replace(experiment, log_every=2), mini), tmp_path)
@@ -64,10 +69,16 @@ def test_operations_are_those_of_the_captions_lengths(experiment, mini, tmp_path
         first_step=0,
         rows=range(16),
     )
-    lengths = [next(stream)["text"].shape[1] for _ in range(6)]
-    flops = [3 * 16 * (image_flops(mini.config) + text_flops(mini.config, length)) for length in lengths]
+    texts = [next(stream)["text"] for _ in range(6)]
+    end = mini.tokenizer([""])[0, 1]
+    lengths = [[list(ids).index(end) + 1 for ids in text] for text in texts]
+    flops = [3 * sum(image_flops(mini.config) + text_flops(mini.config, n) for n in each) for each in lengths]
     _, *lines = logged_lines(tmp_path)  # steps 3 and 4, then 5 and 6
-    for line, expected in zip(lines, (flops[2] + flops[3], flops[4] + flops[5])):
+    for line, steps in zip(lines, ((2, 3), (4, 5))):
+        expected = sum(flops[step] for step in steps)
+        share = sum(sum(lengths[step]) for step in steps) / sum(texts[step].size for step in steps)
+        assert line["real_token_share"] == pytest.approx(share)
+        assert share < 1
         seconds = 2 / line["steps_per_second"]
         assert line["model_flops_per_second"] * seconds == pytest.approx(expected)
         assert line["mfu"] == pytest.approx(expected / seconds / (1e9 * jax.device_count()))
