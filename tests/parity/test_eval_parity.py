@@ -22,7 +22,7 @@ from negjax.evaluation.prepare import prepare_eval_data  # noqa: E402
 from negjax.tokenizers.clip import Tokenizer  # noqa: E402
 from negjax.weights.read import read_model  # noqa: E402
 
-ARCH = "ViT-B-32-quickgelu"
+ARCH = "ViT-S-32-alt"  # small: thousands of captions are encoded
 CLOSE = 1e-6  # scores closer than this may swap
 FILES = {
     "mcq": ("questions", "COCO_val_mcq_llama3.1_rephrased.csv"),

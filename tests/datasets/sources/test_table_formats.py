@@ -242,7 +242,7 @@ def test_damaged_and_odd_parquet_files(tmp_path):
 
 def zip_bytes() -> bytes:
     buffer = io.BytesIO()
-    zipfile.ZipFile(buffer, "w").writestr("a.csv", "x")
+    zipfile.ZipFile(buffer, "w").writestr(zipfile.ZipInfo("a.csv"), "x")  # without the time
     return buffer.getvalue()
 
 
