@@ -26,8 +26,10 @@ import re
 import sys
 import tempfile
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests/parity"), str(ROOT / "tests"), str(ROOT)]
@@ -35,6 +37,7 @@ importlib.import_module("conftest")  # makes torchvision import beside any build
 
 import numpy as np  # noqa: E402
 import open_clip  # noqa: E402
+import timm  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 from etils import epath  # noqa: E402
@@ -119,14 +122,10 @@ def build(model_cfg: dict[str, Any], small: bool) -> torch.nn.Module:
     custom = cfg.pop("custom_text", False) or bool(name)
     multimodal = "multimodal_cfg" in cfg
     cls = open_clip.model.CLIP if not custom else open_clip.CoCa if multimodal else open_clip.CustomTextCLIP
-    model = cls(**cfg)
-    blocks = getattr(getattr(model.visual, "trunk", None), "blocks", None)
-    if small and blocks is not None:
-        kept = list(blocks)[:DEPTH]
-        model.visual.trunk.blocks = (
-            type(blocks)(kept) if isinstance(blocks, torch.nn.ModuleList) else type(blocks)(*kept)
-        )
-    return model.eval()
+    has_blocks = str(vision.get("timm_model_name")).startswith(("eva", "vit"))
+    options = {"depth": DEPTH} if small and has_blocks else {}
+    with patch.object(timm, "create_model", partial(timm.create_model, **options)):  # open_clip's configs have no depth
+        return cls(**cfg).eval()
 
 
 def hf_text_folder(name: str, small: bool) -> str:
