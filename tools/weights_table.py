@@ -10,8 +10,8 @@ tag. Vocabularies other than CLIP's are cut to 1,000 entries, and their tokenize
 in the same construction: real vocabularies need the network. transformers' models are those of
 tests/support/torch_models.py.
 
-Needs the extra torch. An architecture takes 5 to 20 seconds on one core, all of them some 20 minutes; the largest
-without blocks (ConvNeXt XXL) are compared whole and take 12 GB of memory. Results are kept in --work, so that a run
+Needs the extra torch. An architecture takes 5 to 20 seconds on one core, all of them some 20 minutes; ConvNeXts are
+compared whole, of which the largest takes 12 GB of memory. Results are kept in --work, so that a run
 that was stopped goes on; what was not read is tried again.
 """
 
@@ -51,6 +51,8 @@ import negjax  # noqa: E402
 from negjax.errors import NegjaxError  # noqa: E402
 from negjax.media.images import normalise, to_pixels  # noqa: E402
 from negjax.models import clip  # noqa: E402
+from negjax.models.architecture import VisionConfig  # noqa: E402
+from negjax.models.convnets import ResNetConfig  # noqa: E402
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer  # noqa: E402
 from negjax.weights.detect import detect_format, find_mismatches, table_names  # noqa: E402
 from negjax.weights.families.table import FAMILIES, family_of  # noqa: E402
@@ -113,8 +115,8 @@ def build(model_cfg: dict[str, Any], small: bool) -> torch.nn.Module:
     vision["timm_model_pretrained"] = text["hf_model_pretrained"] = False
     if small:
         for tower in (vision, text, cfg.get("multimodal_cfg", {})):
-            if isinstance(tower.get("layers", 12), int):
-                tower["layers"] = DEPTH
+            layers = tower.get("layers", 12)  # a list for the stages of a ResNet
+            tower["layers"] = DEPTH if isinstance(layers, int) else [DEPTH] * len(layers)
         if text.get("vocab_size", VOCAB_SIZE) != VOCAB_SIZE:
             text["vocab_size"] = SMALL_VOCAB
     if name := text.get("hf_model_name"):
@@ -142,8 +144,10 @@ def hf_text_folder(name: str, small: bool) -> str:
 def small_config(config: Any, model: torch.nn.Module) -> Any:
     """The architecture of the small model."""
     vision, text = config.vision, config.text
-    if hasattr(vision, "depth") and type(vision.depth) is int:
+    if isinstance(vision, VisionConfig):
         vision = dataclasses.replace(vision, depth=min(DEPTH, vision.depth))
+    elif isinstance(vision, ResNetConfig):
+        vision = dataclasses.replace(vision, depths=(DEPTH,) * len(vision.depths))
     vocab_size = text.vocab_size if text.vocab_size == VOCAB_SIZE else SMALL_VOCAB
     text = dataclasses.replace(text, depth=DEPTH, vocab_size=vocab_size)
     return dataclasses.replace(config, vision=vision, text=text)
@@ -168,6 +172,13 @@ def token_ids(config: Any) -> np.ndarray:
 def unit(x: Any) -> np.ndarray:
     x = np.asarray(x, np.float64)
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def largest_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Of finite values only: nan would be smaller than any maximum."""
+    if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+        raise ValueError("values that are not finite, so that nothing is compared")
+    return float(np.abs(ours - theirs).max())
 
 
 def randomise_buffers(model: torch.nn.Module) -> None:
@@ -221,11 +232,11 @@ def check_architecture(model_cfg: dict[str, Any], ways: dict[str, dict], picture
         transform = image_transform_v2(cfg, is_train=False)
         images = torch.stack([transform(Image.open(path)) for path in pictures])
         own = normalise(np.stack([to_pixels(Image.open(path), preprocess) for path in pictures]), preprocess)
-        pixels_off = max(pixels_off, float(np.abs(own - images.permute(0, 2, 3, 1).numpy()).max()))
+        pixels_off = max(pixels_off, largest_difference(own, images.permute(0, 2, 3, 1).numpy()))
         with torch.no_grad():
             image = unit(model.encode_image(images))
         own_image = unit(clip.encode_image(config, params, own))
-        cosines_off = max(cosines_off, float(np.abs(own_image @ own_text.T - image @ text.T).max()))
+        cosines_off = max(cosines_off, largest_difference(own_image @ own_text.T, image @ text.T))
     return {"pixels": pixels_off, "cosines": cosines_off, "tokenizer": compare_tokenizers(model_cfg, configs, kwargs)}
 
 
@@ -280,9 +291,9 @@ def check_hf(make: Any, pictures: list[Path]) -> dict[str, Any]:
     with torch.no_grad():
         image, text = case.embed(images, torch.from_numpy(ids).long())
     own_image, own_text = unit(model.encode_image(pixels)), unit(model.encode_text(ids))
-    off = np.abs(normalise(pixels, model.preprocess) - images.permute(0, 2, 3, 1).numpy()).max()
-    cosines = np.abs(own_image @ own_text.T - unit(image) @ unit(text).T).max()
-    return {"pixels": float(off), "cosines": float(cosines), "tokenizer": "see tests/parity"}
+    off = largest_difference(normalise(pixels, model.preprocess), images.permute(0, 2, 3, 1).numpy())
+    cosines = largest_difference(own_image @ own_text.T, unit(image) @ unit(text).T)
+    return {"pixels": off, "cosines": cosines, "tokenizer": "see tests/parity"}
 
 
 transformers.utils.logging.disable_progress_bar()
