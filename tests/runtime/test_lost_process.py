@@ -23,7 +23,7 @@ try:
     join_cluster(f"127.0.0.1:{port}", 2, int(index))
     with exit_together():
         check_agreement("a", "a letter")
-        print("ready", flush=True)
+        os.write(1, b"ready\\n")  # at once: threads of Gloo print between the two writes of an unbuffered print
         if index == waits:
             check_agreement("b", "another letter")
         time.sleep(100)
@@ -48,7 +48,7 @@ def start(waits: str) -> list[subprocess.Popen]:
         for index in range(2)
     ]
     for process in running:
-        while not (line := process.stdout.readline()).endswith("ready\n"):  # Gloo prints, too, also pieces of a line
+        while not (line := process.stdout.readline()).endswith("ready\n"):  # what Gloo prints may stand before it
             assert line, (process.wait(60), process.stderr.read())
     return running
 
