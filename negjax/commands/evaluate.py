@@ -14,8 +14,9 @@ examples:
   negjax eval --model negclip.pth --arch ViT-B-32-quickgelu --config configs/eval_coco.py --data-dir data \\
       --out results/negclip
 
-Each picture, clip and caption is encoded once over all tasks, and its embedding is kept in --cache-dir: run the same
-command again to resume after a stop, or with more tasks to compute only the new ones.
+Each picture, clip and caption is encoded once over all tasks, and its embedding is kept in --cache-dir, as are the
+figures of scorers that are fitted to texts alone: run the same command again to resume after a stop, or with more tasks
+to compute only the new ones.
 On several hosts start it on each, with --coordinator, --num-processes and --process-id; paths must be shared. When one
 dies, stops or does not start, the others end within a minute with status 75: start all again."""
 
@@ -34,7 +35,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--frames", type=int, metavar="N", help="per clip, at the midpoints of N parts; default: 4")
     video = "frames squashed and not rounded, as the published figures (negbench), or as images are (clip)"
     parser.add_argument("--video-preprocess", choices=("negbench", "clip"), help=f"{video}; default: negbench")
-    parser.add_argument("--cache-dir", type=path, metavar="DIR", help="folder of stored embeddings; default: OUT/cache")
+    parser.add_argument("--cache-dir", type=path, metavar="DIR", help="keeps what is computed once; default: OUT/cache")
     add_process_flags(parser)
     parser.set_defaults(heavy=True)
 

@@ -57,7 +57,8 @@ def evaluate(
         scorer: how captions are scored against images.
         batch_size: images or frames, and captions, embedded at a time over all devices.
         video: how clips are sampled, for sets that are not prepared.
-        cache_dir: folder of the cache of embeddings, with which a stopped evaluation can be resumed; None for none.
+        cache_dir: folder of the cache of embeddings, and of text-only credits of sets that are not prepared, with which
+            a stopped evaluation can be resumed; None for none.
         seed: seed of the resamples.
         bootstrap: resamples for the intervals; 0 for none.
         progress: show bars.
@@ -68,7 +69,9 @@ def evaluate(
     if batch_size < 1:
         raise NegjaxError(f"the batch size is {batch_size}: it must be positive")
     if not isinstance(sets, EvalData):
-        sets = prepare_eval_data(sets, model.preprocess, video=video, keep_bytes=0, progress=progress)
+        sets = prepare_eval_data(
+            sets, model.preprocess, video=video, keep_bytes=0, cache_dir=cache_dir, progress=progress
+        )
     data = sets
     if data.images.preprocess != model.preprocess:
         raise NegjaxError("the evaluation data were prepared for another preprocessing than the model's")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from etils import epath
 
 from negjax.datasets.records import Record
 from negjax.datasets.stored.stored_set import StoredSet
@@ -43,6 +44,7 @@ def prepare_eval_data(
     video: VideoSampling = VideoSampling(),
     blind_texts: bool = True,
     keep_bytes: int = 1 << 30,
+    cache_dir: epath.PathLike | None = None,
     progress: bool = True,
 ) -> EvalData:
     """Reads the sets and lists what must be embedded: each distinct image, clip and caption once over all sets.
@@ -53,6 +55,7 @@ def prepare_eval_data(
         video: how clips are sampled.
         blind_texts: also score the questions by their options alone.
         keep_bytes: bytes of pixels that are kept from the first evaluation on, for images and for clips each.
+        cache_dir: folder in which the credits of scorers that were fitted to texts are kept; None to keep nothing.
         progress: show bars, in the first process.
 
     Returns:
@@ -84,7 +87,7 @@ def prepare_eval_data(
         clips=DistinctMedia(preprocess, video, keep_bytes, clips.origins, list(clips.number)),
         captions=texts,
         caption_origins=captions.origins,
-        text_credits=text_credits(tasks, texts, progress) if blind_texts else {},
+        text_credits=text_credits(tasks, texts, cache_dir=cache_dir, progress=progress) if blind_texts else {},
     )
 
 

@@ -1,24 +1,34 @@
 """Credits of scorers that read only the options, on each task with questions; no model is involved."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
+from etils import epath
 
+from negjax.evaluation.blind.credit_cache import CreditCache
 from negjax.evaluation.blind.rules import RULES, rule_credit
-from negjax.evaluation.blind.text_only import cross_validated_credit, fit_remark, transfer_credit
+from negjax.evaluation.blind.text_only import cross_validated_credit, fit_remark, fit_settings, transfer_credit
 from negjax.evaluation.eval_data import Task
 from negjax.evaluation.tasks.kind import task_kind
 from negjax.runtime.progress import track_progress
 
 
 def text_credits(
-    tasks: Sequence[Task], captions: Sequence[str], progress: bool = False
+    tasks: Sequence[Task],
+    captions: Sequence[str],
+    *,
+    cache_dir: epath.PathLike | None = None,
+    progress: bool = False,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Credits of all scorers that read only texts; see `text_remarks`.
 
     Args:
         tasks: the tasks; those without questions are skipped.
         captions: the distinct captions that the tasks' contents refer to.
+        cache_dir: folder in which the fitted scorers' credits are kept; None to keep nothing.
         progress: show a bar.
 
     Returns:
@@ -32,7 +42,14 @@ def text_credits(
         name: [[captions[index] for index in option_O] for option_O in content.option_NO.tolist()]
         for name, content in questions.items()
     }
-    images = {task.name: task.media_N for task in tasks}
+    images = {task.name: np.unique(task.media_N, return_inverse=True)[1] for task in tasks if task.name in questions}
+    keys = {
+        name: hashlib.sha256(
+            json.dumps([options[name], content.answer_N.tolist(), images[name].tolist()]).encode()
+        ).hexdigest()
+        for name, content in questions.items()
+    }
+    cache = CreditCache(cache_dir)
     credits_by_task: dict[str, dict[str, np.ndarray]] = {}
     for name, content in questions.items():
         option_count = content.option_NO.shape[1]
@@ -40,12 +57,14 @@ def text_credits(
         rules = RULES if option_count == 4 else {}
         parts = 1 + len(others) + len(rules)  # each takes about as long
         with track_progress(parts, f"scoring the texts of {name}", progress) as advance:
-            credits = {"text_only": cross_validated_credit(options[name], content.answer_N, images[name])}
+            fit = partial(cross_validated_credit, options[name], content.answer_N, images[name])
+            credits = {"text_only": cache.get(["own", fit_settings(), keys[name]], fit)}
             advance(1)
             for other in others:
-                credits[f"text_only_from_{other}"] = transfer_credit(
-                    options[other], questions[other].answer_N, options[name], content.answer_N
-                )
+                fitted_on = options[other], questions[other].answer_N
+                fit = partial(transfer_credit, *fitted_on, options[name], content.answer_N)
+                determined_by = ["other", fit_settings(), keys[other], keys[name]]
+                credits[f"text_only_from_{other}"] = cache.get(determined_by, fit)
                 advance(1)
             for rule_name, rule in rules.items():
                 credits[rule_name] = rule_credit(rule, options[name], content.answer_N)

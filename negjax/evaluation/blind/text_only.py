@@ -17,6 +17,7 @@ import numpy as np
 from negjax.evaluation.choices import choice_credit
 
 MIN_QUESTIONS = 20  # to fit a scorer on
+FIT_VERSION = 1  # to be raised with every change here that changes a credit: kept credits are then fitted again
 MAX_FIT_QUESTIONS = 6000  # of a fit; all files of NegBench have fewer questions
 
 
@@ -90,6 +91,13 @@ def transfer_credit(
     train_CV = vectorizer.fit_transform(train_texts)
     score_C = _scores(train_CV, train_option_NO, train_answer_N[chosen_N], vectorizer.transform(texts))
     return choice_credit(score_C[option_NO], answer_N)
+
+
+def fit_settings() -> list[Any]:
+    """What credits depend on beside the questions: the definition of the scorer here, and the library."""
+    import sklearn
+
+    return [FIT_VERSION, MAX_FIT_QUESTIONS, sklearn.__version__]
 
 
 def fit_remark(questions: int) -> str:
