@@ -5,8 +5,6 @@ import resource
 import sys
 from pathlib import Path
 
-import jax
-
 
 def host_peak_bytes() -> int:
     """Returns the largest resident size of this process in bytes."""
@@ -21,5 +19,7 @@ def host_peak_bytes() -> int:
 
 def device_peak_bytes() -> int | None:
     """Returns the peak memory in bytes of the local device that used most; None for devices without it (CPUs)."""
+    import jax  # here, so that a process without JAX can ask for its own memory
+
     device_stats = [device.memory_stats() or {} for device in jax.local_devices()]
     return max((stats["peak_bytes_in_use"] for stats in device_stats if "peak_bytes_in_use" in stats), default=None)
