@@ -28,36 +28,45 @@ def new_guard(optim: Optim) -> dict[str, jax.Array]:
     return guard | ({"norms": jnp.full(WINDOW, jnp.nan)} if optim.spike_factor else {})
 
 
-def guarded(
-    state: State, new_state: State, metrics: Mapping[str, jax.Array], optim: Optim
-) -> tuple[State, dict[str, jax.Array]]:
-    """The state after a step, and its metrics with `skipped` and `halted`.
+def assess(
+    guard: Mapping[str, jax.Array], metrics: Mapping[str, jax.Array], optim: Optim
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Whether a step is to leave parameters, moments and averages as they are, and the guard after it.
 
-    A step is bad when "loss" or "gradient_norm" of the metrics is not finite, or when the norm is more than
-    `optim.spike_factor` times the median of the last WINDOW. All finite norms count there, those of bad steps too, so
-    that a lasting change of scale is accepted after half a window; in the first WINDOW steps nothing is a spike. After
-    a bad step the state is the old one except for the step counter, the schedule and the guard. With the policies
-    "stop" and "roll_back" it then does not change in later steps until the loop acts on `halted`:
-    state["step"] remains the step that was bad.
+    It is when the state is halted, or the step is bad: "loss" or "gradient_norm" of the metrics is not finite, or the
+    norm is more than `optim.spike_factor` times the median of the last WINDOW. All finite norms count there, those of
+    bad steps too, so that a lasting change of scale is accepted after half a window; in the first WINDOW steps nothing
+    is a spike.
 
     Args:
-        state: the state before the update.
-        new_state: the state after it, without "guard".
-        metrics: of the step.
-        optim: the policy.
+        guard: the state's before the step.
+        metrics: of the step, known before the update.
+        optim: the policy. With "stop" and "roll_back" a bad step halts the state.
     """
-    guard, norm = state["guard"], metrics["gradient_norm"]
+    norm, after = metrics["gradient_norm"], {}
     bad = ~(jnp.isfinite(metrics["loss"]) & jnp.isfinite(norm))
-    after = {}
     if optim.spike_factor:
         norms = guard["norms"]
         bad |= norm > optim.spike_factor * jnp.median(norms)  # false while there are NaNs among them
         after["norms"] = jnp.where(jnp.isfinite(norm), jnp.append(norms[1:], norm), norms)
     after["skipped"] = guard["skipped"] + bad
     after["halted"] = bad & (optim.on_bad_step != "skip")
-    kept = _where(bad, _at_position_of(state, new_state), {**new_state, "guard": guard}) | {"guard": after}
-    kept = _where(guard["halted"], state, kept)
-    return kept, {**metrics, "skipped": kept["guard"]["skipped"], "halted": kept["guard"]["halted"]}
+    return bad | guard["halted"], select(guard["halted"], dict(guard), after)
+
+
+def with_hold(inner: optax.GradientTransformation, by: str = "hold") -> optax.GradientTransformationExtraArgs:
+    """The same transformation, whose state stays as it is in updates where the extra argument named `by` is true."""
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+        updates, new_state = inner.update(updates, state, params)
+        return updates, select(extra.get(by, False), state, new_state)
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)
+
+
+def select(condition: jax.Array | bool, yes: Any, no: Any) -> Any:
+    """One of two equal trees."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
 def roll_back(restored: State, halted: State) -> State:
@@ -82,7 +91,3 @@ def _at_position_of(state: State, later: State) -> State:
 
 def _is_schedule(node: Any) -> bool:
     return isinstance(node, optax.ScaleByScheduleState)
-
-
-def _where(condition: jax.Array, yes: State, no: State) -> State:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

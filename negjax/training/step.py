@@ -1,6 +1,5 @@
 """One training step: the weighted sum of the objectives, its gradient, and the update."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,12 +11,13 @@ from jax.sharding import Mesh
 from negjax.config import LossSpec, Optim, Source
 from negjax.models import clip
 from negjax.objectives.objective import LossForm
-from negjax.training.averages import ema_update, new_ema
+from negjax.training.averages import new_ema
 from negjax.training.encode import TOWERS, Batches, Encoded, Towers, encoder_inputs, teacher_inputs
 from negjax.training.gradcache import cached_gradient, encoded
-from negjax.training.guard import State, guarded, new_guard
+from negjax.training.guard import State, new_guard
 from negjax.training.losses import Metrics, total_loss
 from negjax.training.optimizer import combine, partition
+from negjax.training.update import update
 
 
 def new_state(params: clip.Params, optimizer: optax.GradientTransformation, optim: Optim = Optim()) -> State:
@@ -60,15 +60,9 @@ def make_step(
 
     def step(state: State, batches: Batches, teacher: clip.Params | None = None) -> tuple[State, Metrics]:
         grads, metrics = gradient(state["params"], batches, teacher or {})
-        updates, opt_state = optimizer.update(grads, state["opt_state"], state["params"])
-        params = optax.apply_updates(state["params"], updates)
-        if bounded:
-            params = params | {"logit_scale": jnp.clip(params["logit_scale"], 0, math.log(100))}
-        metrics |= {"gradient_norm": optax.tree.norm(grads), "logit_scale": jnp.exp(params["logit_scale"])}
-        new = {"params": params, "opt_state": opt_state, "step": state["step"] + 1}
-        if optim.ema:
-            new["ema"] = ema_update(state["ema"], params, optim.ema, new["step"])
-        return guarded(state, new, metrics, optim)
+        metrics |= {"gradient_norm": optax.tree.norm(partition(grads, learns)[0])}
+        state, metrics = update(state, grads, metrics, optimizer, optim, bounded=bounded)
+        return state, metrics | {"logit_scale": jnp.exp(state["params"]["logit_scale"])}
 
     return step
 

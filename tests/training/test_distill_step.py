@@ -24,6 +24,7 @@ from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.mesh import make_mesh, put_batch
 from negjax.runtime.sharding import state_shardings
 from negjax.training.encode import Towers
+from negjax.training.guard import with_hold
 from negjax.training.loop import train
 from negjax.training.optimizer import trainable
 from negjax.training.prepare import prepare_run
@@ -34,7 +35,7 @@ SOURCES = {
     "both": Source("b", 16, contrastive=0.7, distill=0.5),
     "pairs": Source("c", 16, contrastive=1.0),
 }
-KEEP_GRADIENTS = optax.trace(0.0)  # an optimizer whose state is the last gradient
+KEEP_GRADIENTS = with_hold(optax.trace(0.0))  # an optimizer whose state is the last gradient
 
 
 @pytest.fixture(scope="module")

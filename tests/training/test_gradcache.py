@@ -16,6 +16,7 @@ from negjax.models.compute import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
 from negjax.runtime.sharding import state_shardings
 from negjax.training.encode import Towers
+from negjax.training.guard import with_hold
 from negjax.training.optimizer import trainable
 from negjax.training.step import make_step, new_state
 
@@ -23,7 +24,7 @@ SOURCES = {
     "pairs": Source("a", 32, contrastive=0.7, sigmoid=0.3),
     "balanced": Source("b", 64, mcq=1.3, contrastive=0.2),
 }
-KEEP_GRADIENTS = optax.trace(0.0)  # an optimizer whose state is the last gradient
+KEEP_GRADIENTS = with_hold(optax.trace(0.0))  # an optimizer whose state is the last gradient
 
 
 @pytest.fixture(scope="module")

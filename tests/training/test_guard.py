@@ -1,5 +1,7 @@
 """Bad steps: what is kept, counted and rolled back, in a compiled step on a model of one parameter."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,8 +10,9 @@ import pytest
 from support.trees import assert_same
 
 from negjax.config import Optim
-from negjax.training.averages import ema_update, new_ema
-from negjax.training.guard import WINDOW, guarded, new_guard, roll_back
+from negjax.training.averages import new_ema
+from negjax.training.guard import WINDOW, new_guard, roll_back, with_hold
+from negjax.training.update import update
 
 
 def start(optim: Optim, optimizer: optax.GradientTransformation) -> dict:
@@ -20,16 +23,14 @@ def start(optim: Optim, optimizer: optax.GradientTransformation) -> dict:
 
 def compiled(optim: Optim):
     """The first state and the step, whose batch is the gradient itself and whose loss is the gradient's sum."""
-    optimizer = optax.chain(optax.scale_by_adam(), optax.scale_by_learning_rate(lambda count: 0.1 / (1.0 + count)))
+    optim = dataclasses.replace(optim, ema=0.9)
+    rate = optax.scale_by_learning_rate(lambda count: 0.1 / (1.0 + count))
+    optimizer = optax.chain(with_hold(optax.scale_by_adam()), with_hold(rate, by="halted"))
 
     @jax.jit
     def step(state, gradient, loss_scale=1.0):
-        updates, opt_state = optimizer.update({"w": gradient}, state["opt_state"], state["params"])
-        params = optax.apply_updates(state["params"], updates)
-        new = {"params": params, "opt_state": opt_state, "step": state["step"] + 1}
-        new["ema"] = ema_update(state["ema"], params, 0.9, new["step"])
         metrics = {"loss": loss_scale * gradient.sum(), "gradient_norm": jnp.linalg.norm(gradient)}
-        return guarded(state, new, metrics, optim)
+        return update(state, {"w": gradient}, metrics, optimizer, optim, bounded=False)
 
     return start(optim, optimizer), step
 

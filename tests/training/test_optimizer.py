@@ -89,7 +89,9 @@ def test_adamw_and_lion_are_those_of_optax(small, grads, name):
     rate = optax.warmup_cosine_decay_schedule(0.0, 0.01, 2, STEPS)
     plain = getattr(optax, name)(rate, **own, weight_decay=0.3, mask=decays)
     found, wanted = run(make_optimizer(optim, STEPS, small), small, grads), run(clipped(plain), small, grads)
-    assert_close(found, wanted, rtol=0, atol=0)
+    # The factor of the clipping and AdamW's corrections of bias are multiplied in another order: a few units in the
+    # last place.
+    assert_close(found, wanted, rtol=5e-7, atol=3e-9)
     assert not any(update.any() for update in found[0].values())  # the warm-up starts at 0
     assert all(update.any() for update in found[1].values())
 

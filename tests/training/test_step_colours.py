@@ -13,12 +13,13 @@ from negjax.media.augment import apply_color_jitter, jitter_params
 from negjax.models.compute import Compute
 from negjax.runtime.mesh import make_mesh, put_batch, replicated
 from negjax.training.encode import Towers
+from negjax.training.guard import with_hold
 from negjax.training.optimizer import trainable
 from negjax.training.step import make_step, new_state
 
 COLOURED = Source("a", 16, contrastive=1.0, color_jitter=(0.5, 0.5, 0.5, 0.2), gray_scale_prob=0.3)
 SOURCES = {"coloured": COLOURED, "plain": Source("b", 16, mcq=1.0)}
-KEEP_GRADIENTS = optax.trace(0.0)
+KEEP_GRADIENTS = with_hold(optax.trace(0.0))
 
 
 @pytest.fixture(scope="module")
