@@ -3,12 +3,15 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch
+import pytest
 
-from negjax.config import Optim
-from negjax.training.optimizer import make_optimizer
-from negjax.training.step import new_state
-from negjax.training.update import update
+pytestmark = pytest.mark.parity
+torch = pytest.importorskip("torch", reason="needs PyTorch's stack: pip install 'negjax[torch]'")
+
+from negjax.config import Optim  # noqa: E402
+from negjax.training.optimizer import make_optimizer  # noqa: E402
+from negjax.training.step import new_state  # noqa: E402
+from negjax.training.update import update  # noqa: E402
 
 STEPS = 30
 
