@@ -6,6 +6,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from negjax.bench.comparisons import CONTENDERS
+
 
 def measures_table(results: Mapping[str, Any]) -> Table:
     """The table of `alone.measure_all`; columns that nothing is known of are left out."""
@@ -31,6 +33,37 @@ def measures_table(results: Mapping[str, Any]) -> Table:
     return table
 
 
+def comparisons_table(results: Mapping[str, Any]) -> Table:
+    """The table of `against.compare_all`."""
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), caption=_comparison_caption(results), caption_justify="left")
+    table.add_column("", no_wrap=True)
+    for side in CONTENDERS:
+        table.add_column(side, justify="right", no_wrap=True)
+    for side in CONTENDERS[:-1]:
+        table.add_column(f"x {side}", justify="right", no_wrap=True)
+    table.add_column("GB", justify="right", no_wrap=True)
+    for name, row in results["comparisons"].items():
+        times = [seconds(row["sides"][side]["median"]) for side in CONTENDERS]
+        faster = [_speedup(row["negjax_is_faster_than"][side]) for side in CONTENDERS[:-1]]
+        peaks = " ".join(f"{row['sides'][side]['peak_bytes'] / 1e9:.1f}" for side in CONTENDERS)
+        table.add_row(name, *times, *faster, peaks)
+    return table
+
+
+def _speedup(row: Mapping[str, float]) -> str:
+    return f"{row['ratio']:.2f}\n{row['min']:.2f}-{row['max']:.2f}"
+
+
+def _comparison_caption(results: Mapping[str, Any]) -> str:
+    machine, rows = results["machine"], results["comparisons"].items()
+    notes = "".join(f"; {name}: {row['sides']['smart']['note']}" for name, row in rows if row["sides"]["smart"]["note"])
+    versions = ", ".join(f"{name} {version}" for name, version in machine["pytorch"].items())
+    return (
+        f"{_machine(machine)}; {versions}; medians; x: how many times faster negjax is, and in its worst and best "
+        f"round; GB: peak memory of the three{notes}"
+    )
+
+
 def seconds(value: float) -> str:
     """A duration with three digits: "1.23 s", "45.6 ms"."""
     return f"{significant(value)} s" if value >= 1 else f"{significant(1e3 * value)} ms"
@@ -42,10 +75,15 @@ def significant(value: float) -> str:
 
 
 def _caption(results: Mapping[str, Any]) -> str:
-    machine, memory = results["machine"], sorted({row["memory_of"] for row in results["measures"].values()})
-    software = machine["software"]
+    memory = sorted({row["memory_of"] for row in results["measures"].values()})
     return (
-        f"{software['devices']}, {machine['cores']} cores, load {machine['load_average_before']} before and "
-        f"{machine['load_average_after']} after; GB: peak memory of the {' and '.join(memory)}; real: share of tokens "
-        "that are no padding"
+        f"{_machine(results['machine'])}; GB: peak memory of the {' and '.join(memory)}; real: share of tokens that "
+        "are no padding"
+    )
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    return (
+        f"{machine['software']['devices']}, {machine['cores']} cores, load {machine['load_average_before']} before and "
+        f"{machine['load_average_after']} after"
     )

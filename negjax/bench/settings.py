@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 TRAINING_SET = "bench_train"
+# Sets of exactly one batch, for the steps that are compared with PyTorch's.
+PAIRS, NEGFULL_PAIRS, QUESTIONS, SHARED = "pairs", "negfull_pairs", "negfull_questions", "negfull_shared"
+COMPARED = 4  # embeddings that each side must reach
 TASKS = ("bench_retrieval", "bench_negated_retrieval", "bench_mcq")
 
 
@@ -28,7 +31,7 @@ class BenchSettings:
         data_dir: folder of the sets.
         train_set: the set that is trained on.
         tasks: the sets that are evaluated, and whose images and captions are encoded.
-        torch_compile: whether the tuned PyTorch may compile.
+        torch_compile: whether the smart script of PyTorch may compile.
     """
 
     folder: str

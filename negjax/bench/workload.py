@@ -26,6 +26,7 @@ class Workload:
         real_token_share: of the tokens that are computed, the share that is no padding; None if unknown.
         results: figures that another implementation must reach as well, before its speed may be compared.
         note: for the reader of the table.
+        device: "cpu", "gpu" or "tpu"; "" where processes of its own do the work.
     """
 
     run: Callable[[int], object]
@@ -37,10 +38,11 @@ class Workload:
     real_token_share: float | None = None
     results: Vectors = field(default_factory=dict)
     note: str = ""
+    device: str = ""
 
     def describe(self) -> dict[str, Any]:
         """All but the functions."""
-        names = ("items", "unit", "flops", "peak_flops", "real_token_share", "results", "note")
+        names = ("items", "unit", "flops", "peak_flops", "real_token_share", "results", "note", "device")
         return {name: getattr(self, name) for name in names}
 
 

@@ -13,11 +13,13 @@ BENCH = """\
 examples:
   negjax bench
   negjax bench --measures negfull,encode_text --arch ViT-B-16 --batch 256 --dtype bfloat16 --json bench.json
+  negjax bench --against open_clip --rounds 5 --json against.json
   negjax bench --data-dir data --set negfull --tasks coco_mcq,coco_retrieval
 
 Each measure runs the code of `negjax train` and `negjax eval` in a process of its own, on drawn pictures and captions
 as long as COCO's and NegBench's, or on sets of yours. TFLOP/s and MFU count no padding.
-"""
+--against open_clip times a plain and a smart script of PyTorch and negjax in turns, on the same weights and inputs,
+after it has checked that they agree; it needs the extra torch. negjax/bench/README.md says how to read the tables."""
 DEFAULT_ARCH, DEFAULT_BATCH = "ViT-B-32", 32
 
 
@@ -39,23 +41,30 @@ def add(commands: Any) -> None:
     parser.add_argument("--data-dir", type=path, metavar="DIR", help="folder of sets that are used instead")
     parser.add_argument("--set", default="", metavar="NAME", help="train on this set of --data-dir")
     parser.add_argument("--tasks", default="", metavar="NAME[,NAME]", help="evaluate these sets of --data-dir")
+    parser.add_argument("--against", choices=("open_clip",), help="compare with PyTorch, in turns")
+    negfull = "pairs, and questions, of a NegFull step that is compared"
+    parser.add_argument("--negfull-batch", type=_positive, default=8, metavar="N", help=f"{negfull}; default: 8")
+    compiled = "PyTorch's smart script compiles where that is faster, which takes minutes to find out on a CPU"
+    parser.add_argument("--torch-compile", action=argparse.BooleanOptionalAction, default=True, help=compiled)
     parser.add_argument("--json", type=path, metavar="FILE", help="also write everything to this file, for programs")
     parser.set_defaults(heavy=True)
 
 
 def _bench(args: argparse.Namespace) -> int:
+    from negjax.bench.against import compare_all
     from negjax.bench.alone import measure_all
+    from negjax.bench.comparisons import COMPARISONS
     from negjax.bench.measures.table import MEASURES
-    from negjax.bench.report import measures_table
+    from negjax.bench.report import comparisons_table, measures_table
     from negjax.runtime.files import write_atomic
 
-    names = _names(args.measures, list(MEASURES))
+    names = _names(args.measures, list(COMPARISONS if args.against else MEASURES))
     with tempfile.TemporaryDirectory(prefix="negjax-bench-") as folder:
         settings = _settings(args, folder)
-        results = measure_all(settings, names)
+        results = (compare_all if args.against else measure_all)(settings, names)
     shown = dataclasses.asdict(settings)
     del shown["folder"]
-    show(measures_table(results))
+    show((comparisons_table if args.against else measures_table)(results))
     if args.json:
         write_atomic(args.json, json.dumps({"settings": shown, **results}, indent=2) + "\n")
         print(f"written: {args.json}")
@@ -89,6 +98,7 @@ def _settings(args: argparse.Namespace, folder: str) -> Any:
         arch=args.arch,
         dtype=args.dtype,
         batch=args.batch,
+        negfull_batch=args.negfull_batch,
         images=args.images,
         captions=args.captions,
         rounds=args.rounds,
@@ -99,4 +109,5 @@ def _settings(args: argparse.Namespace, folder: str) -> Any:
         data_dir=args.data_dir or folder,
         train_set=args.set or TRAINING_SET,
         tasks=tasks or TASKS,
+        torch_compile=args.torch_compile,
     )

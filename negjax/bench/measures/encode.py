@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
 from negjax.bench.measures.setup import bench_model, open_tasks, peak_bytes, peak_flops_of_devices
-from negjax.bench.settings import BenchSettings
+from negjax.bench.settings import COMPARED, BenchSettings
 from negjax.bench.workload import Workload
 from negjax.evaluation.embed.encode import EncodedBatches, encode_media, encode_texts
 from negjax.evaluation.prepare import prepare_eval_data
@@ -13,7 +14,6 @@ from negjax.models.flops import image_flops, text_flops
 from negjax.models.text import lengths
 
 TEXT_BATCH = 256  # captions at a time, as `negjax eval` does
-COMPARED = 4  # embeddings that another implementation must reach as well
 
 
 def images(settings: BenchSettings) -> Workload:
@@ -52,4 +52,5 @@ def _encoding(encode: Callable[[], EncodedBatches], items: int, unit: str, flops
     embeddings = {int(n): row_E for index_B, rows_BE in encode() for n, row_E in zip(index_B, rows_BE)}
     first = [float(x) for n in range(min(COMPARED, items)) for x in embeddings[n]]
     peak = peak_flops_of_devices()
-    return Workload(run, items, unit, peak_bytes, flops, peak, results={"embeddings": first})
+    results, device = {"embeddings": first}, jax.default_backend()
+    return Workload(run, items, unit, peak_bytes, flops, peak, results=results, device=device)

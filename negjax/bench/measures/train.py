@@ -64,5 +64,6 @@ def step_workload(settings: BenchSettings, sources: Mapping[str, Source]) -> Wor
         flops=work.flops / count,
         peak_flops=peak_flops_of_devices(),
         results={"losses": [trail[0]["loss"], trail[1]["loss"]], "gradient norm": [trail[0]["gradient_norm"]]},
+        device=jax.default_backend(),
         real_token_share=work.real_tokens / work.tokens if work.tokens else None,
     )
