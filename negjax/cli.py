@@ -17,6 +17,8 @@ from negjax.runtime.interrupt import exit_on_interrupt
 from negjax.runtime.printable import printable, printable_lines, replace_unencodable
 from negjax.runtime.streams import discard_output, guard_streams
 
+GRAIN_PIPELINE = "/grain/_src/python/"  # what logs under absl's name; beside it lie profilers that are not used here
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command.
@@ -64,11 +66,15 @@ def _print_error(message: str, code: int) -> int:
 
 
 class _LineHandler(logging.Handler):
-    """Prints negjax's log as plain lines; of other libraries only errors, and JAX's warning that it uses the CPU."""
+    """Prints negjax's log as plain lines.
+
+    Of other libraries only errors, JAX's warning that it uses the CPU, and Grain's of slow or odd pipelines.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         is_shown = record.name.startswith("negjax") or record.name == "jax._src.xla_bridge"
-        return record.levelno >= logging.ERROR or is_shown
+        is_of_pipeline = GRAIN_PIPELINE in record.pathname and record.levelno >= logging.WARNING
+        return record.levelno >= logging.ERROR or is_shown or is_of_pipeline
 
     def emit(self, record: logging.LogRecord) -> None:
         print(f"negjax: {printable_lines(self.format(record))}", file=sys.stderr)

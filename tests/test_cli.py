@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import absl.logging
+import grain
 import pytest
 from support.command import command_line, environment_without, run_command
 from support.metrics import logged_lines
@@ -368,3 +370,12 @@ def test_sigterm_saves_and_the_same_command_goes_on(place, tmp_path):
     assert done.returncode == 0, done.stderr
     steps = [line["step"] for line in logged_lines(run)]
     assert steps == list(range(1, 151))
+
+
+def test_of_other_libraries_grains_warnings_are_printed(tmp_path, capsys):
+    main(["data", "list", "--data-dir", str(tmp_path)])  # sets up logging
+    capsys.readouterr()
+    grain.ReadOptions(num_threads=4, prefetch_buffer_size=2)
+    absl.logging.warning("not of Grain")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("negjax: prefetch_buffer_size=2 is smaller than num_threads=4")
