@@ -35,9 +35,10 @@ def compare_all(settings: BenchSettings, names: Sequence[str]) -> dict[str, Any]
     with BenchProcess("open_clip") as process:
         versions = process.call(check_open_clip)
     with BenchProcess("the inputs") as process:
+        machine = process.call(describe_devices)
+        check_one_device(machine)
         process.call(draw_inputs, settings)
         process.call(export_inputs, settings)
-        machine = process.call(describe_devices)
     machine |= {"pytorch": versions, "load_average_before": load_average()}
     compared = {}
     with track_progress(len(names), "comparing") as done:
@@ -62,6 +63,22 @@ def check_open_clip() -> dict[str, str]:
             f'--against open_clip needs PyTorch and open_clip ({reason}): pip install "negjax[torch]"'
         ) from error
     return versions()
+
+
+def check_one_device(machine: Mapping[str, Any]) -> None:
+    """Checks that negjax has no more devices than PyTorch, whose scripts use one GPU.
+
+    Args:
+        machine: `describe_devices`; on a CPU several devices are the same cores.
+
+    Raises:
+        NegjaxError: it has.
+    """
+    if machine["device_count"] > 1 and machine["software"]["backend"] != "cpu":
+        raise NegjaxError(
+            f"--against open_clip compares on one device, here are {machine['software']['devices']}: set "
+            "CUDA_VISIBLE_DEVICES=0"
+        )
 
 
 def export_inputs(settings: BenchSettings) -> None:

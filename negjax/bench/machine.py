@@ -6,9 +6,11 @@ from typing import Any
 
 def describe_devices() -> dict[str, Any]:
     """Devices and versions as JAX sees them, JSON-able."""
+    import jax
+
     from negjax.evaluation.evaluate import software
 
-    return {"software": software(), "cores": cores()}
+    return {"software": software(), "device_count": jax.device_count(), "cores": cores()}
 
 
 def cores() -> int:

@@ -56,11 +56,15 @@ def _bench(args: argparse.Namespace) -> int:
     from negjax.bench.comparisons import COMPARISONS
     from negjax.bench.measures.table import MEASURES
     from negjax.bench.report import comparisons_table, measures_table
-    from negjax.runtime.files import write_atomic
+    from negjax.runtime.files import check_writable, write_atomic
+    from negjax.runtime.paths import to_path
+    from negjax.runtime.temporary import temporary_beside
 
+    if args.json:
+        check_writable(to_path(args.json).parent)
     names = _names(args.measures, list(COMPARISONS if args.against else MEASURES))
-    with tempfile.TemporaryDirectory(prefix="negjax-bench-") as folder:
-        settings = _settings(args, folder)
+    with temporary_beside(to_path(tempfile.gettempdir()) / "negjax-bench", folder=True) as folder:
+        settings = _settings(args, str(folder))
         results = (compare_all if args.against else measure_all)(settings, names)
     shown = dataclasses.asdict(settings)
     del shown["folder"]

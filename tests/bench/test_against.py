@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from negjax.bench.against import check_agreement
+from negjax.bench.against import check_agreement, check_one_device
 from negjax.bench.comparisons import COMPARISONS, CONTENDERS
 from negjax.bench.report import comparisons_table
 from negjax.bench.timings import figures, speedup
@@ -32,6 +32,13 @@ def test_agreement_is_a_distance_over_the_length():
 def test_other_work_is_not_compared(plain, device, message):
     with pytest.raises(NegjaxError, match=message):
         check_agreement("step", works(plain, device), 5e-3)
+
+
+def test_several_gpus_are_not_compared_with_one():
+    check_one_device({"device_count": 8, "software": {"backend": "cpu", "devices": "8 x cpu"}})
+    check_one_device({"device_count": 1, "software": {"backend": "gpu", "devices": "1 x NVIDIA H200"}})
+    with pytest.raises(NegjaxError, match="8 x NVIDIA H200: set CUDA_VISIBLE_DEVICES=0"):
+        check_one_device({"device_count": 8, "software": {"backend": "gpu", "devices": "8 x NVIDIA H200"}})
 
 
 def test_the_table_has_ratios_with_their_spread():

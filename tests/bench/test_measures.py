@@ -102,6 +102,7 @@ def test_a_drawn_picture_is_as_large_as_a_photograph():
         (["--measures", "step"], "unknown step; choose from contrastive, mcq"),
         (["--set", "negfull"], "--data-dir"),
         (["--data-dir", "data"], "--set or --tasks"),
+        (["--json", "/dev/null/b.json"], "cannot write to /dev/null"),
     ],
 )
 def test_wrong_flags(capsys, words, message):
