@@ -26,6 +26,7 @@ from negjax.models.presets import default_preprocess, preset
 from negjax.objectives.inputs import INPUTS
 from negjax.runtime.chips import chip_for_topology
 from negjax.runtime.collectives import Collective, collectives
+from negjax.runtime.memory_traffic import memory_traffic
 from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh
 from negjax.tokenizers.clip import Tokenizer
 from negjax.training.flops import step_flops
@@ -50,8 +51,10 @@ class Compiled:
         flops: model operations, three times the forward pass of towers that learn.
         collectives: bytes sent, by kind; None if the compiler cannot print its program, as for v5p with parameters
             sharded over "fsdp".
-        at_best: seconds of computing and of sending (where known) at the chip's full speed.
-        step_seconds: the larger of them, as if both overlapped completely.
+        memory_traffic: bytes between the chip's memory and its cores; None as for collectives.
+        at_best: seconds of computing, of reading and writing memory and of sending (the last two where known) at the
+            chip's full speed.
+        step_seconds: the largest of them, as if they overlapped completely.
         mfu: model FLOP/s over the chip's peak, at `step_seconds`.
     """
 
@@ -64,6 +67,7 @@ class Compiled:
     memory_of_chip: int
     flops: float
     collectives: list[Collective] | None
+    memory_traffic: int | None
     at_best: dict[str, float]
     step_seconds: float
     mfu: float
@@ -107,10 +111,14 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
     compiled = _compile(program, batches)
     seconds = time.perf_counter() - begin
     flops = step_flops(config, batches, experiment.sources, program.learns) / mesh.size
-    sent = _collectives(compiled)
+    hlo = _text(compiled)
+    sent = None if hlo is None else collectives(hlo)
+    traffic = None if hlo is None else memory_traffic(hlo)
     recomputed = (experiment.model.remat == "full") + (experiment.loss.micro_batches > 1)
     computed = step_flops(config, batches, experiment.sources, program.learns, recomputed)
     at_best = {"compute": computed / mesh.size / chip.flops_per_second}
+    if traffic is not None:
+        at_best["memory"] = traffic / chip.memory_bytes_per_second
     if sent is not None:
         at_best["collectives"] = sum(collective.bytes for collective in sent) / chip.link_bytes_per_second
     step_seconds = max(at_best.values())
@@ -124,6 +132,7 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
         memory_of_chip=int(chip.memory_bytes),
         flops=flops,
         collectives=sent,
+        memory_traffic=traffic,
         at_best=at_best,
         step_seconds=step_seconds,
         mfu=flops / chip.flops_per_second / step_seconds,
@@ -221,13 +230,12 @@ def batch_shapes(source: Source, config: CLIPConfig, mesh: Mesh, tokens: int) ->
     }
 
 
-def _collectives(compiled: Any) -> list[Collective] | None:
+def _text(compiled: Any) -> str | None:
     try:
         with _silent():
-            text = compiled.as_text()
+            return compiled.as_text()
     except jax.errors.JaxRuntimeError:  # some asynchronous operations cannot be printed
         return None
-    return collectives(text)
 
 
 def _memory(compiled: Any) -> dict[str, int]:

@@ -53,6 +53,8 @@ def test_every_training_config_compiles_for_a_small_pod(path, tmp_path):
     found = compiled(tmp_path, f"--config.model.arch={arch}", config=path)
     assert (found["chips"], found["mesh"], found["fits"]) == (4, {"data": 4, "fsdp": 1, "tensor": 1}, True)
     assert found["memory"]["peak"] >= found["memory"]["arguments"] > 1e7
+    assert found["memory_traffic"] > found["memory"]["arguments"]  # all are read, and the state is written
+    assert found["step_seconds"] == max(found["at_best"][name] for name in ("compute", "memory", "collectives"))
     assert 0 < found["mfu"] <= 1
     assert sent(found, "all-reduce") > 0
 

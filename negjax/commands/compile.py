@@ -73,9 +73,11 @@ def _table(compiled: "Compiled") -> Any:
     table.add_row("memory per chip", memory_line(compiled))
     for name, size in compiled.memory.items():
         table.add_row(f"  {name}", f"{size / 2**20:,.0f} MiB")
+    if compiled.memory_traffic is not None:
+        table.add_row("  read and written", f"{compiled.memory_traffic / 2**20:,.0f} MiB")
     table.add_row("model FLOPs per chip", f"{compiled.flops / 1e12:,.3f} T")
     if compiled.collectives is None:
-        table.add_row("  collectives", "unknown, not reported by this compiler; not part of the time")
+        table.add_row("  memory, collectives", "unknown, not reported by this compiler; not part of the time")
     for collective in compiled.collectives or ():
         table.add_row(f"  {collective.kind}", f"{collective.count} x, {collective.bytes / 2**20:,.1f} MiB")
     for name, seconds in compiled.at_best.items():

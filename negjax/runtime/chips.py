@@ -15,20 +15,22 @@ class Chip:
 
     Attributes:
         memory_bytes: of HBM.
+        memory_bytes_per_second: to and from HBM.
         flops_per_second: peak in bfloat16.
         link_bytes_per_second: of all interconnect links together.
     """
 
     memory_bytes: float
+    memory_bytes_per_second: float
     flops_per_second: float
     link_bytes_per_second: float
 
 
 CHIPS = {
-    "v4": Chip(32 * 2**30, 275e12, 300e9),
-    "v5e": Chip(16 * 2**30, 197e12, 200e9),
-    "v5p": Chip(95 * 2**30, 459e12, 600e9),
-    "v6e": Chip(32 * 2**30, 918e12, 448e9),
+    "v4": Chip(32 * 2**30, 1228e9, 275e12, 300e9),
+    "v5e": Chip(16 * 2**30, 819e9, 197e12, 200e9),
+    "v5p": Chip(95 * 2**30, 2765e9, 459e12, 600e9),
+    "v6e": Chip(32 * 2**30, 1640e9, 918e12, 448e9),
 }
 
 # `jax.Device.device_kind` -> peak FLOP/s of matrix products: bfloat16, dense (data sheets often double it for sparse

@@ -3,21 +3,12 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from negjax.runtime.hlo_text import UNKNOWN_TRIPS, arrays, called, loop_body, split_computations
+
 COLLECTIVE_OPS = ("all-reduce", "all-gather", "reduce-scatter", "collective-permute", "all-to-all")
-UNKNOWN_TRIPS = 0
-BITS_BY_TYPE = {"pred": 8, "bf16": 16, "f16": 16, "s4": 4, "u4": 4}  # of other types the number is in the name
-_COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.-]+) .*\{$")
 _COLLECTIVE = re.compile(rf"= (.*?) ({'|'.join(COLLECTIVE_OPS)})(-start)?\(")
-_WHILE = re.compile(r" while\(.*condition=%?([\w.-]+), body=%?([\w.-]+)")
-_TRIP_COUNT = re.compile(r'known_trip_count"?:\{"?n"?:"?(\d+)')
-_INT_CONSTANT = re.compile(r"%?([\w.-]+) = s32\[\]\S* constant\((\d+)\)")
-_LESS_THAN = re.compile(r"ROOT .* compare\(.*, %?([\w.-]+)\), direction=LT")
-_CALL = re.compile(r"(?:calls|to_apply)=%?([\w.-]+)")
-_BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
-_ARRAY_SHAPE = re.compile(r"(\w+)\[([\d,]*)\]")
 # HLO writes groups of devices in three ways: {{0,1,2,3},{4,5,6,7}}, [2,4]<=[8], mesh['a'=2,'b'=4] {'b'}.
 _GROUPS_LISTED = re.compile(r"replica_groups=\{\{([\d,]+)\}")
 _GROUPS_IOTA = re.compile(r"replica_groups=\[\d+,(\d+)\]<=")
@@ -55,7 +46,7 @@ def collectives(hlo: str) -> list[Collective]:
     Raises:
         ValueError: for a collective in a loop of unknown trip count, or among devices that are not named.
     """
-    computations = _split_computations(hlo)
+    computations = split_computations(hlo)
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
 
@@ -71,36 +62,14 @@ def collectives(hlo: str) -> list[Collective]:
                     size = _shape_bytes(shape, started_op=op if start_suffix else "")
                     counts[kind] += times
                     sizes[kind] += times * _sent_bytes(kind, size, is_explicit=kind == op, line=line)
-            elif match := _WHILE.search(line):
-                visit(match[2], times * _trip_count(line, computations.get(match[1], ())))
+            elif loop := loop_body(line, computations):
+                visit(loop[0], times * loop[1])
             else:
-                branches = _BRANCHES.search(line)
-                for other in re.findall(r"[\w.-]+", branches[1]) if branches else _CALL.findall(line):
+                for other in called(line):
                     visit(other, times, starts="%async-collective-start" in line.partition(" = ")[0])
 
     visit("ENTRY", 1)
     return [Collective(kind, counts[kind], sizes[kind]) for kind in COLLECTIVE_OPS if counts[kind]]
-
-
-def _split_computations(hlo: str) -> dict[str, list[str]]:
-    """The lines of each computation by its name; the entry computation is named "ENTRY"."""
-    computations: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in hlo.splitlines():
-        if match := _COMPUTATION.match(line):
-            current = computations.setdefault("ENTRY" if line.startswith("ENTRY") else match[1], [])
-        else:
-            current.append(line)
-    return computations
-
-
-def _trip_count(line: str, condition: Sequence[str]) -> int:
-    """How often a loop runs: its known_trip_count, or else the constant that its counter, from 0, is compared with."""
-    if match := _TRIP_COUNT.search(line):
-        return int(match[1])
-    constants = {match[1]: int(match[2]) for line in condition if (match := _INT_CONSTANT.search(line))}
-    bounds = (constants.get(match[1], UNKNOWN_TRIPS) for line in condition if (match := _LESS_THAN.search(line)))
-    return next(bounds, UNKNOWN_TRIPS)
 
 
 def _shape_bytes(shapes: str, started_op: str = "") -> int:
@@ -109,10 +78,7 @@ def _shape_bytes(shapes: str, started_op: str = "") -> int:
     The shape of an operation that only starts (`started_op`) lists the operands before the results, unless it is an
     all-reduce, and for a permute two numbers after them.
     """
-    sizes = []
-    for dtype, axes in _ARRAY_SHAPE.findall(shapes):
-        bits = BITS_BY_TYPE.get(dtype) or int(re.sub(r"\D", "", dtype) or 0)
-        sizes.append(bits * math.prod(int(axis) for axis in axes.split(",") if axis) // 8)
+    sizes = [array.bytes for array in arrays(shapes)]
     if started_op == "collective-permute":
         return sizes[1]
     return sum(sizes[len(sizes) // 2 :]) if started_op not in ("", "all-reduce") else sum(sizes)
