@@ -8,29 +8,33 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh
 
 from negjax.config import Experiment, Source
 from negjax.errors import NegjaxError
 from negjax.experiment import compute_of, with_needed_bias
+from negjax.input.loader import Batch, lengths_key
 from negjax.models.architecture import CLIPConfig, with_activation
 from negjax.models.clip import abstract_params
 from negjax.models.loaded import LoadedModel
+from negjax.models.packing import can_pack
 from negjax.models.presets import default_preprocess, preset
 from negjax.objectives.inputs import INPUTS
 from negjax.runtime.chips import chip_for_topology
 from negjax.runtime.collectives import Collective, collectives
 from negjax.runtime.memory_traffic import memory_traffic
-from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh
+from negjax.runtime.mesh import batch_sharding, local_row_indices, make_mesh, num_batch_shards
 from negjax.tokenizers.clip import Tokenizer
 from negjax.training.flops import step_flops
 from negjax.training.program import Program, make_program
+from negjax.training.text_packing import StepTexts, pack_step, unpacked
 
 OPTIONS = 4  # of a question
 RECOLORING = 6  # numbers that say how the colours of an image change
@@ -48,7 +52,8 @@ class Compiled:
         compile_seconds: how long the compiler took.
         memory: bytes by kind, and their "peak".
         memory_of_chip: memory of a chip in bytes.
-        flops: model operations, three times the forward pass of towers that learn.
+        flops: model operations without padding, three times the forward pass of towers that learn.
+        real_token_share: the share of the computed tokens of texts that is no padding; None without texts.
         collectives: bytes sent, by kind; None if the compiler cannot print its program, as for v5p with parameters
             sharded over "fsdp".
         memory_traffic: bytes between the chip's memory and its cores; None as for collectives.
@@ -66,6 +71,7 @@ class Compiled:
     memory: dict[str, int]
     memory_of_chip: int
     flops: float
+    real_token_share: float | None
     collectives: list[Collective] | None
     memory_traffic: int | None
     at_best: dict[str, float]
@@ -90,8 +96,7 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
     Args:
         experiment: the settings.
         topology: chips, such as "v5e:4x4".
-        tokens: length of the longest caption of a batch; 0 for the context length. Questions have OPTIONS options,
-            which no other row shares.
+        tokens: of each text; 0 for the context length. Questions have OPTIONS options, which no other row shares.
 
     Raises:
         NegjaxError: the topology does not exist, the TPU's compiler is not installed, or the batch does not fit.
@@ -104,18 +109,18 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
         )
     model = _abstract_model(experiment)
     config = model.config
-    length = _text_length(config, tokens)
+    texts = step_shapes(experiment, config, mesh, _text_length(config, tokens))
     begin = time.perf_counter()
-    batches = {name: batch_shapes(source, config, mesh, length) for name, source in experiment.sources.items()}
     program = make_program(experiment, model, mesh)
-    compiled = _compile(program, batches)
+    compiled = _compile(program, texts.batches)
     seconds = time.perf_counter() - begin
-    flops = step_flops(config, batches, experiment.sources, program.learns) / mesh.size
+    counted = texts.batches, experiment.sources, program.learns
+    flops = step_flops(config, *counted, lengths=texts.lengths) / mesh.size
     hlo = _text(compiled)
     sent = None if hlo is None else collectives(hlo)
     traffic = None if hlo is None else memory_traffic(hlo)
     recomputed = (experiment.model.remat == "full") + (experiment.loss.micro_batches > 1)
-    computed = step_flops(config, batches, experiment.sources, program.learns, recomputed)
+    computed = step_flops(config, *counted, recomputed, lengths=texts.lengths)
     at_best = {"compute": computed / mesh.size / chip.flops_per_second}
     if traffic is not None:
         at_best["memory"] = traffic / chip.memory_bytes_per_second
@@ -131,6 +136,7 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
         memory=_memory(compiled),
         memory_of_chip=int(chip.memory_bytes),
         flops=flops,
+        real_token_share=texts.real_tokens / texts.tokens if texts.tokens else None,
         collectives=sent,
         memory_traffic=traffic,
         at_best=at_best,
@@ -188,7 +194,7 @@ def _text_length(config: CLIPConfig, tokens: int) -> int:
     context = config.text.context_length
     if not 0 <= tokens <= context:
         raise NegjaxError(f"--tokens {tokens}: captions of {config.name} have 1 to {context}")
-    return context if config.text.sees_padding else tokens or context
+    return tokens or context
 
 
 def _compile(program: Program, batches: dict[str, Any]) -> Any:
@@ -199,35 +205,54 @@ def _compile(program: Program, batches: dict[str, Any]) -> Any:
         raise NegjaxError(f"the TPU compiler rejects this step: {reason}") from error
 
 
-def batch_shapes(source: Source, config: CLIPConfig, mesh: Mesh, tokens: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """The shapes of a batch of the source, as `negjax.input.pipeline` makes it, with a separate question for each row.
+def step_shapes(experiment: Experiment, config: CLIPConfig, mesh: Mesh, tokens: int) -> StepTexts:
+    """What `negjax.training.stream` gives a step, as shapes, with a separate question for each row.
 
     Args:
-        source: batch size and objectives.
+        experiment: batch sizes and objectives.
         config: the architecture.
         mesh: the devices.
-        tokens: length of all texts.
+        tokens: of each text.
 
     Returns:
-        Input name -> shape and type of the global batch, sharded over the mesh.
+        The batches, shapes and types sharded over the mesh; lengths and tokens of all devices.
     """
-    rows = source.batch_size
+    batches = {name: _batch(source, config, tokens) for name, source in experiment.sources.items()}
+    parts = num_batch_shards(mesh) * experiment.loss.micro_batches
+    if can_pack(config.text):
+        texts = pack_step(batches, experiment.sources, config.text, parts, range(parts))
+    else:
+        texts = unpacked(batches, experiment.sources, config.text)
+    sharding = batch_sharding(mesh)
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), texts.batches)
+    return replace(texts, batches=shapes)
+
+
+def _batch(source: Source, config: CLIPConfig, tokens: int) -> Batch:
+    """A batch of the source as `negjax.input.pipeline` makes it, of zeros, with texts of so many tokens."""
+    rows, text = source.batch_size, config.text
     sizes = {  # by the letters of `negjax.objectives.inputs`
         "B": rows,
         "S": config.vision.image_size,
         "C": 3,
         "A": RECOLORING,
-        "T": tokens,
+        "T": text.context_length,
         "N": rows * source.hard_negatives,
         "G": rows,
         "O": OPTIONS,
     }
-    return {
-        name: jax.ShapeDtypeStruct(
-            tuple(sizes[axis] for axis in INPUTS[name].axes), INPUTS[name].dtype, sharding=batch_sharding(mesh)
-        )
-        for name in source.inputs
-    }
+    batch: Batch = {}
+    for name in source.inputs:
+        spec = INPUTS[name]
+        shape = tuple(sizes[axis] for axis in spec.axes)
+        batch[name] = np.broadcast_to(np.zeros((), spec.dtype), shape)
+        if spec.tower == "text":
+            padding = getattr(text, "pad_id", 0)
+            ids = np.full(text.context_length, padding, spec.dtype)
+            ids[tokens - 1] = getattr(text, "end_token", 0) or padding + 1
+            batch[name] = np.broadcast_to(ids, shape)
+            batch[lengths_key(name)] = np.full(shape[:-1], tokens)
+    return batch
 
 
 def _text(compiled: Any) -> str | None:

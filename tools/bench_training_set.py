@@ -127,7 +127,7 @@ def read(args: argparse.Namespace) -> dict:
         preprocess=Preprocess(),
         tokenizer=Tokenizer(),
         context_length=77,
-        trim=True,
+        with_lengths=True,
         seed=args.seed,
         first_step=0,
         rows=range(args.batch_size),

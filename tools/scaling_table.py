@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG = Path(__file__).parents[1] / "configs" / "finetune_negfull.py"
-TOKENS = 32  # of the longest caption of a batch: captions are a sentence, and are trimmed
+TOKENS = 14  # of a text: captions and options are a sentence
 HEADINGS = (
     "model",
     "chips",

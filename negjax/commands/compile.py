@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--config", required=True, metavar="FILE[:ARG]", help="a file with get_config(), as for train")
     parser.add_argument("--topology", required=True, metavar="CHIP:SHAPE", help="v5e:4x4, v6e:8x8, v5p:4x4x4, ...")
-    tokens = "length of the longest caption of a batch; default: the context length"
+    tokens = "tokens of each text, where they are packed; default: the context length"
     parser.add_argument("--tokens", type=int, default=0, metavar="N", help=tokens)
     parser.add_argument("--json", type=path, metavar="FILE", help="also write the result to this file, for programs")
     parser.set_defaults(overridable=True)
@@ -76,6 +76,8 @@ def _table(compiled: "Compiled") -> Any:
     if compiled.memory_traffic is not None:
         table.add_row("  read and written", f"{compiled.memory_traffic / 2**20:,.0f} MiB")
     table.add_row("model FLOPs per chip", f"{compiled.flops / 1e12:,.3f} T")
+    if compiled.real_token_share is not None:
+        table.add_row("tokens of texts", f"{100 * compiled.real_token_share:.0f} % real, the others padding")
     if compiled.collectives is None:
         table.add_row("  memory, collectives", "unknown, not reported by this compiler; not part of the time")
     for collective in compiled.collectives or ():

@@ -1,7 +1,7 @@
 """Makes the arrays of this host from the rows and draws of a global batch: one function for each input.
 
 Shapes: B rows of the global batch, b of them on this host, g rows that share their options, S the side of an image,
-T tokens, H hard negatives of a row, O options.
+T tokens of the context, H hard negatives of a row, O options.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,13 @@ from negjax.input.cache import Entry
 from negjax.input.checks import caption_fields, group_size
 from negjax.input.draws import CAPTION, CROP, MIRRORED, NEGATED, flat_draws
 from negjax.input.rows import RowReader
-from negjax.input.texts import TextLength, draw_caption, draw_wrong_options
+from negjax.input.texts import (
+    caption_lengths,
+    draw_caption,
+    draw_wrong_options,
+    option_lengths,
+    wrong_option_lengths,
+)
 from negjax.media.augment import jitter_params
 from negjax.media.boxes import random_box
 from negjax.media.images import Preprocess, to_pixels
@@ -57,19 +63,26 @@ class BatchLoader:
         source: Source,
         preprocess: Preprocess,
         tokenizer: AnyTokenizer,
-        text_length: TextLength,
+        context_length: int,
         local_b: np.ndarray,
         broken: BrokenRows,
+        *,
+        with_lengths: bool,
     ) -> None:
         self._data, self._source, self._preprocess, self._tokenizer = data, source, preprocess, tokenizer
-        self._text_length, self._local_b = text_length, local_b
+        self._context_length, self._local_b, self._with_lengths = context_length, local_b, with_lengths
         self._reader = RowReader(data, preprocess, broken, cropped=source.crop_scale < 1)
 
     def __call__(self, groups: dict[str, np.ndarray]) -> Batch:
         draws = flat_draws(groups)
         entries = [self._reader.read(int(row)) for row in draws["row"][self._local_b]]
         drawn = DrawnBatch(draws["row"], draws, self._local_b, entries)
-        return {name: ARRAYS[name](self, drawn) for name in self._source.inputs}
+        batch = {name: ARRAYS[name](self, drawn) for name in self._source.inputs}
+        if self._with_lengths:
+            for name in [name for name in batch if name in LENGTHS]:
+                length = LENGTHS[name](self, drawn, batch[name])
+                batch[lengths_key(name)] = np.minimum(length, self._context_length)
+        return batch
 
     def images(self, drawn: DrawnBatch) -> np.ndarray:
         """uint8 [b, S, S, 3], cropped and mirrored as drawn."""
@@ -87,7 +100,7 @@ class BatchLoader:
             draw_caption(record, field, draw)
             for (_, record), field, draw in zip(drawn.entries, fields_b, draws_bD[:, CAPTION])
         ]
-        return self._tokenizer(texts, self._caption_length(drawn))
+        return self._tokenizer(texts, self._context_length)
 
     def wrong_options(self, drawn: DrawnBatch) -> np.ndarray:
         """int32 [b H, T], H consecutive ones for each image."""
@@ -97,7 +110,7 @@ class BatchLoader:
             for (_, record), draws_H in zip(drawn.entries, draws_bH)
             for text in draw_wrong_options(record, draws_H)
         ]
-        return self._tokenizer(texts, self._caption_length(drawn))
+        return self._tokenizer(texts, self._context_length)
 
     def options(self, drawn: DrawnBatch) -> np.ndarray:
         """int32 [b / g, O, T]."""
@@ -107,8 +120,7 @@ class BatchLoader:
                 f"set {self._data.name} has questions with {min(counts)} and with {max(counts)} options, which do "
                 "not go into one batch: build a set of each"
             )
-        length = self._text_length.of(self._data, drawn.row_B, {"question"})
-        tokens = self._tokenizer([text for options in questions for text in options], length)
+        tokens = self._tokenizer([text for options in questions for text in options], self._context_length)
         return tokens.reshape(len(questions), -1, tokens.shape[1])
 
     def answers(self, drawn: DrawnBatch) -> np.ndarray:
@@ -127,13 +139,26 @@ class BatchLoader:
         names = caption_fields(self._data, self._source)
         return np.where(drawn.draws["draw"][:, NEGATED] < self._source.negated_fraction, names[-1], names[0])
 
-    def _caption_length(self, drawn: DrawnBatch) -> int:
-        """One length for captions and hard negatives: fewer shapes to compile, and one run of the text tower."""
-        fields = {*self._caption_fields(drawn), *(["question"] if self._source.hard_negatives else [])}
-        return self._text_length.of(self._data, drawn.row_B, fields)
+    def caption_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+        """int64 [B]."""
+        draw_B = drawn.draws["draw"][:, CAPTION]
+        return caption_lengths(self._data, self._caption_fields(drawn), drawn.row_B, draw_B)
+
+    def wrong_option_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+        """int64 [B H]."""
+        return wrong_option_lengths(self._data, drawn.row_B, drawn.draws["negative"])
+
+    def option_lengths(self, drawn: DrawnBatch, token_GOT: np.ndarray) -> np.ndarray:
+        """int64 [B / g, O]."""
+        return option_lengths(self._data, drawn.row_B[:: group_size(self._data)], token_GOT.shape[1])
 
 
-# Name of an input (`negjax.objectives.inputs.INPUTS`) -> the method that makes its array.
+def lengths_key(name: str) -> str:
+    """The key in a batch of the tokens of the texts of an input, of all rows of the global batch."""
+    return f"{name}_lengths"
+
+
+# Name of an input (`negjax.objectives.inputs.INPUTS`) -> the method that makes its array, or tells its tokens.
 ARRAYS: dict[str, Callable[[BatchLoader, DrawnBatch], np.ndarray]] = {
     "image": BatchLoader.images,
     "augment": BatchLoader.recolorings,
@@ -141,4 +166,9 @@ ARRAYS: dict[str, Callable[[BatchLoader, DrawnBatch], np.ndarray]] = {
     "negative_text": BatchLoader.wrong_options,
     "options": BatchLoader.options,
     "answer": BatchLoader.answers,
+}
+LENGTHS: dict[str, Callable[[BatchLoader, DrawnBatch, np.ndarray], np.ndarray]] = {
+    "text": BatchLoader.caption_lengths,
+    "negative_text": BatchLoader.wrong_option_lengths,
+    "options": BatchLoader.option_lengths,
 }

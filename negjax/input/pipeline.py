@@ -1,8 +1,8 @@
 """The training pipeline: global batch k is a pure function of (seed, k), on any number of hosts.
 
 Row numbers are shuffled, repeated, given their random draws and batched before anything is read; then each host loads
-its rows of the batch. All hosts know all row numbers, hence the longest caption, hence the same shapes; and the state
-of the data is one integer, the step.
+its rows of the batch. All hosts know all row numbers and draws, hence the lengths of all texts, hence the same shapes;
+and the state of the data is one integer, the step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,6 @@ from negjax.input.broken import BrokenRows
 from negjax.input.checks import check_trainable, group_size
 from negjax.input.draws import draw_group
 from negjax.input.loader import Batch, BatchLoader
-from negjax.input.texts import TextLength
 from negjax.media.images import Preprocess
 from negjax.tokenizers import AnyTokenizer
 
@@ -31,7 +30,7 @@ def batches(
     preprocess: Preprocess,
     tokenizer: AnyTokenizer,
     context_length: int,
-    trim: bool,
+    with_lengths: bool,
     seed: int,
     first_step: int,
     rows: Sequence[int] | np.ndarray,
@@ -47,8 +46,7 @@ def batches(
         preprocess: how images become S x S pixels.
         tokenizer: the tokenizer of the model.
         context_length: the most tokens of a text.
-        trim: whether texts are cut at the longest of the global batch (hard negatives among them), rounded up to
-            `negjax.input.texts.LENGTH_STEP`, as the set counts CLIP's tokens.
+        with_lengths: whether batches also tell how many of CLIP's tokens the texts have.
         seed: seed of the order and of all draws.
         first_step: global batches to skip.
         rows: which rows of each global batch to load, whole groups of them; b in all.
@@ -60,7 +58,9 @@ def batches(
         batches with the arrays of `source.inputs`: "image": uint8 [b, S, S, 3]; "augment": float32 [b, 6], see
         `negjax.media.augment`; "text": int32 [b, T]; with H hard negatives "negative_text": int32 [b H, T], H
         consecutive ones for each image; "options": int32 [b / g, O, T] and "answer": int32 [b], where g consecutive
-        rows share their options (1 unless the set's metadata gives a group_size).
+        rows share their options (1 unless the set's metadata gives a group_size). With lengths also, for each of the
+        texts, `loader.lengths_key` of its name: the tokens of those of all B rows, int64 [B], [B H] or [B / g, O], at
+        least those for sets of earlier versions.
 
     Raises:
         NegjaxError: the set does not suit the source.
@@ -68,7 +68,16 @@ def batches(
     check_trainable(data, source)
     group = group_size(data)
     broken = BrokenRows(len(data)) if broken is None else broken
-    text_length = TextLength(context_length, trim)
+    loader = BatchLoader(
+        data,
+        source,
+        preprocess,
+        tokenizer,
+        context_length,
+        np.asarray(rows),
+        broken,
+        with_lengths=with_lengths,
+    )
     groups = len(data) // group
     plan = (
         grain.MapDataset.range(groups)
@@ -77,7 +86,7 @@ def batches(
         .repeat(MOST_GROUPS // groups)  # without a number Grain's own, too large for one group a batch
         .random_map(partial(draw_group, group=group, hard_negatives=source.hard_negatives))
         .batch(source.batch_size // group)
-        .map(BatchLoader(data, source, preprocess, tokenizer, text_length, np.asarray(rows), broken))
+        .map(loader)
     )
     stream = iter(
         plan.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(ahead, threads)))

@@ -1,6 +1,6 @@
 """Attention: scaled dot products, multi-head self-attention, and pooling with a learned query.
 
-Shapes: B batch, T queries, S keys, D width, N heads, H head width, E width of the embeddings.
+Shapes: B batch, T queries, S keys, K some of the tokens, D width, N heads, H head width, E width of the embeddings.
 """
 
 import jax
@@ -13,12 +13,12 @@ from negjax.models.linear import Linear, affine, matmul_precision
 from negjax.models.rotary import rotate
 
 _POOL_EPS = 1e-5  # of the norms in CoCa's pooling, whatever the tower's
-TokenIndex = int | jax.Array  # of one token of each row: the same in all, from the end if negative, or [B]
+TokenIndex = int | jax.Array  # one token, the same in all rows, from the end if negative; or K of each row, [B, K]
 
 
 def take_tokens(x_BTD: jax.Array, at: TokenIndex) -> jax.Array:
-    """One token of each row [B, 1, D]."""
-    return x_BTD[:, at, None] if isinstance(at, int) else jnp.take_along_axis(x_BTD, at[:, None, None], axis=1)
+    """Some tokens of each row [B, K, D]; K = 1 for the same one in all rows."""
+    return x_BTD[:, at, None] if isinstance(at, int) else jnp.take_along_axis(x_BTD, at[:, :, None], axis=1)
 
 
 def attend(
@@ -26,7 +26,7 @@ def attend(
     k_BSNH: jax.Array,
     v_BSNH: jax.Array,
     causal: bool = False,
-    mask_BS: jax.Array | None = None,
+    mask_BTS: jax.Array | None = None,
 ) -> jax.Array:
     """Scaled dot-product attention, with its softmax in float32.
 
@@ -38,23 +38,47 @@ def attend(
         k_BSNH: Keys.
         v_BSNH: Values.
         causal: Whether a query sees only keys up to its own position.
-        mask_BS: False for keys that no query sees.
+        mask_BTS: False for keys that a query does not see; [B, 1, S] where all queries of a row see the same.
 
     Returns:
         The mixed values [B, T, N, H], in the type of `v_BSNH`.
     """
     q_BNTH, k_BNSH, v_BNSH = (x.transpose(0, 2, 1, 3) for x in (q_BTNH, k_BSNH, v_BSNH))
-    precision = matmul_precision(v_BSNH)
-    scores_BNTS = jnp.einsum("bnth,bnsh->bnts", q_BNTH, k_BNSH, precision=precision, preferred_element_type=jnp.float32)
-    scores_BNTS *= q_BTNH.shape[-1] ** -0.5
+    scores_BNTS = _scores(q_BNTH, k_BNSH) * q_BNTH.shape[-1] ** -0.5
     if causal:
         past_TS = jnp.tril(jnp.ones(scores_BNTS.shape[2:], bool))
         scores_BNTS = jnp.where(past_TS, scores_BNTS, -jnp.inf)
-    if mask_BS is not None:
+    if mask_BTS is not None:
         # A finite number, so that a row of nothing but padding is no nan.
-        scores_BNTS = jnp.where(mask_BS[:, None, None], scores_BNTS, jnp.finfo(jnp.float32).min)
+        scores_BNTS = jnp.where(mask_BTS[:, None], scores_BNTS, jnp.finfo(jnp.float32).min)
     weights_BNTS = jax.nn.softmax(scores_BNTS, axis=-1).astype(v_BSNH.dtype)
-    return jnp.matmul(weights_BNTS, v_BNSH, precision=precision).transpose(0, 2, 1, 3)
+    return jnp.matmul(weights_BNTS, v_BNSH, precision=matmul_precision(v_BNSH)).transpose(0, 2, 1, 3)
+
+
+@jax.custom_vjp
+def _scores(q_BNTH: jax.Array, k_BNSH: jax.Array) -> jax.Array:
+    """Scalar products of queries and keys [B, N, T, S], float32.
+
+    JAX's own gradient multiplies the float32 gradient of the scores with bfloat16 keys and queries made float32, at a
+    fraction of the speed; here it becomes bfloat16, as in PyTorch and in fused kernels.
+    """
+    precision = matmul_precision(k_BNSH)
+    return jnp.einsum("bnth,bnsh->bnts", q_BNTH, k_BNSH, precision=precision, preferred_element_type=jnp.float32)
+
+
+def _scores_forward(q_BNTH: jax.Array, k_BNSH: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return _scores(q_BNTH, k_BNSH), (q_BNTH, k_BNSH)
+
+
+def _scores_backward(inputs: tuple[jax.Array, jax.Array], dscores_BNTS: jax.Array) -> tuple[jax.Array, jax.Array]:
+    q_BNTH, k_BNSH = inputs
+    precision, dscores_BNTS = matmul_precision(k_BNSH), dscores_BNTS.astype(k_BNSH.dtype)
+    dq_BNTH = jnp.einsum("bnts,bnsh->bnth", dscores_BNTS, k_BNSH, precision=precision)
+    dk_BNSH = jnp.einsum("bnts,bnth->bnsh", dscores_BNTS, q_BNTH, precision=precision)
+    return dq_BNTH, dk_BNSH
+
+
+_scores.defvjp(_scores_forward, _scores_backward)
 
 
 class _Projections(Linear):
@@ -88,28 +112,31 @@ class Attention(nnx.Module):
         self.causal = causal
         self.rotary = vision if vision and vision.rotary != "none" else None
 
-    def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
-        """The tokens' mixtures [B, T, D]; those of the tokens `at` alone, [B, 1, D], without rotary positions."""
-        mixed_BTD = self._mix(x_BTD, mask_BT) if at is None else self._mix_at(x_BTD, mask_BT, at)
+    def __call__(self, x_BTD: jax.Array, mask_BTS: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
+        """The tokens' mixtures [B, T, D]; those of the tokens `at` alone, [B, K, D], without rotary positions."""
+        mixed_BTD = self._mix(x_BTD, mask_BTS) if at is None else self._mix_at(x_BTD, mask_BTS, at)
         return self.out(self.norm(mixed_BTD) if self.norm else mixed_BTD)
 
-    def _mix(self, x_BTD: jax.Array, mask_BT: jax.Array | None) -> jax.Array:
+    def _mix(self, x_BTD: jax.Array, mask_BTS: jax.Array | None) -> jax.Array:
         batch, length, width = x_BTD.shape
         qkv_BT3NH = self.qkv(x_BTD).reshape(batch, length, 3, self.heads, width // self.heads)
         q_BTNH, k_BTNH, v_BTNH = (qkv_BT3NH[:, :, i] for i in range(3))
         if self.rotary:
             q_BTNH, k_BTNH = rotate(q_BTNH, self.rotary), rotate(k_BTNH, self.rotary)
-        return attend(q_BTNH, k_BTNH, v_BTNH, self.causal, mask_BT).reshape(batch, length, width)
+        return attend(q_BTNH, k_BTNH, v_BTNH, self.causal, mask_BTS).reshape(batch, length, width)
 
-    def _mix_at(self, x_BTD: jax.Array, mask_BT: jax.Array | None, at: TokenIndex) -> jax.Array:
+    def _mix_at(self, x_BTD: jax.Array, mask_BTS: jax.Array | None, at: TokenIndex) -> jax.Array:
         batch, length, width = x_BTD.shape
-        q_B1NH = self.qkv.apply_slice(take_tokens(x_BTD, at), slice(0, 1)).reshape(batch, 1, self.heads, -1)
+        q_BKD = self.qkv.apply_slice(take_tokens(x_BTD, at), slice(0, 1))
+        q_BKNH = q_BKD.reshape(batch, -1, self.heads, width // self.heads)
         kv_BT2NH = self.qkv.apply_slice(x_BTD, slice(1, 3)).reshape(batch, length, 2, self.heads, -1)
+        if mask_BTS is not None and mask_BTS.shape[1] > 1:
+            mask_BTS = take_tokens(mask_BTS, at)
         if self.causal:
-            last_B1 = jnp.broadcast_to(jnp.asarray(at) % length, (batch,))[:, None]
-            past_BT = jnp.arange(length) <= last_B1
-            mask_BT = past_BT if mask_BT is None else past_BT & mask_BT
-        return attend(q_B1NH, kv_BT2NH[:, :, 0], kv_BT2NH[:, :, 1], mask_BS=mask_BT).reshape(batch, 1, width)
+            last_BK = jnp.broadcast_to(at % length, (batch, 1)) if isinstance(at, int) else at
+            past_BKS = jnp.arange(length) <= last_BK[:, :, None]
+            mask_BTS = past_BKS if mask_BTS is None else past_BKS & mask_BTS
+        return attend(q_BKNH, kv_BT2NH[:, :, 0], kv_BT2NH[:, :, 1], mask_BTS=mask_BTS).reshape(batch, -1, width)
 
 
 class AttentionPool(nnx.Module):

@@ -14,6 +14,7 @@ from negjax.models.architecture import CLIPConfig, TextEncoderConfig, VisionConf
 from negjax.models.compute import Compute
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
 from negjax.models.convnext import ConvNeXt
+from negjax.models.packing import PackedTexts
 from negjax.models.resnet import ResNet
 from negjax.models.text import TextTower
 from negjax.models.text_encoder import TextEncoder
@@ -81,6 +82,23 @@ def encode_text(config: CLIPConfig, params: Params, text_BT: jax.Array, compute:
         Embeddings [B, E], float32, not unit length.
     """
     return module(config, params, compute).text(text_BT)
+
+
+def encode_packed(config: CLIPConfig, params: Params, texts: PackedTexts, compute: Compute = Compute()) -> jax.Array:
+    """Runs the text tower on rows of several captions.
+
+    Args:
+        config: The architecture; `negjax.models.packing.can_pack` must allow its text tower.
+        params: Its parameters.
+        texts: R rows with K slots.
+        compute: How the tower is computed.
+
+    Returns:
+        Embeddings [R, K, E], float32, not unit length; those of slots that are not used mean nothing.
+    """
+    text = module(config, params, compute).text
+    assert isinstance(text, TextTower)
+    return text.encode_packed(texts)
 
 
 def flatten_params(params: Params) -> dict[str, Any]:

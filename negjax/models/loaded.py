@@ -15,6 +15,7 @@ from negjax.models import clip
 from negjax.models.architecture import CLIPConfig, TextEncoderConfig, from_dict, to_dict
 from negjax.models.compute import Compute
 from negjax.models.encoder_inputs import check_pixels, check_tokens
+from negjax.models.packing import PackedTexts
 from negjax.runtime.sharding import map_over_batch_shards
 from negjax.tokenizers import AnyTokenizer, tokenizer_from_dict
 
@@ -86,6 +87,10 @@ class LoadedModel:
         """As `encode_text`, unchecked: for ids that may lie on many devices."""
         return _encode_text(self.config, self.compute, self.mesh, self.params, text_BT)
 
+    def encode_packed(self, texts: PackedTexts) -> jax.Array:
+        """The embeddings [R, K, E] of captions that share rows, which may lie on many devices."""
+        return _encode_packed(self.config, self.compute, self.mesh, self.params, texts)
+
 
 def check_vocabulary(config: CLIPConfig, tokenizer: AnyTokenizer) -> None:
     """Checks that a tokenizer fits the text tower.
@@ -151,6 +156,16 @@ def _encode_text(
         return clip.encode_text(config, params, text_BT, compute)
 
     return map_over_batch_shards(run, mesh, params, text_BT)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _encode_packed(
+    config: CLIPConfig, compute: Compute, mesh: Mesh | None, params: clip.Params, texts: PackedTexts
+) -> jax.Array:
+    def run(params: clip.Params, texts: PackedTexts) -> jax.Array:
+        return clip.encode_packed(config, params, texts, compute)
+
+    return map_over_batch_shards(run, mesh, params, texts)
 
 
 def to_meta(model: LoadedModel) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from negjax.models.attention import TokenIndex
 from negjax.models.compute import Compute
 from negjax.models.elementwise import LayerNorm
 from negjax.models.linear import Linear
+from negjax.models.packing import PackedTexts, caption_starts
 from negjax.models.transformer import Transformer
 
 
 class TextTower(nnx.Module):
     """CLIP's text transformer, pooled at one token.
 
-    In a causal tower that pools at the end token, padding after that token never changes the embedding, and rows may
-    be trimmed to the longest caption of a batch (see `lengths`).
+    In a causal tower that pools at the end token, padding after that token never changes the embedding: rows may be
+    trimmed to the longest caption of a batch (see `lengths`), or hold several captions (see `packing`).
     """
 
     def __init__(self, config: TextConfig, embed_dim: int, compute: Compute):
@@ -40,8 +41,28 @@ class TextTower(nnx.Module):
             Embeddings [B, E], float32, not normalised to unit length.
         """
         x_B1D = self.transformer(self.embed(text_BT), self.key_mask(text_BT), self.pooled_token(text_BT))
-        pooled_BD = self.norm_final(x_B1D[:, 0])
-        return (self.projection(pooled_BD) if self.projection else pooled_BD).astype(jnp.float32)
+        return self._project(x_B1D[:, 0])
+
+    def encode_packed(self, texts: PackedTexts) -> jax.Array:
+        """Encodes captions that share rows.
+
+        Args:
+            texts: R rows with K slots, for a tower that `can_pack` allows.
+
+        Returns:
+            Embeddings [R, K, E] as of `__call__`; those of slots that are not used mean nothing.
+        """
+        token_RT, end_RK = jnp.asarray(texts.token_RT), jnp.asarray(texts.end_RK)
+        start_RT = caption_starts(end_RK, token_RT.shape[1])
+        position_RT = jnp.arange(token_RT.shape[1]) - start_RT
+        x_RTD = self.tokens[...][token_RT] + self.positions[...][position_RT]
+        is_same_RTT = start_RT[:, :, None] == start_RT[:, None]
+        return self._project(self.transformer(x_RTD, is_same_RTT, end_RK))
+
+    def _project(self, x: jax.Array) -> jax.Array:
+        """Embeddings [..., E] of the last block's outputs [..., D]."""
+        x = self.norm_final(x)
+        return (self.projection(x) if self.projection else x).astype(jnp.float32)
 
     def embed(self, text_BT: jax.Array) -> jax.Array:
         """Token and position embeddings, the first block's input [B, T, D]; T + 1 with a class token.
@@ -61,20 +82,21 @@ class TextTower(nnx.Module):
         return x_BTD + self.positions[...][: x_BTD.shape[1]]
 
     def key_mask(self, text_BT: jax.Array) -> jax.Array | None:
-        """Which keys of a tower with a class token may be attended to [B, T + 1]; None for all.
+        """Which keys of a tower with a class token may be attended to [B, 1, T + 1]; None for all.
 
         Shifted by one against the tokens, as the models were trained: the first padding token is attended to, and the
         class token attends to itself only where there is no padding. Source: open_clip, _build_additive_mask.
         """
         if self.class_token is None:
             return None
-        return jnp.pad(text_BT != self.config.pad_token, ((0, 0), (1, 0)), constant_values=True)
+        return jnp.pad(text_BT != self.config.pad_token, ((0, 0), (1, 0)), constant_values=True)[:, None]
 
     def pooled_token(self, text_BT: jax.Array) -> TokenIndex:
         """The token of each caption whose output of the last block becomes the embedding."""
         if self.config.pool in ("last", "class"):
             return -1
-        return jnp.argmax(text_BT if self.config.pool == "argmax" else text_BT == self.config.end_token, axis=1)
+        is_end_BT = text_BT if self.config.pool == "argmax" else text_BT == self.config.end_token
+        return jnp.argmax(is_end_BT, axis=1, keepdims=True)
 
 
 def lengths(config: TextConfig | TextEncoderConfig, token_NT: np.ndarray) -> np.ndarray:

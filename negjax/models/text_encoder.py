@@ -50,7 +50,7 @@ class TextEncoder(nnx.Module):
         if self.config.mask == "tail":
             mask_BT = jnp.cumsum(mask_BT[:, ::-1], axis=1)[:, ::-1] > 0
         at = None if self.config.pool == "mean" else 0
-        x_BD = self.pooled(self.transformer(self.embed(text_BT), mask_BT, at), mask_BT)
+        x_BD = self.pooled(self.transformer(self.embed(text_BT), mask_BT[:, None], at), mask_BT)
         if self.projection:
             x_BD = self.projection(x_BD)
         elif self.hidden and self.output:

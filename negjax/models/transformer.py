@@ -1,4 +1,5 @@
-"""The transformer that both towers share, and how blocks are run. Shapes: B batch, T tokens, D width."""
+"""The transformer that both towers share, and how blocks are run. Shapes: B batch, T tokens, K some of
+them, D width."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,25 +36,25 @@ class Block(nnx.Module):
         self.norm_hidden = LayerNorm(config.mlp_width, config.layer_norm_eps) if gated else None
         self.activation: Activation = config.activation
 
-    def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
+    def __call__(self, x_BTD: jax.Array, mask_BTS: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
         """Runs the block.
 
         Args:
             x_BTD: Its input.
-            mask_BT: False for tokens that no token attends to.
+            mask_BTS: False for tokens that a token does not attend to; [B, 1, T] where it is the same for all of a row.
             at: The only tokens whose output is computed; all by default.
 
         Returns:
-            The output [B, T, D]; [B, 1, D] with `at`.
+            The output [B, T, D]; [B, K, D] with `at`.
         """
         y_BTD = x_BTD if at is None else take_tokens(x_BTD, at)
         if self.form == "post_norm":
-            y_BTD = self.norm1(y_BTD + self.attention(x_BTD, mask_BT, at))
+            y_BTD = self.norm1(y_BTD + self.attention(x_BTD, mask_BTS, at))
             return self.norm2(y_BTD + self.perceptron(y_BTD))
         if self.form == "res_post_norm":
-            y_BTD = y_BTD + self.norm1(self.attention(x_BTD, mask_BT, at))
+            y_BTD = y_BTD + self.norm1(self.attention(x_BTD, mask_BTS, at))
             return y_BTD + self.norm2(self.perceptron(y_BTD))
-        y_BTD = y_BTD + self.attention(self.norm1(x_BTD), mask_BT, at)
+        y_BTD = y_BTD + self.attention(self.norm1(x_BTD), mask_BTS, at)
         return y_BTD + self.perceptron(self.norm2(y_BTD))
 
     def perceptron(self, x_BTD: jax.Array) -> jax.Array:
@@ -81,22 +82,24 @@ class Transformer(nnx.Module):
         """The blocks from first to last; the dictionary sorts "10" before "2"."""
         return in_order(self.blocks)
 
-    def __call__(self, x_BTD: jax.Array, mask_BT: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
+    def __call__(self, x_BTD: jax.Array, mask_BTS: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
         """Runs the blocks.
 
         Args:
             x_BTD: Input of the first block.
-            mask_BT: False for tokens that no token attends to.
+            mask_BTS: False for tokens that a token does not attend to; [B, 1, T] where it is the same for all of a row.
             at: The only tokens whose output is wanted, of a tower without rotary positions: the last block computes
                 nothing but the keys and values of the others.
 
         Returns:
-            The output of the last block [B, T, D], [B, 1, D] with `at`, in the type of the products.
+            The output of the last block [B, T, D], [B, K, D] with `at`, in the type of the products.
         """
         blocks, x_BTD = self.in_order(), x_BTD.astype(self.compute.dtype)
         if at is None:
-            return run_blocks(blocks, x_BTD, self.compute, mask_BT)
-        return run_blocks(blocks[-1:], run_blocks(blocks[:-1], x_BTD, self.compute, mask_BT), self.compute, mask_BT, at)
+            return run_blocks(blocks, x_BTD, self.compute, mask_BTS)
+        return run_blocks(
+            blocks[-1:], run_blocks(blocks[:-1], x_BTD, self.compute, mask_BTS), self.compute, mask_BTS, at
+        )
 
 
 def in_order(blocks: Mapping[str, Any]) -> list[Any]:

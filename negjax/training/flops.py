@@ -12,6 +12,7 @@ from negjax.models.architecture import CLIPConfig
 from negjax.models.flops import image_flops, text_flops
 from negjax.objectives.inputs import INPUTS
 from negjax.training.encode import TOWERS, encoder_inputs, teacher_inputs
+from negjax.training.text_packing import PACKED
 
 Lengths = Mapping[tuple[str, str], np.ndarray]  # (source, name of an input) -> tokens of each caption, int64 [N]
 
@@ -52,16 +53,21 @@ def forward_flops(
     Args:
         config: the architecture.
         inputs: what the towers encode, as `encoder_inputs` gives it, arrays or only shapes.
-        lengths: of the captions without padding, which then does not count; may be of some of the rows.
+        lengths: of the captions without padding, which then does not count; may be of some of the rows. Packed texts
+            need them.
 
     Returns:
         {"visual": operations, "text": operations}
     """
     flops = dict.fromkeys(TOWERS, 0.0)
+    is_packed = any(source == PACKED for source, _ in inputs)
     for (source, name), x in inputs.items():
+        if source == PACKED:
+            continue
         if INPUTS[name].tower == "visual":
             flops["visual"] += x.shape[0] * image_flops(config)
         elif INPUTS[name].tower == "text":
             length_N = np.array([x.shape[-1]]) if lengths is None else lengths[source, name]
-            flops["text"] += math.prod(x.shape[:-1]) * float(text_flops(config, length_N).mean())
+            texts = math.prod(x.shape if is_packed else x.shape[:-1])
+            flops["text"] += texts * float(text_flops(config, length_N).mean())
     return flops

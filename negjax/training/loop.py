@@ -11,6 +11,7 @@ from negjax.input.broken import BrokenRows
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.paths import to_path
 from negjax.runtime.profiler import ProfileWindow
+from negjax.training.compile_notice import CompileNotice
 from negjax.training.optimizer import schedule
 from negjax.training.pending import PendingMetrics
 from negjax.training.prepare import PreparedRun
@@ -94,15 +95,15 @@ def train(
         rate = schedule(experiment.optim, experiment.steps)
         log = stack.enter_context(RunLog(workdir, experiment, first, rate, window))
         is_stop_requested = stack.enter_context(stop_signal())
-        pending = PendingMetrics()
+        pending, notice, step = PendingMetrics(), CompileNotice(), first
 
-        step = first
         while step < experiment.steps:
             # Dispatch the step; the devices compute it while the host continues.
             step += 1
             with log.step(step):
                 with log.waiting():
                     batch = next(stream)
+                notice.tell(step, batch.arrays)
                 state, metrics = program.step(state, batch.arrays, teacher)
 
             # Metrics of an earlier step are read only now, so that the devices never wait for the host.

@@ -5,17 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from negjax.input.broken import BrokenRows
 from negjax.input.pipeline import batches
-from negjax.models.text import lengths
-from negjax.objectives.inputs import INPUTS
-from negjax.runtime.mesh import put_batch
+from negjax.models.packing import can_pack
+from negjax.runtime.mesh import local_row_indices, num_batch_shards, put_batch
 from negjax.runtime.step_timer import StepWork
 from negjax.tokenizers.clip import Tokenizer
 from negjax.training.flops import step_flops
 from negjax.training.prepare import PreparedRun
+from negjax.training.text_packing import StepTexts, pack_step, unpacked
 
 BATCHES_AHEAD = 2  # on their way to the device
 
@@ -25,7 +23,7 @@ class StepBatch:
     """What a step computes.
 
     Attributes:
-        arrays: source name -> its batch as global arrays.
+        arrays: the batches of `StepTexts`, as global arrays.
         work: its operations and tokens.
     """
 
@@ -41,16 +39,18 @@ def stream_batches(run: PreparedRun, broken: Mapping[str, BrokenRows], first: in
         broken: for each source, counts the rows whose image cannot be decoded.
         first: steps that were taken before.
     """
-    model = run.model
+    model, sources = run.model, run.experiment.sources
+    # Stored lengths are those of CLIP's tokens, of texts in lower case.
+    text = model.config.text
+    packed = text if can_pack(text) and model.tokenizer.to_dict() == Tokenizer().to_dict() else None
     streams = {
         name: batches(
             source.data,
             source.settings,
             preprocess=model.preprocess,
             tokenizer=model.tokenizer,
-            context_length=model.config.text.context_length,
-            # Stored lengths are those of CLIP's tokens; and where padding is seen it is part of the text.
-            trim=isinstance(model.tokenizer, Tokenizer) and not model.config.text.sees_padding,
+            context_length=text.context_length,
+            with_lengths=packed is not None,
             seed=source.seed,
             first_step=first,
             rows=source.local_b,
@@ -59,27 +59,19 @@ def stream_batches(run: PreparedRun, broken: Mapping[str, BrokenRows], first: in
         )
         for name, source in run.data.sources.items()
     }
+    parts = num_batch_shards(run.mesh) * run.experiment.loss.micro_batches
+    local_p = local_row_indices(run.mesh, parts, "the batch").tolist()
     queue: deque[StepBatch] = deque()
     while True:
         while len(queue) < BATCHES_AHEAD:
             local = {name: next(stream) for name, stream in streams.items()}
-            arrays = put_batch(run.mesh, local)
-            queue.append(StepBatch(arrays, _work(run, arrays, local)))
+            texts = pack_step(local, sources, packed, parts, local_p) if packed else unpacked(local, sources, text)
+            arrays = put_batch(run.mesh, texts.batches)
+            queue.append(StepBatch(arrays, _work(run, arrays, texts)))
         yield queue.popleft()
 
 
-def _work(run: PreparedRun, arrays: dict[str, Any], local: Mapping[str, Mapping[str, np.ndarray]]) -> StepWork:
-    """The work of a step on global batches, of which this process has the rows `local`."""
-    config = run.model.config
-    texts = {
-        (source, name): ids.reshape(-1, ids.shape[-1])
-        for source, batch in local.items()
-        for name, ids in batch.items()
-        if INPUTS[name].tower == "text"
-    }
-    lengths_of = {key: lengths(config.text, token_NT) for key, token_NT in texts.items()}
-    return StepWork(
-        flops=step_flops(config, arrays, run.experiment.sources, run.program.learns, lengths=lengths_of),
-        real_tokens=sum(int(length_N.sum()) for length_N in lengths_of.values()),
-        tokens=sum(token_NT.size for token_NT in texts.values()),
-    )
+def _work(run: PreparedRun, arrays: dict[str, Any], texts: StepTexts) -> StepWork:
+    """The work of a step on global batches."""
+    flops = step_flops(run.model.config, arrays, run.experiment.sources, run.program.learns, lengths=texts.lengths)
+    return StepWork(flops, texts.real_tokens, texts.tokens)

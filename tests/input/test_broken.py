@@ -38,7 +38,7 @@ def read(data: StoredSet, count: int, broken: BrokenRows) -> list[Batch]:
         preprocess=Preprocess(size=16),
         tokenizer=Tokenizer(),
         context_length=77,
-        trim=True,
+        with_lengths=True,
         seed=0,
         first_step=0,
         rows=range(8),

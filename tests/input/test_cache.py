@@ -39,7 +39,7 @@ def test_a_set_is_decoded_once_or_each_time(scenes, monkeypatch, room, kept):
         preprocess=Preprocess(size=SIZE),
         tokenizer=Tokenizer(),
         context_length=77,
-        trim=True,
+        with_lengths=True,
         seed=0,
         first_step=0,
         rows=range(48),

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from support.images import png
 
-from negjax.compile import batch_shapes
 from negjax.config import Source
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.datasets.stored.stored_set import StoredSet
@@ -17,9 +16,7 @@ from negjax.input.checks import check_trainable
 from negjax.input.loader import Batch
 from negjax.input.pipeline import batches
 from negjax.media.images import Preprocess
-from negjax.models.presets import preset
-from negjax.runtime.mesh import make_mesh
-from negjax.tokenizers.clip import Tokenizer
+from negjax.tokenizers.clip import END, Tokenizer
 
 OPTIONS = 4
 ROWS = 16
@@ -57,7 +54,7 @@ def read(data: StoredSet, source: Source, count: int, first: int = 0, rows: Sequ
         preprocess=Preprocess(size=16),
         tokenizer=Tokenizer(),
         context_length=77,
-        trim=True,
+        with_lengths=True,
         seed=5,
         first_step=first,
         rows=rows or range(source.batch_size),
@@ -115,7 +112,8 @@ def test_they_depend_on_seed_and_step_alone_and_shards_make_up_the_whole(questio
     parts = [read(data, source, 2, 4, range(i, i + 4)) for i in range(0, ROWS, 4)]
     for step in range(2):
         for name in whole[0]:
-            joined = np.concatenate([part[step][name] for part in parts])
+            each = [part[step][name] for part in parts]
+            joined = each[0] if name.endswith("_lengths") else np.concatenate(each)
             np.testing.assert_array_equal(joined, whole[4 + step][name])
 
 
@@ -129,14 +127,6 @@ def test_they_change_no_other_draw(questions):
         assert [texts(ids) for ids in plain["text"]] == [texts(ids) for ids in hard["text"]]
 
 
-def test_captions_and_negatives_have_the_length_of_the_longest_of_both(questions):
-    data = questions("captions", "question")
-    (batch,) = read(data, source_of(3), 1)  # an epoch, with the long option of row 3
-    longest = len(encoded(option(3, 1)))
-    assert longest > max(len(encoded(f"caption {i} 0")) for i in range(ROWS))
-    assert longest <= batch["text"].shape[1] == batch["negative_text"].shape[1] < longest + 4
-
-
 def test_of_questions_alone_the_right_option_is_the_caption(questions):
     """As a set of pairs is, a caption and a wrong one: NegCLIP's own form."""
     data = questions("question")
@@ -146,26 +136,12 @@ def test_of_questions_alone_the_right_option_is_the_caption(questions):
         assert all(row % OPTIONS not in numbers for row, numbers in negatives(batch, 1))
 
 
-def test_compiling_for_a_tpu_takes_shapes_that_batches_have(questions):
-    """`negjax compile` has no data; with all that a source can ask for, and captions of the whole context."""
-    config = preset("tiny")
-    more = {"mcq": 1.0, "distill": 1.0, "gray_scale_prob": 0.5}
-    data, source = questions("captions", "question"), source_of(2, **more)
-    stream = batches(
-        data,
-        source,
-        preprocess=Preprocess(size=config.vision.image_size),
-        tokenizer=Tokenizer(config.text.context_length),
-        context_length=config.text.context_length,
-        trim=False,
-        seed=0,
-        first_step=0,
-        rows=range(ROWS),
-    )
-    shapes = batch_shapes(source, config, make_mesh(), config.text.context_length)
-    assert {name: (x.shape, x.dtype) for name, x in shapes.items()} == {
-        name: (x.shape, x.dtype) for name, x in next(stream).items()
-    }
+@pytest.mark.parametrize("fields", [["captions", "question"], ["question"]], ids=" and ".join)
+def test_lengths_are_those_of_the_captions_and_of_the_wrong_options(questions, fields):
+    data = questions(*fields)
+    for batch in read(data, source_of(4), 3):
+        for name in ("text", "negative_text"):
+            np.testing.assert_array_equal(batch[f"{name}_lengths"], (batch[name] == END).argmax(-1) + 1)
 
 
 def test_sets_that_have_none(questions, scenes):

@@ -1,6 +1,7 @@
 """The training pipeline: what global batch k holds, on any shard, after any restart, with broken images too."""
 
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,14 +13,15 @@ from PIL import Image
 from support.images import encode, png
 
 from negjax.config import Source
+from negjax.datasets.records import ENCODED
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.datasets.stored.stored_set import StoredSet
+from negjax.datasets.stored.text_lengths import read_lengths, write_lengths
 from negjax.errors import NegjaxError
 from negjax.input.checks import check_trainable
 from negjax.input.loader import Batch
 from negjax.input.pipeline import batches
 from negjax.input.rows import MOST_REPLACED
-from negjax.input.texts import LENGTH_STEP
 from negjax.media.decoding import decode
 from negjax.media.images import Preprocess, to_pixels
 from negjax.tokenizers.clip import END, Tokenizer
@@ -31,6 +33,7 @@ NEGMCQ = Source("scenes_negmcq", 16, mcq=1.0)
 BALANCED = Source("scenes_balanced", 16, mcq=1.0, flip=True)
 CROPPED = Source("scenes_captions", 16, contrastive=1.0, crop_scale=0.5, flip=True)
 SOURCES = [NEGCAP, NEGMCQ, BALANCED, CROPPED]
+LENGTHS = {"text_lengths", "options_lengths"}  # of all rows of the global batch
 
 
 def read(
@@ -47,7 +50,7 @@ def read(
         source,
         preprocess=PREPROCESS,
         tokenizer=Tokenizer(),
-        trim=True,
+        with_lengths=True,
         context_length=context,
         seed=seed,
         first_step=first,
@@ -63,6 +66,14 @@ def assert_equal(first: list[Batch], second: list[Batch]) -> None:
         for name in one:
             assert one[name].dtype == other[name].dtype
             np.testing.assert_array_equal(one[name], other[name])
+
+
+def join(parts: Sequence[Batch]) -> Batch:
+    """The batch of hosts with these parts of it; all know the lengths of all."""
+    for part in parts[1:]:
+        for name in LENGTHS & part.keys():
+            np.testing.assert_array_equal(part[name], parts[0][name])
+    return {name: x if name in LENGTHS else np.concatenate([p[name] for p in parts]) for name, x in parts[0].items()}
 
 
 def pixels(record: dict) -> np.ndarray:
@@ -102,8 +113,7 @@ def test_shards_together_are_the_whole_batch(scenes, source, shards):
     data = open_set(scenes, source.dataset)
     each = source.batch_size // shards
     parts = [read(data, source, 5, 3, range(i * each, (i + 1) * each)) for i in range(shards)]
-    joined = [{name: np.concatenate([part[name] for part in step]) for name in step[0]} for step in zip(*parts)]
-    assert_equal(joined, read(data, source, 5, 3))
+    assert_equal([join(step) for step in zip(*parts)], read(data, source, 5, 3))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.dataset)
@@ -113,7 +123,7 @@ def test_rows_need_not_be_neighbours(scenes, source):
     mine = [0, 1, 2, 3, 12, 13, 14, 15]
     for part, whole in zip(read(data, source, 2, 3, mine), read(data, source, 2, 3)):
         assert len(part["image"]) == 8
-        for name in part:
+        for name in part.keys() - LENGTHS:
             rows = [0, 3] if name == "options" and len(whole[name]) < 16 else mine  # of four rows together
             np.testing.assert_array_equal(part[name], whole[name][rows])
 
@@ -195,21 +205,34 @@ def test_questions_share_their_options_within_a_group(scenes):
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.dataset)
-def test_texts_are_cut_where_the_longest_of_the_batch_ends(scenes, source):
-    data, widths = open_set(scenes, source.dataset), Counter()
-    name = "text" if source.contrastive else "options"
-    for batch in read(data, source, 15):
-        ids = batch[name].reshape(-1, batch[name].shape[-1])
-        assert (ids == END).sum(1).tolist() == [1] * len(ids)
-        widths[ids.shape[1]] += 1
-    assert all(width % LENGTH_STEP == 0 for width in widths)
-    fields = {"text": {"captions", "negated_captions"} if source.negated_fraction else {"captions"}}
-    longest = max(max(data.lengths(field)) for field in fields.get(name, {name}))
-    assert max(widths) <= -(-longest // LENGTH_STEP) * LENGTH_STEP < 77
-    for batch in read(data, source, 3, context=10):
-        ids = batch[name].reshape(-1, batch[name].shape[-1])
-        assert ids.shape[1] == 10
-        assert (ids == END).sum(1).tolist() == [1] * len(ids)
+@pytest.mark.parametrize("context", [77, 10])
+def test_lengths_are_those_of_the_texts_of_all_hosts(scenes, source, context):
+    """A host with some of the rows knows the tokens of all."""
+    data, name = open_set(scenes, source.dataset), "text" if source.contrastive else "options"
+    some = range(4, 8)
+    for whole, part in zip(read(data, source, 5, context=context), read(data, source, 5, rows=some, context=context)):
+        ids = whole[name]
+        assert ids.shape[-1] == context
+        assert (ids == END).sum(-1).min() == (ids == END).sum(-1).max() == 1
+        np.testing.assert_array_equal(part[f"{name}_lengths"], (ids == END).argmax(-1) + 1)
+        np.testing.assert_array_equal(whole[f"{name}_lengths"], part[f"{name}_lengths"])
+
+
+def test_lengths_of_a_set_of_an_earlier_version_are_no_less_than_the_texts(scenes, tmp_path):
+    """It tells the longest text of each row alone."""
+    for source in (NEGCAP, NEGMCQ):
+        folder = shutil.copytree(scenes / source.dataset, tmp_path / source.dataset) / "1.0.0"
+        arrays = read_lengths(folder / "lengths.npz")
+        write_lengths(folder / "lengths.npz", {key: array for key, array in arrays.items() if key in ENCODED})
+        (folder / "checksums.json").unlink()
+        name = "text" if source.contrastive else "options"
+        old, new = (
+            read(open_set(tmp_path, source.dataset), source, 3),
+            read(open_set(scenes, source.dataset), source, 3),
+        )
+        for batch, exact in zip(old, new):
+            np.testing.assert_array_equal(batch[name], exact[name])
+            assert (batch[f"{name}_lengths"] >= exact[f"{name}_lengths"]).all()
 
 
 @pytest.fixture
@@ -271,7 +294,7 @@ def test_a_broken_image_is_replaced_by_the_next_row(damaged, caplog):
     assert sorted(counts) == ["1 broken so far)", "2 broken so far)", "3 broken so far)"]
     assert_equal([batch], read(data, source, 1))
     parts = [read(data, source, 1, rows=range(i, i + 4))[0] for i in range(0, 16, 4)]
-    assert_equal([batch], [{name: np.concatenate([part[name] for part in parts]) for name in batch}])
+    assert_equal([batch], [join(parts)])
 
 
 def test_a_broken_image_of_a_group_is_replaced_from_its_group(damaged):

@@ -35,7 +35,7 @@ def compare(tower, inputs, tokens, mask):
     def output(params, alone):
         transformer = tower(params).transformer
         if alone:
-            at = tokens[0] if len(set(tokens)) == 1 else jnp.asarray(tokens)
+            at = tokens[0] if len(set(tokens)) == 1 else jnp.asarray(tokens)[:, None]
             return transformer(inputs, mask, at)[:, 0]
         return transformer(inputs, mask)[np.arange(len(tokens)), np.asarray(tokens)]
 
@@ -73,9 +73,9 @@ def test_text_towers(pool):
     config = CLIPConfig("custom", 12, VISION, TEXTS[pool])
     params = init_params(config, 0)
     tower = clip.module(config, params).text
-    mask = TOKENS != 0 if pool.startswith("encoder") else tower.key_mask(jnp.asarray(TOKENS))
+    mask = (TOKENS != 0)[:, None] if pool.startswith("encoder") else tower.key_mask(jnp.asarray(TOKENS))
     tokens = TOKEN.get(pool, (0, 0))
     if pool in TOKEN:
-        at = np.broadcast_to(tower.pooled_token(jnp.asarray(TOKENS)), 2) % (9 + (pool == "class"))
+        at = np.broadcast_to(tower.pooled_token(jnp.asarray(TOKENS)), (2, 1))[:, 0] % (9 + (pool == "class"))
         assert tuple(at) == tokens
     check(config, params, "text", tower.embed(jnp.asarray(TOKENS)), tokens, mask, Compute())

@@ -83,7 +83,7 @@ def test_every_stage_and_the_cosines(read):
     towers = clip.module(model.config, model.params)
     ours = {"patches": towers.visual.embed_patches(pixels.transpose(0, 2, 3, 1))}
     encoder = isinstance(model.config.text, TextEncoderConfig)
-    mask = tokens != case.pad_id if encoder else towers.text.key_mask(tokens)
+    mask = (tokens != case.pad_id)[:, None] if encoder else towers.text.key_mask(tokens)
     for name, tower, x, visible in (
         ("visual", towers.visual, towers.visual.embed(pixels.transpose(0, 2, 3, 1)), None),
         ("text", towers.text, towers.text.embed(tokens), mask),

@@ -35,7 +35,7 @@ from negjax.runtime.files import write_atomic
 from negjax.runtime.progress import track_progress
 
 ALWAYS_SKIPPED = (NO_QUESTION, AMBIGUOUS_QUESTION)  # these rows are to be expected where questions are joined
-BUILD_FORMAT = 4  # of the files in NAME.building; a build by a version with another format is not resumed
+BUILD_FORMAT = 5  # of the files in NAME.building; a build by a version with another format is not resumed
 
 
 def build_training_set(

@@ -12,14 +12,15 @@ from etils import epath
 from google.protobuf.message import DecodeError
 from tensorflow_datasets.proto import tf_example_pb2
 
-from negjax.datasets.records import TEXT_COLUMNS, TEXT_LISTS, Record, columns
+from negjax.datasets.records import ENCODED, TEXT_COLUMNS, TEXT_LISTS, Record, columns
 from negjax.datasets.stored.set_checksums import RowPlaces, SetChecksums
+from negjax.datasets.stored.text_lengths import ANSWER, LENGTHS_FILE, TextLengths, lengths_of, read_lengths
 from negjax.datasets.stored.tfds_folder import open_builder
 from negjax.errors import NegjaxError
 
 VERSION = "1.0.0"
-LENGTHS_FILE = "lengths.npz"
 CHECKED_FILES = ("dataset_info.json", "features.json", "metadata.json")  # when a set is opened
+_LAZY = ("_source", "_lengths", "_answers", "_lock")  # cannot be pickled, or are read again
 REQUIRED_METADATA = {"task_kind", "negated", "altered", "fields"}
 
 
@@ -38,7 +39,8 @@ class StoredSet:
     """
 
     _source: Any
-    _lengths: dict[str, np.ndarray] | None
+    _lengths: dict[str, TextLengths] | None
+    _answers: np.ndarray | None
     _lock: threading.Lock
 
     def __init__(self, data_dir: epath.PathLike, name: str):
@@ -91,7 +93,7 @@ class StoredSet:
         return f"StoredSet({self.name}, {len(self)} rows)"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_source", "_lengths", "_lock")}
+        return {key: value for key, value in self.__dict__.items() if key not in _LAZY}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -110,14 +112,8 @@ class StoredSet:
                 self._source = builder.as_data_source(split="all", decoders=as_stored)
         return self._source
 
-    def lengths(self, column: str) -> np.ndarray:
-        """Token counts of texts, with start and end token, as `Tokenizer.lengths` counts them.
-
-        Args:
-            column: "captions", "negated_captions" or "options".
-
-        Returns:
-            int16 [rows]: tokens of each row's longest text in the column, 0 for a row that has none.
+    def lengths(self, column: str) -> TextLengths:
+        """How many tokens the texts of a column have: "captions", "negated_captions" or "options".
 
         Raises:
             NegjaxError: The set has no such column, or is damaged.
@@ -126,14 +122,21 @@ class StoredSet:
             try:
                 if self._checksums is not None:
                     self._checksums.check(LENGTHS_FILE)
-                with (self.path / LENGTHS_FILE).open("rb") as file, np.load(file) as stored:
-                    self._lengths = {name: stored[name] for name in stored.files}
+                arrays = read_lengths(self.path / LENGTHS_FILE)
+                self._answers = arrays.get(ANSWER)
+                self._lengths = {name: lengths_of(arrays, name) for name in ENCODED if name in arrays}
             except Exception as error:  # NumPy and zipfile raise many types for a truncated file
                 raise self._damaged(f"{LENGTHS_FILE}: {error}") from error
         if column not in self._lengths:
             available = ", ".join(self._lengths) or "none"
             raise NegjaxError(f"set {self.name} has no texts called {column}; it has: {available}")
         return self._lengths[column]
+
+    @property
+    def answers(self) -> np.ndarray | None:
+        """The right option of each row, int32 [rows], of a set of questions; None in sets of earlier versions."""
+        self.lengths("options")
+        return self._answers
 
     @property
     def fingerprint(self) -> str:
@@ -143,7 +146,7 @@ class StoredSet:
 
     def _reset(self) -> None:
         """Drops everything that is read lazily, because it cannot be pickled."""
-        self._source, self._lengths, self._lock = None, None, threading.Lock()
+        self._source, self._lengths, self._answers, self._lock = None, None, None, threading.Lock()
         self._checked_shards: set[int] = set()
 
     def _check_shard(self, number: int) -> None:

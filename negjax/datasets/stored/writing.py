@@ -6,7 +6,6 @@ write all shards in one process and in one go; here any process can write a shar
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +17,11 @@ from tensorflow_datasets.core.dataset_info import DatasetIdentity
 from tensorflow_datasets.core.file_adapters import ArrayRecordFileAdapter
 from tensorflow_datasets.proto import tf_example_pb2
 
-from negjax.datasets.records import ENCODED, TEXT_COLUMNS, TEXT_LISTS, Record, columns, complete_record
+from negjax.datasets.records import TEXT_COLUMNS, TEXT_LISTS, Record, columns, complete_record
 from negjax.datasets.stored.set_checksums import write_set_checksums
-from negjax.datasets.stored.stored_set import LENGTHS_FILE, VERSION
+from negjax.datasets.stored.stored_set import VERSION
+from negjax.datasets.stored.text_lengths import LENGTHS_FILE, TextCounter, joined, write_lengths
 from negjax.errors import NegjaxError
-from negjax.tokenizers.clip import Tokenizer
 
 SPLIT = "rows"  # not "all", which TFDS reserves for all splits: it cannot read a split of that name
 CONTENT_MODULUS = 2**256
@@ -57,7 +56,7 @@ class WrittenShard:
         content: Sum of the records' sha256, modulo 2^256. It depends on the order of the records, which hold their id,
             but not on how they are split over shards.
         ids: The ids of the first and of the last record; () without records.
-        lengths: Column of texts -> number of tokens of the longest text of each row.
+        lengths: Tokens of its texts, as `text_lengths.TextCounter` counts them.
     """
 
     rows: int
@@ -89,8 +88,7 @@ def write_shard(
     Raises:
         NegjaxError: A row is invalid, or ids are not ascending.
     """
-    lengths: dict[str, list[int]] = {name: [] for name in columns(spec.fields) if name in ENCODED}
-    features, tokenizer = spec.features, Tokenizer()
+    features, lengths = spec.features, TextCounter(spec.fields)
     rows, content, first, last = 0, 0, -1, -1
 
     def records() -> Iterator[tuple[int, bytes]]:
@@ -103,8 +101,7 @@ def write_shard(
             except (ValueError, TypeError) as error:
                 raise NegjaxError(f"set {spec.name}, row {example.get('id', index)}: {error}") from error
             record["media_sha256"] = hashlib.sha256(record["media"]).hexdigest()
-            for name, longest in lengths.items():
-                longest.append(max(tokenizer.lengths(record[name]), default=0))
+            lengths.add(record)
             rows, content, last = rows + 1, (content + record_digest(record)) % CONTENT_MODULUS, record["id"]
             first = first if rows > 1 else last
             yield index, _serialize(features, record)
@@ -113,7 +110,7 @@ def write_shard(
 
     path.parent.mkdir(parents=True, exist_ok=True)
     ArrayRecordFileAdapter.write_examples(path, records())
-    return WrittenShard(rows, path.stat().length, content, (first, last) if rows else (), lengths)
+    return WrittenShard(rows, path.stat().length, content, (first, last) if rows else (), lengths.counts)
 
 
 def finish_set(folder: epath.Path, spec: SetSpec, shards: Sequence[WrittenShard]) -> None:
@@ -149,7 +146,7 @@ def finish_set(folder: epath.Path, spec: SetSpec, shards: Sequence[WrittenShard]
     info.set_file_format("array_record")
     info.set_splits(tfds.core.SplitDict([split]))
     info.write_to_directory(data_dir)
-    _save_lengths(data_dir / LENGTHS_FILE, shards)
+    write_lengths(data_dir / LENGTHS_FILE, joined([shard.lengths for shard in shards]))
     paths = [shard_path(folder, spec.name, index, len(shards)) for index in range(len(shards))]
     write_set_checksums(data_dir, {path.name: shard.ids for path, shard in zip(paths, shards)})
 
@@ -164,12 +161,3 @@ def _serialize(features: tfds.features.FeaturesDict, record: Record) -> bytes:
     """The record as TFDS stores it, its columns sorted: protobuf's own order differs from one process to the next."""
     raw = features.serialize_example(record)
     return tf_example_pb2.Example.FromString(raw).SerializeToString(deterministic=True)
-
-
-def _save_lengths(path: epath.Path, shards: Sequence[WrittenShard]) -> None:
-    """Writes an .npz file like np.savez, but without the time, so that equal sets have equal bytes."""
-    with path.open("wb") as file, zipfile.ZipFile(file, "w") as archive:
-        for name in shards[0].lengths:
-            values = np.concatenate([np.array(shard.lengths[name], np.int16) for shard in shards])
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, values)

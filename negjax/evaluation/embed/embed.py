@@ -141,6 +141,6 @@ def _check_finite(vector_BE: np.ndarray, index_B: np.ndarray, name: Callable[[in
     bad = np.flatnonzero(~np.isfinite(vector_BE).all(axis=1))
     if len(bad):
         raise NegjaxError(
-            f"the model's embedding of {name(int(index_B[bad[0]]))} is not finite ({len(bad)} of {len(index_B)} in "
+            f"the model's embedding of {name(int(index_B[bad].min()))} is not finite ({len(bad)} of {len(index_B)} in "
             "its batch): its weights are damaged, or its numbers overflow in this precision"
         )

@@ -1,7 +1,8 @@
 """Embeds distinct media and texts in batches of few shapes, over the devices of all processes.
 
 Every process calls these functions with the same data and loads its own rows of each batch; all get all embeddings.
-Shapes: N media or texts, K batches, B batch, F frames, T tokens, U distinct rows of token ids, E embedding width.
+Shapes: N media or texts, K batches (of packed texts: slots of a row), B batch, F frames, T tokens, U distinct rows of
+token ids, R packed rows, E embedding width.
 """
 
 import dataclasses
@@ -21,14 +22,17 @@ from negjax.evaluation.embed.vectors import unit_rows
 from negjax.evaluation.media import DistinctMedia
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel
+from negjax.models.packing import PackedTexts, assign_rows, can_pack, pack
 from negjax.models.text import lengths
 from negjax.runtime.mesh import local_row_indices, make_mesh, put_batch, replicated
 from negjax.runtime.sharding import device_put_tree
 
-# Texts are cut to these lengths, or to the context: each compiles once.
+# Texts that cannot be packed are cut to these lengths, or to the context: each compiles once.
 LENGTH_BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 MAX_IN_FLIGHT = 2  # batches that are dispatched but not fetched
 
+# Indices [b] of the items of a batch, the place of each in what is computed for it, and this.
+_Dispatched = Iterator[tuple[np.ndarray, np.ndarray, tuple[jax.Array, ...]]]
 EncodedBatches = Iterator[tuple[np.ndarray, np.ndarray]]  # indices [b], and embeddings float32 [b, E], unit length
 
 
@@ -54,10 +58,11 @@ def encode_media(model: LoadedModel, media: DistinctMedia, index_N: np.ndarray, 
     stream = grain.MapDataset.source(padded_KB[:, local].ravel().tolist())
     read = stream.map(lambda index: media.blank() if index < 0 else media.read(index)).to_iter_dataset(options)
 
-    def batches() -> Iterator[tuple[np.ndarray, tuple[jax.Array, jax.Array]]]:
+    def batches() -> _Dispatched:
         for start, (pixels_BFHWC, count_B) in zip(range(0, len(index_N), size), read.batch(len(local))):
             pixels, count = put_batch(mesh, (pixels_BFHWC.reshape(-1, *pixels_BFHWC.shape[2:]), count_B))
-            yield index_N[start : start + size], (model.encode_pixels(pixels), count)
+            index_B = index_N[start : start + size]
+            yield index_B, np.arange(len(index_B)), (model.encode_pixels(pixels), count)
 
     def finish(frame_BE: np.ndarray, count_B: np.ndarray) -> np.ndarray:
         frame_BFE = unit_rows(frame_BE).reshape(len(count_B), media.frames, -1)
@@ -70,32 +75,49 @@ def encode_media(model: LoadedModel, media: DistinctMedia, index_N: np.ndarray, 
 
 
 def encode_texts(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarray, batch_size: int) -> EncodedBatches:
-    """Embeds rows of token ids batch by batch.
-
-    Rows are sorted by length and cut to the longest of a batch, unless the tower attends to padding: the result is the
-    same.
+    """Embeds rows of token ids batch by batch, with little padding: the result is the same.
 
     Args:
         model: from `model_on_devices`.
         token_UT: token ids.
         index_N: the rows to embed.
-        batch_size: rows in a batch, over all devices.
+        batch_size: texts in a batch, over all devices; about as many where several share a row.
     """
+    batches = _packed_batches if can_pack(model.config.text) else _trimmed_batches
+    return _fetch(batches(model, token_UT, index_N, batch_size), unit_rows, _mesh(model))
+
+
+def _packed_batches(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarray, batch_size: int) -> _Dispatched:
+    """Batches of one shape, whose rows hold several texts each."""
+    mesh, width = _mesh(model), model.config.text.context_length
+    length_N = lengths(model.config.text, token_UT[index_N])
+    row_N, rows = assign_rows(length_N, width)
+    size = _round_up(-(-rows * min(batch_size, len(index_N)) // len(index_N)), mesh)  # rows of a batch
+    local = local_row_indices(mesh, size, "the batch")
+    order_N = np.argsort(row_N, kind="stable")
+    for start in range(0, rows, size):
+        first, last = np.searchsorted(row_N[order_N], (start, start + size))
+        chosen = order_N[first:last]
+        index_B = index_N[chosen]
+        texts, slot_B = pack(token_UT[index_B], length_N[chosen], row_N[chosen] - start, size, width)
+        own = PackedTexts(texts.token_RT[local], texts.end_RK[local])
+        embedding_RKE = model.encode_packed(put_batch(mesh, own))
+        yield index_B, slot_B, (embedding_RKE.reshape(-1, embedding_RKE.shape[-1]),)
+
+
+def _trimmed_batches(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarray, batch_size: int) -> _Dispatched:
+    """Batches of texts sorted by length and cut to the longest, unless the tower attends to padding."""
     mesh = _mesh(model)
     size = _round_up(min(batch_size, len(index_N)), mesh)
     local = local_row_indices(mesh, size, "the batch")
     length_N = lengths(model.config.text, token_UT[index_N])
     order_N = np.argsort(length_N, kind="stable")
-
-    def batches() -> Iterator[tuple[np.ndarray, tuple[jax.Array]]]:
-        for start in range(0, len(order_N), size):
-            chosen = order_N[start : start + size]
-            length = _bucket(int(length_N[chosen[-1]]), token_UT.shape[1])
-            token_BT = np.zeros((size, length), token_UT.dtype)
-            token_BT[: len(chosen)] = token_UT[index_N[chosen], :length]
-            yield index_N[chosen], (model.encode_tokens(put_batch(mesh, token_BT[local])),)
-
-    return _fetch(batches(), unit_rows, mesh)
+    for start in range(0, len(order_N), size):
+        chosen = order_N[start : start + size]
+        length = _bucket(int(length_N[chosen[-1]]), token_UT.shape[1])
+        token_BT = np.zeros((size, length), token_UT.dtype)
+        token_BT[: len(chosen)] = token_UT[index_N[chosen], :length]
+        yield index_N[chosen], np.arange(len(chosen)), (model.encode_tokens(put_batch(mesh, token_BT[local])),)
 
 
 def model_on_devices(model: LoadedModel) -> LoadedModel:
@@ -118,19 +140,17 @@ def _mesh(model: LoadedModel) -> Mesh:
     return model.mesh
 
 
-def _fetch(
-    batches: Iterator[tuple[np.ndarray, tuple[jax.Array, ...]]], finish: Callable[..., np.ndarray], mesh: Mesh
-) -> EncodedBatches:
-    """Fetches results while later batches run, and drops the padding."""
+def _fetch(batches: _Dispatched, finish: Callable[..., np.ndarray], mesh: Mesh) -> EncodedBatches:
+    """Fetches results while later batches run, and takes what belongs to an item from them."""
     gather = _gather(mesh)
-    waiting: deque[tuple[np.ndarray, tuple[jax.Array, ...]]] = deque()
+    waiting: deque[tuple[np.ndarray, np.ndarray, tuple[jax.Array, ...]]] = deque()
 
     def collect() -> tuple[np.ndarray, np.ndarray]:
-        index_B, arrays = waiting.popleft()
-        return index_B, finish(*(np.asarray(array) for array in arrays))[: len(index_B)]
+        index_B, place_B, arrays = waiting.popleft()
+        return index_B, finish(*(np.asarray(array) for array in arrays))[place_B]
 
-    for index_B, arrays in batches:
-        waiting.append((index_B, gather(*arrays)))
+    for index_B, place_B, arrays in batches:
+        waiting.append((index_B, place_B, gather(*arrays)))
         if len(waiting) > MAX_IN_FLIGHT:
             yield collect()
     while waiting:

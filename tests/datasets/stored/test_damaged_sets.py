@@ -49,7 +49,9 @@ def content(data_dir: Path, name: str) -> Any:
     """All that is read of a set."""
     data = open_set(data_dir, name)
     rows = [row | {"media": hashlib.sha256(row["media"]).hexdigest()} for row in data.rows()]
-    lengths = {column: data.lengths(column).tolist() for column in ("captions", "options") if column in rows[0]}
+    lengths = {
+        column: data.lengths(column).longest_R.tolist() for column in ("captions", "options") if column in rows[0]
+    }
     return rows, lengths, data.metadata, data.fingerprint, data.fields
 
 

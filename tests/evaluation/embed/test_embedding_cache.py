@@ -26,11 +26,11 @@ from negjax.models.presets import preset
 def encoded(monkeypatch) -> list[int]:
     """Rows of the batches of pictures and of captions that models encode from here on."""
     rows: list[int] = []
-    for name in ("encode_pixels", "encode_tokens"):
+    for name in ("encode_pixels", "encode_packed"):
         original = getattr(LoadedModel, name)
 
         def watched(self, batch, original=original):
-            rows.append(len(batch))
+            rows.append(len(jax.tree.leaves(batch)[0]))
             return original(self, batch)
 
         monkeypatch.setattr(LoadedModel, name, watched)

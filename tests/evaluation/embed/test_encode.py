@@ -16,9 +16,14 @@ from support.trees import unit
 from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.embed.encode import encode_media, encode_texts, model_on_devices
 from negjax.evaluation.prepare import prepare_eval_data
+from negjax.media.images import Preprocess
+from negjax.models.architecture import TextEncoderConfig
+from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
+from negjax.models.presets import preset
 from negjax.runtime.mesh import make_mesh
 from negjax.runtime.sharding import state_shardings
+from negjax.tokenizers.clip import Tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +63,27 @@ def test_only_what_is_asked_for_is_encoded(model, plan):
     np.testing.assert_allclose(vectors[0], unit(model.encode_image(plan.images.read(7)[0]))[0], atol=1e-6)
 
 
-def test_trimmed_and_sorted_captions_equal_full_ones(model, plan, tokens):
-    whole = unit(model.encode_text(tokens))
-    assert tokens.shape[1] == 77
-    on_mesh = model_on_devices(model)
-    found = in_order(encode_texts(on_mesh, tokens, np.arange(len(tokens)), 16))
-    np.testing.assert_allclose(found, whole, atol=1e-6)
+@pytest.mark.parametrize("batch_size", [1, 16, 10_000])
+def test_packed_captions_equal_captions_in_rows_of_their_own(model, tokens, batch_size):
+    """One shape, however many captions a row and a batch hold."""
+    shapes = set()
+
+    class Spy(LoadedModel):
+        def encode_packed(self, texts):
+            shapes.add(texts.token_RT.shape)
+            return super().encode_packed(texts)
+
+    on_mesh = model_on_devices(Spy(model.config, model.params, model.preprocess, model.tokenizer))
+    found = in_order(encode_texts(on_mesh, tokens, np.arange(len(tokens)), batch_size))
+    np.testing.assert_allclose(found, unit(model.encode_text(tokens)), atol=1e-6)
+    ((rows, width),) = shapes
+    assert width == 77
+    assert rows % 8 == 0
+    assert rows < max(9, 0.5 * min(batch_size, len(tokens)))
 
 
-def test_captions_are_cut_to_a_few_lengths(model, plan, tokens):
+def test_captions_of_a_tower_that_masks_padding_are_cut_to_a_few_lengths(tokens):
+    """They are encoded in the order of their lengths, and not packed: each token sees those after it."""
     shapes = set()
 
     class Spy(LoadedModel):
@@ -74,9 +91,14 @@ def test_captions_are_cut_to_a_few_lengths(model, plan, tokens):
             shapes.add(text_BT.shape)
             return super().encode_tokens(text_BT)
 
-    on_mesh = model_on_devices(Spy(model.config, model.params, model.preprocess, model.tokenizer))
-    list(encode_texts(on_mesh, tokens, np.arange(len(tokens)), 16))
+    config = preset("tiny")
+    text = TextEncoderConfig(77, config.text.vocab_size, 32, 2, 2, 64, pad_id=0)
+    config = dataclasses.replace(config, text=text)
+    model = Spy(config, init_params(config, 0), Preprocess(size=config.vision.image_size), Tokenizer())
+    found = in_order(encode_texts(model_on_devices(model), tokens, np.arange(len(tokens)), 16))
+    assert len(shapes) > 1
     assert shapes <= {(16, length) for length in (8, 16, 24)}
+    np.testing.assert_allclose(found, unit(model.encode_text(tokens)), atol=1e-6)
 
 
 def test_tokens_that_look_like_padding_are_not_cut_off(model):
