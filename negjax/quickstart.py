@@ -32,6 +32,7 @@ from negjax.runtime.files import write_atomic
 from negjax.runtime.memory import host_peak_bytes
 from negjax.runtime.paths import to_local_path
 from negjax.runtime.printable import printable
+from negjax.runtime.progress import followed_by
 from negjax.weights.read import read_model
 
 # Sizes of a trial run.
@@ -41,6 +42,7 @@ ANNOUNCEMENTS = {  # stage -> what is shown when it begins
     "affirmative": "The control: fine-tuning on affirmative captions alone",
     "negfull": "The cure: fine-tuning on negated captions and questions",
 }
+SECONDS = {"pretrained": 100, "affirmative": 35, "negfull": 200}  # of each with its evaluation, on two CPU cores
 HEADLINE = {  # column -> task and metric
     "R@5": ("scenes_retrieval", "image_retrieval_recall@5"),
     "negated R@5": ("scenes_negated_retrieval", "image_retrieval_recall@5"),
@@ -102,7 +104,9 @@ def run(workdir: epath.PathLike, seed: int = 0, short: bool = False) -> dict[str
             steps = experiment.steps // 20
             optim = replace(experiment.optim, warmup_steps=5)
             experiment = replace(experiment, steps=steps, optim=optim, log_every=5)
-        run_experiment(experiment, workdir / stage)
+        later = list(SECONDS)[list(SECONDS).index(stage) + 1 :]
+        with followed_by(sum(SECONDS[name] for name in later) / SECONDS[stage]):
+            run_experiment(experiment, workdir / stage)
         model = read_model(workdir / stage)
         eval_data = eval_data or prepare_eval_data(tasks, model.preprocess)
         evaluated = evaluate(model, eval_data)

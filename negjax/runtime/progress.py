@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol
 
@@ -16,6 +17,23 @@ REFRESH_SECONDS = 0.05  # between updates of a bar
 RATE_SECONDS = 30.0  # over which the rate is averaged
 
 
+_share_that_follows: ContextVar[float] = ContextVar("share_that_follows", default=0.0)
+
+
+@contextmanager
+def followed_by(share: float) -> Iterator[None]:
+    """Progress of training in the block also tells the time left of the work that comes after it.
+
+    Args:
+        share: how long that takes, in times of the whole training.
+    """
+    token = _share_that_follows.set(share)
+    try:
+        yield
+    finally:
+        _share_that_follows.reset(token)
+
+
 class TrainingProgress:
     """Shows steps, loss, steps a second and time left of a training run; a context manager."""
 
@@ -26,7 +44,7 @@ class TrainingProgress:
             total: the last step.
             first: the step that the run starts from.
         """
-        self._display = _make_display("training", total, "step")
+        self._display = _make_display("training", total, "step", round(_share_that_follows.get() * total))
         self._loss = ""
         self._first = first
 
@@ -90,11 +108,11 @@ class _Display(Protocol):
     def stop(self) -> None: ...
 
 
-def _make_display(description: str, total: int, unit: str = "") -> _Display:
-    """A bar where stderr is a terminal, else lines."""
+def _make_display(description: str, total: int, unit: str = "", following: int = 0) -> _Display:
+    """A bar where stderr is a terminal, else lines. following: items that other work will take the time of."""
     console = Console(stderr=True)
     display_class = _Bar if console.is_terminal else _LogLines
-    return display_class(console, description, total, unit)
+    return display_class(console, description, total, unit, following)
 
 
 class _Rate:
@@ -116,11 +134,11 @@ class _Rate:
 class _Bar:
     """A progress bar on a terminal."""
 
-    def __init__(self, console: Console, description: str, total: int, unit: str):
+    def __init__(self, console: Console, description: str, total: int, unit: str, following: int):
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
         self._bar = rich.progress.Progress(*columns, console=console)
         self._task = self._bar.add_task(description, total=total, note="")
-        self._total, self._unit, self._rate = total, unit, _Rate()
+        self._total, self._unit, self._following, self._rate = total, unit, following, _Rate()
         self._last_refresh = 0.0
 
     def start(self, done: int) -> None:
@@ -131,7 +149,7 @@ class _Bar:
         rate = self._rate(done)
         if done == self._total or time.monotonic() - self._last_refresh > REFRESH_SECONDS:
             self._last_refresh = time.monotonic()
-            full_note = _format_note(rate, self._total - done, self._unit, note)
+            full_note = _format_note(rate, self._total - done, self._following, self._unit, note)
             self._bar.update(self._task, completed=done, note=full_note)
 
     def stop(self) -> None:
@@ -141,8 +159,9 @@ class _Bar:
 class _LogLines:
     """Lines of a log: one every LINE_SECONDS, and one at the end of work that took longer than a second."""
 
-    def __init__(self, console: Console, description: str, total: int, unit: str):
+    def __init__(self, console: Console, description: str, total: int, unit: str, following: int):
         self._console, self._description, self._total, self._unit = console, description, total, unit
+        self._following = following
         self._rate = _Rate()
 
     def start(self, done: int) -> None:
@@ -154,7 +173,7 @@ class _LogLines:
         self._done, self._note = done, note
         rate = self._rate(done)
         if time.monotonic() - self._last_line_time >= LINE_SECONDS:
-            self._print(_format_note(rate, self._total - done, self._unit, note))
+            self._print(_format_note(rate, self._total - done, self._following, self._unit, note))
 
     def stop(self) -> None:
         seconds = time.monotonic() - self._start_time
@@ -168,12 +187,13 @@ class _LogLines:
         self._console.print(line.rstrip(", "), soft_wrap=True, highlight=False, markup=False)
 
 
-def _format_note(rate: float, remaining: int, unit: str, note: str) -> str:
+def _format_note(rate: float, remaining: int, following: int, unit: str, note: str) -> str:
     """The note, the rate and the time left, as far as they are known: "loss 3.0, 2 steps/s, 5:40 left"."""
     parts = [
         note,
         f"{rate:.3g} {unit}s/s" if rate and unit else "",
         f"{_format_duration(remaining / rate)} left" if rate else "",
+        f"{_format_duration((remaining + following) / rate)} with all that follows" if rate and following else "",
     ]
     return ", ".join(part for part in parts if part)
 

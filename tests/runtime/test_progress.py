@@ -1,5 +1,5 @@
 from negjax.runtime import progress as progress_module
-from negjax.runtime.progress import TrainingProgress, track_progress
+from negjax.runtime.progress import TrainingProgress, followed_by, track_progress
 
 
 def test_training_progress_in_a_log(capsys, monkeypatch):
@@ -16,6 +16,27 @@ def test_training_progress_in_a_log(capsys, monkeypatch):
         "training: step 320 of 1,000, loss 3.0000, 2 steps/s, 5:40 left",
         "training: step 380 of 1,000, loss 3.0000, 2 steps/s, 5:10 left",
         "training: step 400 of 1,000, loss 4.0000, 1:40 in all",
+    ]
+
+
+def test_time_of_what_follows(capsys, monkeypatch):
+    """Of work that takes half as long again as the training; other work in between does not tell it."""
+    now = [0.0]
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
+    with followed_by(0.5):
+        for total in (60, 100):
+            with TrainingProgress(total) as progress, track_progress(100, "rows") as done:
+                for step in range(1, 41):
+                    now[0] += 1
+                    (progress.advance if total == 100 else lambda _: done(1))(step)
+    with TrainingProgress(60) as progress:
+        now[0] += 40
+        progress.advance(40)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "in all" not in line]
+    assert lines == [
+        "rows: 30 of 100, 1:10 left",
+        "training: step 30 of 100, 1 steps/s, 1:10 left, 2:00 with all that follows",
+        "training: step 40 of 60",
     ]
 
 
