@@ -32,6 +32,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="folder of the sets")
     parser.add_argument("--out", type=path, required=True, metavar="DIR", help="for results.json and predictions/")
     parser.add_argument("--batch-size", type=int, default=256, metavar="N", help="default: 256")
+    dtype = "type of the matrix products; bfloat16 is faster on GPUs and TPUs, and rounds scores; default: float32"
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help=dtype)
     parser.add_argument("--frames", type=int, metavar="N", help="per clip, at the midpoints of N parts; default: 4")
     video = "frames squashed and not rounded, as the published figures (negbench), or as images are (clip)"
     parser.add_argument("--video-preprocess", choices=("negbench", "clip"), help=f"{video}; default: negbench")
@@ -49,6 +51,7 @@ def _eval(args: argparse.Namespace) -> int:
     from negjax.evaluation.media import VideoSampling
     from negjax.evaluation.report.table import table
     from negjax.evaluation.results import write_results
+    from negjax.models.compute import Compute
     from negjax.runtime.distributed import exit_together, is_first_process
     from negjax.runtime.files import check_writable
     from negjax.runtime.paths import to_path
@@ -71,6 +74,7 @@ def _eval(args: argparse.Namespace) -> int:
         sets = [open_set(args.data_dir, name) for name in names]
         check_writable(args.out)
         model = read_model(args.model, args.step, arch=args.arch, activation=args.activation, ema=args.ema)
+        model = replace(model, compute=Compute(dtype=args.dtype))
         cache_dir = args.cache_dir or to_path(args.out) / "cache"
         evaluated = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
         if is_first_process():

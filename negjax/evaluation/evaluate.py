@@ -97,7 +97,8 @@ def evaluate(
             **scores.details,
             **({"remarks": remarks} if remarks else {}),
         }
-    return TaskResults({"model": dict(model.info), "software": software(), "tasks": tasks}, predictions)
+    dtype = {} if model.compute.dtype == "float32" else {"dtype": model.compute.dtype}
+    return TaskResults({"model": model.info | dtype, "software": software(), "tasks": tasks}, predictions)
 
 
 def metric_names(data: EvalData, name: str) -> list[str]:

@@ -13,6 +13,7 @@ from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.prepare import prepare_eval_data
 from negjax.media.decoding import decode
 from negjax.media.images import to_pixels
+from negjax.models.compute import Compute
 
 
 def embed_image(model, media: bytes) -> np.ndarray:
@@ -209,3 +210,15 @@ def test_an_empty_caption_is_scored_with_a_warning(model, make_set, retrieval_ro
     result = evaluate(model, [data], bootstrap=0, progress=False)
     assert result.results["tasks"]["blank"]["n"] == 25
     assert "1 empty caption" in caplog.text
+
+
+def test_bfloat16_rounds_scores_and_is_recorded(model, mcq_set, result, tmp_path):
+    """Embeddings that were kept in float32 do not serve it."""
+    rounded = dataclasses.replace(model, compute=Compute(dtype="bfloat16"))
+    scores = []
+    for of in (model, rounded):
+        found = evaluate(of, [mcq_set], cache_dir=tmp_path, bootstrap=0, progress=False)
+        scores.append(np.array([found.predictions["questions"][f"score_{i}"] for i in range(4)], np.float64))
+        assert found.results["model"].get("dtype", "float32") == of.compute.dtype
+    assert "dtype" not in result.results["model"]
+    assert 1e-5 < np.abs(scores[1] - scores[0]).max() < 3e-2
