@@ -75,11 +75,10 @@ def significant(value: float) -> str:
 
 
 def _caption(results: Mapping[str, Any]) -> str:
-    memory = sorted({row["memory_of"] for row in results["measures"].values()})
-    return (
-        f"{_machine(results['machine'])}; GB: peak memory of the {' and '.join(memory)}; real: share of tokens that "
-        "are no padding"
-    )
+    rows = results["measures"].values()
+    memory = " and ".join(sorted({row["memory_of"] for row in rows}))
+    real = "; real: share of tokens that are no padding" if any(row["real_token_share"] for row in rows) else ""
+    return f"{_machine(results['machine'])}; GB: peak memory of the {memory}{real}"
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
