@@ -102,7 +102,7 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
         NegjaxError: the topology does not exist, the TPU's compiler is not installed, or the batch does not fit.
     """
     chip = chip_for_topology(topology)
-    mesh = make_mesh(_devices(topology), fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
+    mesh = mesh_of(experiment, topology)
     for name, source in experiment.sources.items():
         local_row_indices(
             mesh, source.batch_size, f"config.sources.{name}.batch_size", parts=experiment.loss.micro_batches
@@ -143,6 +143,15 @@ def compile_experiment(experiment: Experiment, topology: str, tokens: int = 0) -
         step_seconds=step_seconds,
         mfu=flops / chip.flops_per_second / step_seconds,
     )
+
+
+def mesh_of(experiment: Experiment, topology: str) -> Mesh:
+    """The experiment's mesh over the chips of a topology, which need not be attached."""
+    return make_mesh(_devices(topology), fsdp=experiment.mesh.fsdp, tensor=experiment.mesh.tensor)
+
+
+class DoesNotFit(NegjaxError):
+    """The TPU's compiler finds no place for a step in the memory of a chip."""
 
 
 def _devices(topology: str) -> list[jax.Device]:
@@ -202,6 +211,8 @@ def _compile(program: Program, batches: dict[str, Any]) -> Any:
         return program.step.lower(program.state, batches, program.teacher).compile()
     except jax.errors.JaxRuntimeError as error:
         reason = " ".join(str(error).split())[:240]
+        if "RESOURCE_EXHAUSTED" in reason:
+            raise DoesNotFit(f"this step does not fit into the memory of a chip: {reason}") from error
         raise NegjaxError(f"the TPU compiler rejects this step: {reason}") from error
 
 

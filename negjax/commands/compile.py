@@ -41,6 +41,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--topology", required=True, metavar="CHIP:SHAPE", help="v5e:4x4, v6e:8x8, v5p:4x4x4, ...")
     tokens = "tokens of each text, where they are packed; default: the context length"
     parser.add_argument("--tokens", type=int, default=0, metavar="N", help=tokens)
+    fit = "find the largest batch that fits into memory, to within an eighth: about ten compilations"
+    parser.add_argument("--fit", action="store_true", help=fit)
     parser.add_argument("--json", type=path, metavar="FILE", help="also write the result to this file, for programs")
     parser.set_defaults(overridable=True)
 
@@ -50,9 +52,11 @@ def _compile(args: argparse.Namespace) -> int:
     from negjax.compile import compile_experiment
     from negjax.config import Experiment
     from negjax.config_file import load_config
+    from negjax.largest_batch import compile_largest
     from negjax.runtime.files import write_atomic
 
-    compiled = compile_experiment(load_config(Experiment, args.config, args.overrides), args.topology, args.tokens)
+    experiment = load_config(Experiment, args.config, args.overrides)
+    compiled = (compile_largest if args.fit else compile_experiment)(experiment, args.topology, args.tokens)
     show(_table(compiled))
     if args.json:
         write_atomic(args.json, json.dumps(compiled.to_dict(), indent=2) + "\n")
