@@ -35,7 +35,7 @@ def step(settings: BenchSettings) -> Workload:
 @contextmanager
 def _without_cache() -> Iterator[None]:
     """Neither reads nor writes the cache on disk. JAX looks at its setting once, until it is reset."""
-    before = jax.config.read("jax_enable_compilation_cache")
+    before = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
     jax.config.update("jax_enable_compilation_cache", False)
     compilation_cache.reset_cache()
     try:
