@@ -132,6 +132,7 @@ def run_blocks(blocks: Sequence[nnx.Module], x: jax.Array, compute: Compute, *sh
         run = jax.checkpoint(run, prevent_cse=not compute.scan, policy=_REMAT_POLICIES[compute.remat])
     if compute.scan and len(states) > 1:
         return jax.lax.scan(run, x, jax.tree.map(lambda *leaves: jnp.stack(leaves), *states))[0]
+    run = jax.jit(run)  # blocks of equal shapes are traced once
     for state in states:
         x, _ = run(x, state)
     return x
