@@ -17,9 +17,7 @@ import tensorflow_datasets as tfds
 from support.images import png
 
 from negjax.datasets.stored.store import list_sets, open_set, write_set
-from negjax.datasets.stored.text_lengths import read_lengths, write_lengths
 from negjax.errors import NegjaxError
-from negjax.tokenizers.clip import Tokenizer
 
 TRAIN = {"task_kind": "train", "negated": True}
 
@@ -89,39 +87,6 @@ def test_defaults(tmp_path):
     question = {"media": b"x", "options": ["a", "b"], "answer": 1}
     write_set(tmp_path, "q", lambda: iter([question]), ["question"], {"task_kind": "binary_mcq", "negated": False})
     assert (open_set(tmp_path, "q")[0]["kind"], open_set(tmp_path, "q")[0]["option_kinds"]) == ("", [])
-
-
-def test_lengths_are_token_counts(tmp_path):
-    rows = captioned(4)
-    write(tmp_path, rows)
-    data = open_set(tmp_path, "some-Set_1")
-    tokenizer = Tokenizer()
-    for name in ("captions", "negated_captions", "options"):
-        expected = [[len(tokenizer.encode(text)) for text in row[name]] for row in rows]
-        lengths = data.lengths(name)
-        assert lengths.longest_R.tolist() == [max(each) for each in expected]
-        for row, each in enumerate(expected):
-            assert lengths.numbered(np.full(len(each), row), np.arange(len(each))).tolist() == each
-        draws = np.array([0.0, 0.49, 0.5, 0.999])
-        drawn = [each[int(draw * len(each))] for each, draw in zip(expected, draws)]
-        assert lengths.drawn(np.arange(4), draws).tolist() == drawn
-    assert data.answers.tolist() == [row["answer"] for row in rows]
-    with pytest.raises(NegjaxError, match="no texts called label; it has: captions, negated_captions, options"):
-        data.lengths("label")
-
-
-@pytest.mark.parametrize("lacking", ["captions.tokens", "captions.texts"])
-def test_lengths_that_lack_a_part_are_damaged(tmp_path, lacking):
-    write(tmp_path, captioned(4))
-    folder = tmp_path / "some-Set_1" / "1.0.0"
-    arrays = read_lengths(folder / "lengths.npz")
-    (folder / "checksums.json").unlink()
-    write_lengths(folder / "lengths.npz", {name: array for name, array in arrays.items() if name != lacking})
-    with pytest.raises(NegjaxError, match=r"is damaged \(lengths.npz: it lacks a part"):
-        open_set(tmp_path, "some-Set_1").lengths("captions")
-    write_lengths(folder / "lengths.npz", arrays | {lacking: arrays[lacking][:-1]})
-    with pytest.raises(NegjaxError, match=r"is damaged \(lengths.npz: its parts are of different sets"):
-        open_set(tmp_path, "some-Set_1").lengths("captions")
 
 
 def test_plain_tfds_reads_a_set(tmp_path):
