@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -305,6 +306,8 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(experiment,
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(model: LoadedModel) -> dict[str, float]:
+        while Checkpoints(tmp_path / "checkpoints").steps() != [2]:  # it is written in the background
+            time.sleep(0.05)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
         return {}
 
