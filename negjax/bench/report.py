@@ -14,8 +14,7 @@ def measures_table(results: Mapping[str, Any]) -> Table:
     rows = results["measures"]
     columns = {
         "median": lambda row: seconds(row["median"]),
-        "min": lambda row: seconds(row["min"]),
-        "max": lambda row: seconds(row["max"]),
+        "spread": lambda row: f"{(row['max'] - row['min']) / row['median']:.0%}",
         "a second": lambda row: f"{significant(row['items_per_second'])} {row['unit']}",
         "TFLOP/s": lambda row: significant(row["flops_per_second"] / 1e12) if row["flops_per_second"] else "",
         "MFU": lambda row: f"{row['mfu']:.0%}" if row["mfu"] else "",
