@@ -36,9 +36,11 @@ def test_no_array_is_copied(name):
         r"^ +(?:ROOT )?%\S+ = f32\[24,36\]\S* (\w+)\(", text[text.index("\nENTRY") :], flags=re.MULTILINE
     )
     moments = {"adamw": 2, "sgd": 1}[name]
-    # Of each of what learns: moments, parameter, average; of what is frozen: its average.
-    assert written.count("fusion") == moments + 3
-    assert set(written) - {"multiply"} == {"parameter", "fusion"}  # a square, for the norm
+    # Of what learns: moments, parameter, average and, for the norm, its square (a fusion or a product by itself);
+    # of what is frozen: its average. A copy would be one more.
+    computed = [operation for operation in written if operation != "parameter"]
+    assert len(computed) == moments + 4
+    assert set(computed) <= {"fusion", "multiply"}
     sizes = program.memory_analysis()
     assert sizes.alias_size_in_bytes == sum(leaf.nbytes for leaf in jax.tree.leaves(state))
 
