@@ -23,13 +23,14 @@ MAY = {
     "language": GROUND,
     "runtime": GROUND,
     "media": GROUND,
-    "models": GROUND,
+    "negation": GROUND,
+    "models": GROUND | {"negation"},
     "weights": GROUND | {"models"},
     "objectives": {"runtime"},
     "synthesis": GROUND,
     "datasets": GROUND | {"synthesis"},
     "input": GROUND | {"synthesis", "datasets", "objectives"},
-    "evaluation": GROUND | {"models", "input", "datasets", "synthesis"},
+    "evaluation": GROUND | {"models", "negation", "input", "datasets", "synthesis"},
     "training": GROUND | {"models", "objectives", "input", "datasets", "synthesis"},
 }
 # These tie the rooms together and may see everything below them; nothing in a room imports them.

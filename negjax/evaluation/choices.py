@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits
+from negjax.negation.scorer import CaptionVectors
 from negjax.synthesis.questions import MCQ_KINDS, TRUTH_TABLE_CELLS
 
 MAX_PRODUCTS = 1 << 22  # products held in memory at once

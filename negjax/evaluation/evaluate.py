@@ -18,10 +18,10 @@ from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.eval_data import EvalData
 from negjax.evaluation.media import VideoSampling
 from negjax.evaluation.prepare import prepare_eval_data
-from negjax.evaluation.scorer import CaptionVectors, CosineScorer, Scorer, caption_vectors
 from negjax.evaluation.statistics.bootstrap import figures, intervals, unit_remarks
 from negjax.evaluation.tasks.kind import Columns, task_kind
 from negjax.models.loaded import LoadedModel
+from negjax.negation.scorer import CaptionVectors, CosineScorer, Scorer, caption_vectors
 
 
 @dataclass
@@ -66,6 +66,33 @@ def evaluate(
     Raises:
         NegjaxError: a set cannot be evaluated, media cannot be read, or an embedding is not finite.
     """
+    (results,) = evaluate_scorers(
+        model,
+        sets,
+        [scorer],
+        batch_size=batch_size,
+        video=video,
+        cache_dir=cache_dir,
+        seed=seed,
+        bootstrap=bootstrap,
+        progress=progress,
+    )
+    return results
+
+
+def evaluate_scorers(
+    model: LoadedModel,
+    sets: EvalData | Sequence[StoredSet],
+    scorers: Sequence[Scorer],
+    *,
+    batch_size: int = 256,
+    video: VideoSampling = VideoSampling(),
+    cache_dir: epath.PathLike | None = None,
+    seed: int = 0,
+    bootstrap: int = 1000,
+    progress: bool = True,
+) -> list[TaskResults]:
+    """As `evaluate`, for several scorers that share all embeddings: the results of each."""
     if batch_size < 1:
         raise NegjaxError(f"the batch size is {batch_size}: it must be positive")
     if not isinstance(sets, EvalData):
@@ -75,9 +102,20 @@ def evaluate(
     data = sets
     if data.images.preprocess != model.preprocess:
         raise NegjaxError("the evaluation data were prepared for another preprocessing than the model's")
-    texts = list(dict.fromkeys(scorer.texts(data.captions)))
+    needed = (text for scorer in scorers for text in scorer.texts(data.captions))
+    texts = list(dict.fromkeys((*data.captions, *needed)))
     media_DE, text_XE = embed(model, data, texts, batch_size, cache_dir=cache_dir, progress=progress)
-    captions = caption_vectors(scorer, data.captions, texts, text_XE)
+    results = []
+    for scorer in scorers:
+        captions = caption_vectors(scorer, data.captions, texts, text_XE)
+        results.append(_score_tasks(model, data, media_DE, captions, seed=seed, bootstrap=bootstrap))
+    return results
+
+
+def _score_tasks(
+    model: LoadedModel, data: EvalData, media_DE: np.ndarray, captions: CaptionVectors, *, seed: int, bootstrap: int
+) -> TaskResults:
+    """The figures and predictions of all tasks, from the embeddings of their media and the captions' query vectors."""
     tasks: dict[str, Any] = {}
     predictions: dict[str, Columns] = {}
     for task in data.tasks:

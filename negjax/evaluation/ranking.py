@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from negjax.evaluation.rank_counts import TILE, Answers, Rivals, count_cosines, count_scores
-from negjax.evaluation.scorer import CaptionVectors
+from negjax.negation.scorer import CaptionVectors
 
 MAX_PAIRS = 1 << 14  # pairs scored at a time
 

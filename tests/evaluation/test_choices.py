@@ -5,8 +5,8 @@ import pytest
 
 from negjax.evaluation.choices import choice_credit, group_credits, option_scores, question_credits
 from negjax.evaluation.embed.vectors import distinct_rows, unit_rows
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import figures
+from negjax.negation.scorer import CaptionVectors
 from negjax.synthesis.questions import TRUTH_TABLE_CELLS
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from negjax.evaluation.embed.vectors import unit_rows
 from negjax.evaluation.ranking import image_retrieval, text_retrieval
-from negjax.evaluation.scorer import CaptionVectors
+from negjax.negation.scorer import CaptionVectors
 
 
 def sample(seed: int = 0, images: int = 40, repeat: bool = True):

@@ -13,8 +13,8 @@ from negjax.evaluation.choices import choice_credit, option_scores
 from negjax.evaluation.embed.vectors import unit_rows
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.ranking import image_retrieval, text_retrieval
-from negjax.evaluation.scorer import CaptionVectors, CosineScorer, EmbedTexts
 from negjax.evaluation.tasks.zeroshot import class_scores
+from negjax.negation.scorer import CaptionVectors, CosineScorer, EmbedTexts
 
 NEGATED = re.compile(r"(.*?),?(?: but)? (?:no|not|without) (?:an? )?(.+)")
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from negjax.evaluation.choices import choice_credit, option_scores
 from negjax.evaluation.embed.vectors import distinct_rows, unit_rows
-from negjax.evaluation.scorer import CaptionVectors
+from negjax.negation.scorer import CaptionVectors
 
 MAX_BLIND_SCORES = 1 << 22  # scores held in memory at once
 MAX_OTHER_IMAGES = 5000  # up to which all other images are scored, as many as the largest file of NegBench has

@@ -36,7 +36,8 @@ def embed(
     Args:
         model: the model to embed with.
         data: the images and clips to embed.
-        texts: distinct texts, usually the data's captions.
+        texts: distinct texts, usually the data's captions. Where these come first, their embeddings do not depend on
+            what follows, to the bit.
         batch_size: frames, and captions, in a batch over all devices.
         cache_dir: folder of the cache, which only the first process uses; None for no cache.
         progress: show bars.
@@ -71,10 +72,14 @@ def embed(
                 return f"the {noun} in {media.origins[index]}"
 
             media_parts.append(_embed(media.keys, encode, cache, width, noun, name_media, progress))
+    begins_with_captions = list(texts[: len(data.captions)]) == data.captions
+    first = int(index_X[: len(data.captions)].max(initial=-1)) + 1 if begins_with_captions else 0
     token_keys = [hashlib.sha256(row.tobytes()).hexdigest() for row in token_UT]
 
     def encode_captions(index_N: np.ndarray) -> EncodedBatches:
-        return encode_texts(model, token_UT, index_N, batch_size)
+        for index_B in (index_N[index_N < first], index_N[index_N >= first]):  # each in batches of their own
+            if len(index_B):
+                yield from encode_texts(model, token_UT, index_B, batch_size)
 
     def name_text(index: int) -> str:
         return _name_text(data, texts[int(np.argmax(index_X == index))])

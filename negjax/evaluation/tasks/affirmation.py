@@ -14,10 +14,10 @@ from negjax.datasets.records import Record
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.evaluation.choices import Questions
 from negjax.evaluation.eval_data import Task
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits
 from negjax.evaluation.tasks.kind import AddCaption, Columns, TaskKind, TaskScores
 from negjax.evaluation.tasks.questions import is_question, question_items, read_questions, score_questions
+from negjax.negation.scorer import CaptionVectors
 
 
 @dataclass

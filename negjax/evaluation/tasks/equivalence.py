@@ -16,7 +16,6 @@ from negjax.errors import NegjaxError
 from negjax.evaluation.choices import option_scores
 from negjax.evaluation.embed.vectors import unit_rows
 from negjax.evaluation.eval_data import Task
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits
 from negjax.evaluation.tasks.kind import (
     AddCaption,
@@ -28,6 +27,7 @@ from negjax.evaluation.tasks.kind import (
     first_row_ids,
     int_column,
 )
+from negjax.negation.scorer import CaptionVectors
 
 SCORE_TOLERANCE = 0.001  # largest difference of two scores that counts as none
 METRIC = "violation_rate"

@@ -21,8 +21,8 @@ from negjax.datasets.task_kinds import EVALUATED_KINDS, TASK_KINDS
 from negjax.errors import NegjaxError
 from negjax.evaluation.choices import Questions
 from negjax.evaluation.eval_data import Task
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits
+from negjax.negation.scorer import CaptionVectors
 
 Columns = dict[str, Any]  # the columns of a prediction file by name, in order
 PredictionRow = dict[str, str]  # a row of a prediction file

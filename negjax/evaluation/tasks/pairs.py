@@ -15,11 +15,11 @@ from negjax.evaluation.choices import Questions
 from negjax.evaluation.embed.vectors import unit_rows
 from negjax.evaluation.eval_data import Task
 from negjax.evaluation.ranking import image_retrieval
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits
 from negjax.evaluation.tasks.kind import AddCaption, ItemCredits, PredictionRow, TaskKind, TaskScores
 from negjax.evaluation.tasks.questions import is_question, question_items, read_questions, score_questions
 from negjax.evaluation.tasks.retrieval import CaptionedImages, caption_columns, ranked_items, read_captions
+from negjax.negation.scorer import CaptionVectors
 
 
 def _read(data: StoredSet, rows: list[Record], add_caption: AddCaption) -> Questions | CaptionedImages:

@@ -16,7 +16,6 @@ from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.evaluation.embed.vectors import cosine_matrix
 from negjax.evaluation.eval_data import Task
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits, figures
 from negjax.evaluation.tasks.kind import (
     AddCaption,
@@ -27,6 +26,7 @@ from negjax.evaluation.tasks.kind import (
     TaskScores,
     int_column,
 )
+from negjax.negation.scorer import CaptionVectors
 
 TOP = (1, 5, 10)
 

@@ -22,7 +22,6 @@ from negjax.evaluation.choices import (
     question_credits,
 )
 from negjax.evaluation.eval_data import Task
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits, figures
 from negjax.evaluation.tasks.kind import (
     AddCaption,
@@ -34,6 +33,7 @@ from negjax.evaluation.tasks.kind import (
     first_row_ids,
     int_column,
 )
+from negjax.negation.scorer import CaptionVectors
 
 MetricCredits = Callable[[Task, Questions, np.ndarray], dict[str, Credits]]
 

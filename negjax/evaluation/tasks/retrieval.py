@@ -13,7 +13,6 @@ from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.evaluation.eval_data import Task
 from negjax.evaluation.ranking import Ranks, image_retrieval, text_retrieval
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits
 from negjax.evaluation.tasks.kind import (
     AddCaption,
@@ -24,6 +23,7 @@ from negjax.evaluation.tasks.kind import (
     TaskScores,
     int_column,
 )
+from negjax.negation.scorer import CaptionVectors
 
 RECALL_AT = (1, 5, 10)
 

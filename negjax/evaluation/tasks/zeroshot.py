@@ -14,7 +14,6 @@ from negjax.errors import NegjaxError
 from negjax.evaluation.choices import choice_credit
 from negjax.evaluation.embed.vectors import cosine_matrix, unit_rows
 from negjax.evaluation.eval_data import Task
-from negjax.evaluation.scorer import CaptionVectors
 from negjax.evaluation.statistics.bootstrap import Credits
 from negjax.evaluation.tasks.kind import (
     AddCaption,
@@ -26,6 +25,7 @@ from negjax.evaluation.tasks.kind import (
     first_row_ids,
     int_column,
 )
+from negjax.negation.scorer import CaptionVectors
 
 
 @dataclass
@@ -78,10 +78,11 @@ def class_scores(image_NE: np.ndarray, captions: CaptionVectors, prompt_KP: np.n
         captions: query vectors of all captions.
         prompt_KP: the captions that are the classes' prompts.
     """
+    if captions.combine is not None:
+        captions, prompt_KP = captions.take(prompt_KP.ravel()), np.arange(prompt_KP.size).reshape(prompt_KP.shape)
     if captions.combine is None:
         return cosine_matrix(image_NE, class_embeddings(captions.vector_KCE[0], prompt_KP))
-    prompt = prompt_KP.ravel()
-    score_NKP = captions.scores(lambda vector_CE: cosine_matrix(image_NE, vector_CE[prompt]), prompt)
+    score_NKP = captions.scores(lambda vector_CE: cosine_matrix(image_NE, vector_CE), prompt_KP.ravel())
     return score_NKP.reshape(len(image_NE), *prompt_KP.shape).mean(axis=2)
 
 

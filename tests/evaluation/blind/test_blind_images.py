@@ -6,7 +6,7 @@ import pytest
 from negjax.evaluation.blind import images as blind_images
 from negjax.evaluation.blind.images import mean_image_credit, other_image_credit
 from negjax.evaluation.choices import choice_credit, group_credits
-from negjax.evaluation.scorer import CaptionVectors
+from negjax.negation.scorer import CaptionVectors
 from negjax.synthesis.questions import TRUTH_TABLE_CELLS
 
 

@@ -25,10 +25,13 @@ class CaptionVectors:
             vector; the others are of unit length, or means of unit vectors (their product with an image is then a
             mean of cosines).
         combine: makes scores of cosines with all K vectors; None where K is 1 and the cosine is the score.
+        combined_C: the captions whose score `combine` decides; that of the others is the cosine with the first vector.
+            None for all.
     """
 
     vector_KCE: tuple[np.ndarray, ...]
     combine: Combine | None = None
+    combined_C: np.ndarray | None = None
 
     def scores(self, cosines: Callable[[np.ndarray], np.ndarray], caption_index: np.ndarray) -> np.ndarray:
         """Scores from any function of query vectors to cosines; for one vector exactly what that function returns.
@@ -47,11 +50,14 @@ class CaptionVectors:
         return self.combine(np.stack(cosine_K, axis=-1), index).astype(cosine_K[0].dtype)
 
     def take(self, index_C: np.ndarray) -> "CaptionVectors":
-        """The vectors of these captions, in this order."""
-        combine = self.combine
+        """The vectors of these captions, in this order; a plain cosine where `combine` decides the score of none."""
+        combine, combined_C = self.combine, self.combined_C
+        if combine is None or (combined_C is not None and not combined_C[index_C].any()):
+            return CaptionVectors((self.vector_KCE[0][index_C],))
         return CaptionVectors(
             tuple(vector_CE[index_C] for vector_CE in self.vector_KCE),
-            combine and (lambda cosines, caption_index: combine(cosines, index_C[caption_index])),
+            lambda cosines, caption_index: combine(cosines, index_C[caption_index]),
+            None if combined_C is None else combined_C[index_C],
         )
 
 
