@@ -108,7 +108,19 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def _make_parser() -> Parser:
     # Imported only now: until then an interrupt would show a traceback.
     from negjax import __version__
-    from negjax.commands import bench, compile, convert, data, doctor, evaluate, quickstart, report, split, train
+    from negjax.commands import (
+        bench,
+        calibrate,
+        compile,
+        convert,
+        data,
+        doctor,
+        evaluate,
+        quickstart,
+        report,
+        split,
+        train,
+    )
 
     parser = Parser(
         prog="negjax",
@@ -120,7 +132,7 @@ def _make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"negjax {__version__}")
     parser.set_defaults(run=None, parser=parser, heavy=False, overridable=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for module in (quickstart, data, train, evaluate, split, convert, report, compile, bench, doctor):
+    for module in (quickstart, data, train, evaluate, calibrate, split, convert, report, compile, bench, doctor):
         module.add(commands)
     return parser
 

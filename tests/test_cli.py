@@ -142,6 +142,72 @@ def test_from_training_to_the_report(place, tmp_path, capsys):
     assert "scenes_negcap" in capsys.readouterr().out
 
 
+def test_negation_methods_of_one_evaluation(place, tmp_path, capsys):
+    tasks = ("scenes_mcq", "scenes_negated_retrieval", "scenes_zeroshot")
+    evaluation = ["eval", "--model", place / "run", "--tasks", ",".join(tasks), "--data-dir", place / "data"]
+    evaluation += ["--cache-dir", tmp_path / "cache", "--out"]
+    alone, several = tmp_path / "alone", tmp_path / "several"
+    assert run_command(capsys, *evaluation, several)[0] == 0  # of which nothing is left
+    choices = [word for text in ("none", "space", "lcse,midpoint=0.3") for word in ("--negation", text)]
+    code, _, err = run_command(capsys, *evaluation, several, *choices)
+    assert code == 0, err
+    assert sorted(path.name for path in several.iterdir() if path.is_dir()) == [
+        "lcse,midpoint=0.3",
+        "none",
+        "space",
+    ]
+    assert not (several / "results.json").exists()
+    code, out, _ = run_command(capsys, *evaluation, alone, "--negation", "space")
+    assert code == 0
+    assert "negation by space, threshold 0.92" in " ".join(out.split())
+    found = json.loads((alone / "results.json").read_text())
+    assert found["model"]["negation"]["constants"] == {"threshold": 0.92}
+    assert "2511.12331" in found["model"]["negation"]["origins"]["threshold"]
+    assert json.loads((several / "space/results.json").read_text()) == found
+    for path in (alone / "predictions").iterdir():
+        assert path.read_text() == (several / "space/predictions" / path.name).read_text()
+    plain = json.loads((several / "none/results.json").read_text())
+    assert "negation" not in plain["model"]
+    assert plain["tasks"]["scenes_zeroshot"] == found["tasks"]["scenes_zeroshot"]
+    assert plain["tasks"]["scenes_mcq"]["blind"]["mean_image"] != found["tasks"]["scenes_mcq"]["blind"]["mean_image"]
+
+    page = tmp_path / "report.html"
+    assert main(["report", str(several), str(alone), "--out", str(page), "--data-dir", str(place / "data")]) == 0
+    lines = page.with_suffix(".md").read_text().splitlines()
+    names = [line.split("|")[1].strip() for line in lines if "several/" in line or "alone" in line]
+    assert names == [
+        "several/none",
+        "several/lcse,midpoint=0.3 (lcse, midpoint 0.3, slope 30, lists false)",
+        "several/space (space, threshold 0.92)",
+        "alone (space, threshold 0.92)",
+    ]
+    assert "<small>space, threshold 0.92</small>" in page.read_text()
+    rows = list(csv.DictReader(page.with_suffix(".csv").open(newline="")))
+    assert {row["negation"] for row in rows if row["run"] == "alone"} == {"space, threshold 0.92"}
+
+
+def test_calibration_on_one_set_and_figures_on_another(place, tmp_path, capsys, says):
+    model, file = ["--model", place / "run", "--data-dir", place / "data"], tmp_path / "c.json"
+    fitting = ["calibrate", *model, "--set", "scenes_mcq", "--cache-dir", tmp_path / "cache", "--out", file]
+    code, out, _ = run_command(capsys, *fitting, "--negation", "space", "--negation", "lcse")
+    assert code == 0
+    assert "space: accuracy" in out
+    content = json.loads(file.read_text())
+    assert list(content["methods"]) == ["space", "lcse"]
+    assert content["asked_set"]["name"] == "scenes_mcq"
+    tasks = "scenes_mcq,scenes_truth_table"
+    evaluation = ["eval", *model, "--tasks", tasks, "--cache-dir", tmp_path / "cache", "--out", tmp_path / "out"]
+    code, _, err = run_command(capsys, *evaluation, "--negation", f"lcse,constants={file}")
+    assert code == 0
+    assert "task scenes_mcq: the constants of the negation method were fitted on this very set" in err
+    found = json.loads((tmp_path / "out/results.json").read_text())
+    assert found["model"]["negation"]["constants"] == content["methods"]["lcse"]["constants"] | {"lists": False}
+    assert found["model"]["negation"]["origins"]["slope"] == "calibrated on scenes_mcq"
+    assert found["tasks"]["scenes_mcq"]["metrics"]["accuracy"] == pytest.approx(content["methods"]["lcse"]["figure"])
+    assert "constants of space, lcse, not of deo" in says(*evaluation, "--negation", f"deo,constants={file}")
+    assert "kind 'zeroshot'" in says(*fitting, "--set", "scenes_zeroshot")
+
+
 def test_dry_run_writes_nothing(place, tmp_path, capsys):
     words = ["train", "--config", place / "config.py", "--workdir", tmp_path / "new", "--dry-run", "--config.steps=16"]
     assert main([str(word) for word in words]) == 0
@@ -233,6 +299,8 @@ def test_wrong_evaluations(place, says, tmp_path):
     assert "was altered" in evaluate(tasks="scenes_negmcq") or "kind 'train'" in evaluate(tasks="scenes_negmcq")
     assert "batch size" in evaluate(batch_size=0)
     assert "--frames 0: it must be at least 1" in evaluate(frames=0)
+    assert "unknown negation method 'spice'; choose one of none, subtract," in evaluate(negation="spice")
+    assert "unknown constant 't'; choose one of threshold, constants" in evaluate(negation="space,t=1")
     (tmp_path / "file").write_text("")
     assert "cannot write" in evaluate(out=tmp_path / "file")
     assert not (tmp_path / "out").exists()

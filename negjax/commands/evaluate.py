@@ -13,7 +13,13 @@ examples:
       --out results/negfull
   negjax eval --model negclip.pth --arch ViT-B-32-quickgelu --config configs/eval_coco.py --data-dir data \\
       --out results/negclip
+  negjax eval --model negclip.pth --arch ViT-B-32-quickgelu --tasks coco_mcq --data-dir data --out results/methods \\
+      --negation none --negation space --negation lcse,midpoint=0.25
 
+--negation scores captions that deny something by a method without training, all others by their cosine, to the last
+bit. Given several times, the methods share all embeddings, and each has a folder in OUT: OUT/none, OUT/space;
+`negjax report OUT` compares them. Constants that are not given are those published for the family of the model;
+constants=FILE takes those that `negjax calibrate` fitted to it.
 Each picture, clip and caption is encoded once over all tasks, and its embedding is kept in --cache-dir, as are the
 figures of scorers that are fitted to texts alone: run the same command again to resume after a stop, or with more tasks
 to compute only the new ones.
@@ -37,6 +43,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--frames", type=int, metavar="N", help="per clip, at the midpoints of N parts; default: 4")
     video = "frames squashed and not rounded, as the published figures (negbench), or as images are (clip)"
     parser.add_argument("--video-preprocess", choices=("negbench", "clip"), help=f"{video}; default: negbench")
+    negation = "how captions that deny are scored: none, subtract, space, projection, deo, lcse; may be repeated"
+    parser.add_argument("--negation", action="append", metavar="METHOD[,CONSTANT=VALUE...]", help=negation)
     parser.add_argument("--cache-dir", type=path, metavar="DIR", help="keeps what is computed once; default: OUT/cache")
     add_process_flags(parser)
     parser.set_defaults(heavy=True)
@@ -47,11 +55,12 @@ def _eval(args: argparse.Namespace) -> int:
     from negjax.config import Suite
     from negjax.config_file import load_config
     from negjax.datasets.stored.store import open_set
-    from negjax.evaluation.evaluate import evaluate
     from negjax.evaluation.media import VideoSampling
+    from negjax.evaluation.methods import choose_methods, evaluate_methods
     from negjax.evaluation.report.table import table
-    from negjax.evaluation.results import write_results
+    from negjax.evaluation.results import write_method_results
     from negjax.models.compute import Compute
+    from negjax.negation.table import NO_METHOD
     from negjax.runtime.distributed import exit_together, is_first_process
     from negjax.runtime.files import check_writable
     from negjax.runtime.paths import to_path
@@ -76,8 +85,10 @@ def _eval(args: argparse.Namespace) -> int:
         model = read_model(args.model, args.step, arch=args.arch, activation=args.activation, ema=args.ema)
         model = replace(model, compute=Compute(dtype=args.dtype))
         cache_dir = args.cache_dir or to_path(args.out) / "cache"
-        evaluated = evaluate(model, sets, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
+        methods = choose_methods(args.negation or [NO_METHOD], model)
+        evaluated = evaluate_methods(model, sets, methods, batch_size=args.batch_size, video=video, cache_dir=cache_dir)
         if is_first_process():
-            write_results(evaluated, args.out)
-            announce(f"written: {to_path(args.out) / 'results.json'}", render(table(evaluated.results)))
+            folders = write_method_results(evaluated, args.out)
+            for folder, each in zip(folders, evaluated.values()):
+                announce(f"written: {folder / 'results.json'}", render(table(each.results)))
     return 0

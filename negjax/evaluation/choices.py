@@ -26,12 +26,14 @@ class Questions:
         answer_N: the right one among the options.
         kinds: the kind of each question; "" for none.
         option_kinds: what each option is ("hybrid"); an empty list for a question that does not say it.
+        operators: how the right option joins its objects, `Parsed.operator`.
     """
 
     option_NO: np.ndarray
     answer_N: np.ndarray
     kinds: list[str]
     option_kinds: list[list[str]]
+    operators: list[str]
 
 
 def option_scores(

@@ -17,6 +17,7 @@ from negjax.evaluation.blind.text_credits import text_remarks
 from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.eval_data import EvalData
 from negjax.evaluation.media import VideoSampling
+from negjax.evaluation.negation_measures import delta_recall
 from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.statistics.bootstrap import figures, intervals, unit_remarks
 from negjax.evaluation.tasks.kind import Columns, task_kind
@@ -135,6 +136,8 @@ def _score_tasks(
             **scores.details,
             **({"remarks": remarks} if remarks else {}),
         }
+    for name, delta in delta_recall(tasks).items():
+        tasks[name]["delta_recall"] = delta
     dtype = {} if model.compute.dtype == "float32" else {"dtype": model.compute.dtype}
     return TaskResults({"model": model.info | dtype, "software": software(), "tasks": tasks}, predictions)
 

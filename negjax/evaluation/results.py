@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -28,12 +30,36 @@ def write_results(results: TaskResults, out_dir: epath.PathLike) -> None:
     """
     out = to_path(out_dir)
     try:
-        _remove_earlier(out)
+        remove_results(out)
     except OSError as error:
         raise NegjaxError(f"cannot write the results to {out}: {error}") from error
     files = {f"predictions/{name}.csv": to_csv(columns) for name, columns in results.predictions.items()}
     files["results.json"] = json.dumps(results.results, indent=2, allow_nan=False) + "\n"
     write_with_checksums(out, files)
+
+
+def write_method_results(results: Mapping[str, TaskResults], out_dir: epath.PathLike) -> list[epath.Path]:
+    """Writes the results of one method to OUT, those of several to OUT/LABEL each, as `write_results` does.
+
+    Args:
+        results: label of the method -> its results.
+        out_dir: OUT. An earlier results.json in it is removed; those in folders of other labels are not.
+
+    Returns:
+        The folders.
+    """
+    out = to_path(out_dir)
+    folders = [out / label for label in results] if len(results) > 1 else [out]
+    if len(results) > 1:
+        try:
+            remove_results(out)
+        except OSError as error:
+            raise NegjaxError(f"cannot write the results to {out}: {error}") from error
+        with suppress(OSError):  # predictions of others
+            (out / "predictions").rmdir()
+    for folder, each in zip(folders, results.values()):
+        write_results(each, folder)
+    return folders
 
 
 def to_csv(columns: Columns) -> str:
@@ -53,8 +79,8 @@ def _cells(column: Any) -> list[Any]:
     return [to_cell(x) if isinstance(x, str) else x for x in values.tolist()]
 
 
-def _remove_earlier(out: epath.Path) -> None:
-    """Removes an earlier results.json and the predictions of its tasks."""
+def remove_results(out: epath.Path) -> None:
+    """Removes the results.json of a folder and the predictions of its tasks, if there are any."""
     path = out / "results.json"
     if not path.exists():
         (out / CHECKSUMS_FILE).unlink(missing_ok=True)

@@ -2,20 +2,23 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, normalise
-from negjax.models import clip
+from negjax.models import clip, queries
 from negjax.models.architecture import CLIPConfig, TextEncoderConfig, from_dict, to_dict
 from negjax.models.compute import Compute
 from negjax.models.encoder_inputs import check_pixels, check_tokens
 from negjax.models.packing import PackedTexts
+from negjax.negation.table import NO_METHOD
 from negjax.runtime.sharding import map_over_batch_shards
 from negjax.tokenizers import AnyTokenizer, tokenizer_from_dict
 
@@ -78,6 +81,41 @@ class LoadedModel:
             NegjaxError: An id is not in the vocabulary.
         """
         return self.encode_tokens(check_tokens(text_BT, self.config.text))
+
+    def encode_query(self, texts: str | Sequence[str], negation: str = NO_METHOD) -> np.ndarray:
+        """Encodes queries as vectors for any vector database.
+
+        Args:
+            texts: one query or several, such as "a beach without people".
+            negation: how queries that deny something are encoded: "none" as they stand, or a method of
+                `negjax.negation.table` that makes one vector, with constants where they are given:
+                "space,threshold=0.9". All other queries are encoded as they stand.
+
+        Returns:
+            float32 [Q, E], unit length; the score of an image is the cosine with its embedding.
+
+        Raises:
+            TypeError: A query is no string.
+            NegjaxError: The method is unknown, or makes no single vector.
+        """
+        return queries.encode_query(self, texts, negation)
+
+    def score(self, texts: str | Sequence[str], images: Any, negation: str = NO_METHOD) -> np.ndarray:
+        """Scores images by queries.
+
+        Args:
+            texts: one query or several.
+            images: pixels as for `encode_image`, or embeddings [N, E] of any length.
+            negation: as for `encode_query`, with any method.
+
+        Returns:
+            float32 [Q, N].
+
+        Raises:
+            TypeError: A query is no string, or these are no images of this model.
+            NegjaxError: The method is unknown.
+        """
+        return queries.score(self, texts, images, negation)
 
     def encode_pixels(self, pixels_BHWC: Any) -> jax.Array:
         """As `encode_image`, unchecked: for pixels of any type in the scale 0 to 255 that may lie on many devices."""

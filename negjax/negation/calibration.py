@@ -1,4 +1,4 @@
-"""Constants of a method that were fitted to one model on one set, as a JSON file of `negjax calibrate`."""
+"""Constants of methods that were fitted to one model on one set, as a JSON file of `negjax calibrate`."""
 
 import json
 import math
@@ -15,24 +15,37 @@ from negjax.runtime.paths import to_path
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Fitted constants.
+class FittedMethod:
+    """The constants of a method that were fitted.
 
     Attributes:
-        method: name of the method.
-        constants: constant -> value, of those that were fitted.
-        model: what the constants belong to: "arch", "source", "sha256".
-        asked_set: the set that they were fitted on: "name", and the sums "questions" and "media" of `SetFingerprint`.
-        metric: what was maximised.
-        curve: constant -> pairs of a value and the metric with it.
+        constants: constant -> value.
+        figure: the metric with them.
+        curve: constant -> pairs of a value and the metric with it, the other constants being as they were then.
     """
 
-    method: str
     constants: Mapping[str, Constant]
+    figure: float
+    curve: Mapping[str, Sequence[Sequence[float]]]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted to a model on a set.
+
+    Attributes:
+        model: the model: "arch", "source", "sha256".
+        asked_set: the set: "name", and the sums "questions" and "media" of `SetFingerprint`.
+        metric: what was maximised.
+        plain: the metric without a method.
+        methods: method -> its constants.
+    """
+
     model: Mapping[str, str]
     asked_set: Mapping[str, str]
     metric: str
-    curve: Mapping[str, Sequence[Sequence[float]]]
+    plain: float
+    methods: Mapping[str, FittedMethod]
 
 
 def write_calibration(calibration: Calibration, path: epath.PathLike) -> None:
@@ -45,29 +58,29 @@ def read_calibration(path: epath.PathLike, method: str, constants: Sequence[str]
 
     Args:
         path: a file of `negjax calibrate`.
-        method: the method that it must be for.
+        method: the method whose constants it must have.
         constants: the constants that this method has.
         model_sha256: of the model that it must be for; "" where it is unknown.
 
     Raises:
-        NegjaxError: the file cannot be read, or is for another method or model.
+        NegjaxError: the file cannot be read, or is for other methods or another model.
     """
     try:
         content: dict[str, Any] = json.loads(to_path(path).read_text())
-        calibration = Calibration(**content)
-        for key, value in calibration.constants.items():
-            if not isinstance(value, int | float) or not math.isfinite(value):
-                raise ValueError(f"{key} is {value!r}")
+        fitted = {name: FittedMethod(**entry) for name, entry in content.pop("methods").items()}
+        calibration = Calibration(**content, methods=fitted)
+        for entry in fitted.values():
+            for key, value in entry.constants.items():
+                if not isinstance(value, int | float) or not math.isfinite(value):
+                    raise ValueError(f"{key} is {value!r}")
         str(calibration.asked_set["name"]), str(calibration.model["sha256"])
     except OSError as error:
         raise NegjaxError(f"cannot read {path} ({error.strerror}): give a file of negjax calibrate") from error
     except MALFORMED_CONTENT as error:
         raise NegjaxError(f"{path} is not a file of negjax calibrate ({error}): calibrate again") from error
-    if calibration.method != method:
-        raise NegjaxError(
-            f"{path} has constants of {calibration.method}, not of {method}: calibrate --negation {method}"
-        )
-    if unknown := set(calibration.constants) - set(constants):
+    if method not in fitted:
+        raise NegjaxError(f"{path} has constants of {', '.join(fitted)}, not of {method}: calibrate {method}")
+    if unknown := set(fitted[method].constants) - set(constants):
         raise NegjaxError(f"{path}: {method} has no constant {', '.join(sorted(unknown))}: calibrate again")
     if model_sha256 and calibration.model["sha256"] not in ("", model_sha256):
         raise NegjaxError(

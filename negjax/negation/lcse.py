@@ -60,6 +60,14 @@ class LCSE(NegationMethod):
         """The caption, and the templates of each concept."""
         return [parsed.caption, *(text for texts, _ in _concepts(parsed) for text in texts)]
 
+    def presence_texts(self, concept: str) -> list[str]:
+        """The templates of a concept."""
+        return _templates(concept)
+
+    def fit_presence(self, present: np.ndarray, absent: np.ndarray) -> dict[str, float]:
+        """The midpoint between the mean cosines of concepts that are there and that are not, as in the source."""
+        return {"midpoint": float((present.mean() + absent.mean()) / 2)}
+
     def vectors(self, captions: Sequence[Parsed], embed_texts: EmbedTexts) -> CaptionVectors:
         """The caption's embedding, the mean of each concept's templates, and the function that joins the cosines."""
         concepts = [_concepts(parsed) for parsed in captions]

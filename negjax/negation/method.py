@@ -46,6 +46,14 @@ class NegationMethod:
         """
         raise NotImplementedError
 
+    def presence_texts(self, concept: str) -> list[str]:
+        """The texts whose mean cosine with an image tells whether a concept is there, for `fit_presence`."""
+        return []
+
+    def fit_presence(self, present: np.ndarray, absent: np.ndarray) -> dict[str, float]:
+        """Constants that follow from the mean cosines of images with concepts that are there, and that are not."""
+        return {}
+
     def check(self, is_right: bool, constant: str, demand: str) -> None:
         """Checks a constant.
 

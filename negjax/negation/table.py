@@ -23,6 +23,7 @@ METHODS: dict[str, type[NegationMethod]] = {
     "deo": DEO,
     "lcse": LCSE,
 }
+GIVEN = "given by hand"  # the origin of constants that the user gives
 NO_METHOD = "none"  # the cosine with the caption as it stands
 
 
@@ -98,13 +99,26 @@ def choose_method(text: str, family: str, model_sha256: str = "") -> ChosenMetho
     calibration = None
     if "constants" in given:
         calibration = read_calibration(given["constants"], name, list(types), model_sha256)
-        values |= calibration.constants
-        origins |= dict.fromkeys(calibration.constants, f"calibrated on {calibration.asked_set['name']}")
+        fitted = calibration.methods[name].constants
+        values |= fitted
+        origins |= dict.fromkeys(fitted, f"calibrated on {calibration.asked_set['name']}")
     for key, value in given.items():
         if key != "constants":
-            values[key], origins[key] = _read_value(name, key, value, types[key]), "given by hand"
+            values[key], origins[key] = _read_value(name, key, value, types[key]), GIVEN
     label = ",".join([name, *(f"{key}={_short(key, value)}" for key, value in given.items())])
     return ChosenMethod(label, name, METHODS[name](**values), origins, calibration)
+
+
+def method_text(model_info: Mapping[str, Any]) -> str:
+    """The method of a model's description in results.json, in words: "space, threshold 0.92"; "" for none."""
+    negation = model_info.get("negation", {})
+    if not negation:
+        return ""
+    constants = [
+        (name, str(value).lower() if isinstance(value, bool) else f"{value:g}")
+        for name, value in negation["constants"].items()
+    ]
+    return ", ".join([str(negation["method"]), *(f"{name} {value}" for name, value in constants)])
 
 
 def _read_value(method: str, key: str, value: str, type_: Any) -> Constant:

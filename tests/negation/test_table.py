@@ -6,18 +6,17 @@ import pytest
 
 from negjax.errors import NegjaxError
 from negjax.language.parsed import Parsed
-from negjax.negation.calibration import Calibration, write_calibration
+from negjax.negation.calibration import Calibration, FittedMethod, write_calibration
 from negjax.negation.published import PUBLISHED_CONSTANTS
 from negjax.negation.scorer import CosineScorer
 from negjax.negation.table import METHODS, choose_method
 
 CALIBRATION = Calibration(
-    "lcse",
-    {"midpoint": 0.3},
     {"arch": "ViT-B-32", "source": "b32.pt", "sha256": "abc"},
     {"name": "voc_mcq", "questions": "q", "media": "m"},
     "accuracy",
-    {"midpoint": [[0.3, 0.5]]},
+    0.4,
+    {"lcse": FittedMethod({"midpoint": 0.3}, 0.5, {"slope": [[30, 0.5]]})},
 )
 
 
@@ -92,10 +91,14 @@ def test_calibrations_of_something_else_are_refused(tmp_path):
     with pytest.raises(NegjaxError, match=r"calibrated for b32.pt, whose weights are not this model's"):
         choose_method(f"lcse,constants={path}", "clip", "def")
     content = json.loads(path.read_text())
-    for damaged in ("[", "{}", content | {"constants": {"midpoint": "x"}}, content | {"asked_set": {}}):
+
+    def fitted(**constants: object) -> dict:
+        return content | {"methods": {"lcse": content["methods"]["lcse"] | {"constants": constants}}}
+
+    for damaged in ("[", "{}", fitted(midpoint="x"), content | {"asked_set": {}}):
         path.write_text(damaged if isinstance(damaged, str) else json.dumps(damaged))
         with pytest.raises(NegjaxError, match="is not a file of negjax calibrate"):
             choose_method(f"lcse,constants={path}", "clip", "abc")
-    path.write_text(json.dumps(content | {"constants": {"threshold": 0.9}}))
+    path.write_text(json.dumps(fitted(threshold=0.9)))
     with pytest.raises(NegjaxError, match="lcse has no constant threshold"):
         choose_method(f"lcse,constants={path}", "clip", "abc")

@@ -27,13 +27,14 @@ def to_csv(runs: Sequence[Run], comparisons: Sequence[Compared]) -> str:
     """One line for each run, task and metric; a column for each blind kind of any task; figures in [0, 1].
 
     The column "set" says how a run's set differs from that of the first run with the task; "" where it does not.
+    "negation" has the negation method and its constants; "" for the plain cosine.
     """
     blind_kinds = list(dict.fromkeys(kind for run in runs for task in run.tasks.values() for kind in task["blind"]))
     by_figure = {(c.run, c.task, c.metric): c.result for c in comparisons if c.result}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = ["run", "task", "kind", "metric", "value", "low", "high", "n", "change", "p_value", "mcnemar_p", "set"]
-    writer.writerow(columns + [f"blind_{kind}" for kind in blind_kinds])
+    writer.writerow([*columns, "negation", *(f"blind_{kind}" for kind in blind_kinds)])
     remarks = {task: set_remarks(runs, task) for task in kinds_of_tasks(runs)}
     for run in runs:
         for name, task in run.tasks.items():
@@ -43,7 +44,7 @@ def to_csv(runs: Sequence[Run], comparisons: Sequence[Compared]) -> str:
                 change = (result.difference, result.p_value, result.mcnemar) if result else ("", "", "")
                 blind = [task["blind"].get(kind, {}).get(metric, "") for kind in blind_kinds]
                 labels = [to_cell(text) for text in (run.name, name, task["kind"], metric)]
-                row = [*labels, value, low, high, task["n"], *change, remarks[name][run.name], *blind]
+                row = [*labels, value, low, high, task["n"], *change, remarks[name][run.name], run.method, *blind]
                 writer.writerow(["" if cell is None else cell for cell in row])
     return text.getvalue()
 
@@ -53,8 +54,7 @@ def to_markdown(board: Leaderboard, notes: Sequence[str]) -> str:
     head = [_escape_markdown(f"{column.task}: {column.metric}{_remark(column)}") for column in board.columns]
     lines = [f"| {' | '.join(['', *head])} |", f"| --- |{' ---: |' * len(head)}"]
     for row in (*board.runs, *board.published):
-        name = f"{row.name} ({row.source})" if row.source else row.name
-        lines.append(f"| {' | '.join([_escape_markdown(name), *map(_figure, row.cells)])} |")
+        lines.append(f"| {' | '.join([_escape_markdown(row.full_name), *map(_figure, row.cells)])} |")
     lines += [line for note in notes for line in ("", _escape_markdown(note))]
     return "\n".join(lines) + "\n"
 
@@ -73,7 +73,8 @@ def to_latex(board: Leaderboard, notes: Sequence[str]) -> str:
             lines.append(r"\midrule")
         cells = " & ".join(_escape_latex(_figure(cell)) for cell in row.cells)
         source = f" % {row.source}" if row.source else ""
-        lines.append(rf"{_escape_latex(row.name)} & {cells} \\{source}")
+        name = row.name if row.source else row.full_name
+        lines.append(rf"{_escape_latex(name)} & {cells} \\{source}")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 

@@ -35,6 +35,11 @@ def trend(change: float, lower_is_better: bool) -> str:
     return "up" if (change > 0) != lower_is_better else "down"
 
 
+def thousandths(value: float) -> str:
+    """0.00123 -> "1.23"."""
+    return f"{1000 * value:.2f}"
+
+
 def p_value(p: float) -> str:
     """A p-value with three decimals; smaller ones as a bound."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
@@ -70,6 +75,7 @@ FILTERS = {
         interval,
         signed_points,
         trend,
+        thousandths,
         p_value,
         thousands,
         breakable,

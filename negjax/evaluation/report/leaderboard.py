@@ -67,12 +67,20 @@ class LeaderboardRow:
         cells: One for each column; None where there is no figure.
         source: Where published figures are from; "" for a run.
         blind: Whether the figures are those of a scorer that never sees the image.
+        method: The negation method of a run and its constants; "" for the plain cosine.
     """
 
     name: str
     cells: list[LeaderboardCell | None]
     source: str = ""
     blind: bool = False
+    method: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """The name with the source or the method in brackets."""
+        remark = self.source or self.method
+        return f"{self.name} ({remark})" if remark else self.name
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,7 @@ def build_leaderboard(runs: Sequence[Run], comparisons: Sequence[Compared]) -> L
         LeaderboardRow(
             run.name,
             [_cell(run, runs, column, by_figure.get((run.name, column.task, column.metric))) for column in columns],
+            method=run.method,
         )
         for run in runs
     ]

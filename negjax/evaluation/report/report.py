@@ -21,6 +21,7 @@ from negjax.evaluation.report.runs import figure_notes, kinds_of_tasks, question
 from negjax.evaluation.report.sections.accuracy_by_kind import accuracy_charts
 from negjax.evaluation.report.sections.bias import bias_charts
 from negjax.evaluation.report.sections.confusion import confusion_tables
+from negjax.evaluation.report.sections.negation import negation_tables
 from negjax.evaluation.report.sections.question_browser import question_browser
 from negjax.evaluation.report.sections.task_details import collect_details, summarize_model
 from negjax.evaluation.report.sections.worst_captions import worst_captions
@@ -76,6 +77,7 @@ def write_report(
         "comparisons": comparisons,
         "accuracy_charts": accuracy_charts(runs),
         "confusion_tables": confusion_tables(runs),
+        "negation_tables": negation_tables(runs),
         "bias_charts": bias_charts(runs),
         "has_data_dir": data_dir is not None,
         "questions": question_browser(runs, question_sets),

@@ -16,6 +16,7 @@ from etils import epath
 from negjax.errors import NegjaxError
 from negjax.evaluation.csv_cells import from_cell
 from negjax.evaluation.tasks.kind import PredictionRow, task_kind
+from negjax.negation.table import NO_METHOD, method_text
 from negjax.runtime.checksums import read_verified
 from negjax.runtime.printable import printable
 
@@ -34,6 +35,11 @@ class Run:
     folder: epath.Path
     results: dict[str, Any]
     _predictions: dict[str, list[PredictionRow]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def method(self) -> str:
+        """The negation method and its constants, in words; "" for the plain cosine."""
+        return method_text(self.results["model"])
 
     @property
     def tasks(self) -> dict[str, Any]:
@@ -75,22 +81,38 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
 
     Args:
         folders: written by `negjax eval`. A run is named after its folder, after the folder's parent where it is called
-            "eval"; runs of equal names get their parent's name before theirs.
+            "eval"; runs of equal names get their parent's name before theirs. A folder without results of its own whose
+            folders have some, as those of several negation methods, stands for these: "none" first, then by name, and
+            they are named after both.
 
     Raises:
         NegjaxError: there is no folder, one is given twice, or one has no complete results.json.
     """
-    paths = [epath.Path(folder) for folder in folders]
-    if not paths:
+    given = [epath.Path(folder) for folder in folders]
+    if not given:
         raise NegjaxError("nothing to report: give a folder that negjax eval wrote")
+    paths = [path for folder in given for path in _result_folders(folder)]
     named = [path.absolute().parent if path.absolute().name == "eval" else path.absolute() for path in paths]
     names = [path.name for path in named]
-    names = [f"{path.parent.name}/{path.name}" if names.count(path.name) > 1 else path.name for path in named]
+    names = [
+        f"{named_path.parent.name}/{named_path.name}"
+        if path not in given or names.count(named_path.name) > 1
+        else named_path.name
+        for path, named_path in zip(paths, named)
+    ]
     names = [printable(name) for name in names]
     for name in names:
         if names.count(name) > 1:
             raise NegjaxError(f"two results are called {name}: rename one of the folders")
     return [Run(name, path, _read_results(path)) for name, path in zip(names, paths)]
+
+
+def _result_folders(folder: epath.Path) -> list[epath.Path]:
+    """The folder itself; where it has no results.json but folders in it do, these."""
+    if (folder / "results.json").exists() or not folder.is_dir():
+        return [folder]
+    within = [path for path in folder.iterdir() if (path / "results.json").exists()]
+    return sorted(within, key=lambda path: (path.name != NO_METHOD, path.name)) or [folder]
 
 
 def read_csv(run: Run, name: str) -> list[PredictionRow]:
@@ -141,10 +163,15 @@ def _read_results(folder: epath.Path) -> dict[str, Any]:
             for shares in task.get("confusion", {}).values():
                 sum(shares.values(), 0.0)
             sum(task.get("affirmation_bias", {}).values(), 0.0)
+            for figures in task.get("operators", {}).values():
+                _check_figures(figures["accuracy"], figures["blind"])
+                int(figures["n"])
+            numbers = {**task.get("decomposition", {}), **task.get("delta_recall", {}), "plain": 0.0}
+            [f"{number:.4f}" for number in numbers.values()]
             source, _ = task.get("source", {}), "".join(task.get("remarks", []))
             dict(task.get("set", {})), dict(task.get("video", {}))
             str(source.get("file", "")), source.get("rows", 0) - source.get("skipped", 0)
-        dict(results["model"]), dict(results["software"])
+        dict(results["model"]), dict(results["software"]), method_text(results["model"])
     except (ValueError, KeyError, TypeError, AttributeError, NegjaxError) as error:
         raise NegjaxError(f"{path} is not a results.json of negjax eval ({error}): evaluate again") from error
     return results

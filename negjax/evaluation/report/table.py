@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from negjax.evaluation.report.runs import main_blind
+from negjax.negation.table import method_text
 from negjax.runtime.printable import printable
 
 
@@ -22,6 +23,8 @@ def table(results: dict[str, Any]) -> Table:
     """
     info = results["model"]
     title = " ".join(str(info[key]) for key in ("arch", "source", "step") if info.get(key) is not None)
+    if method := method_text(info):
+        title += f", negation by {method}"
     remarks = [f"{name}: {text}" for name, task in results["tasks"].items() for text in task.get("remarks", [])]
     caption = Text("\n".join(map(printable, remarks)), justify="left") if remarks else None
     figures_table = Table(title=escape(printable(title)), caption=caption, box=box.SIMPLE)

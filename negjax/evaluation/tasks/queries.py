@@ -40,12 +40,14 @@ class NegatedQueries:
         plain_Q: the same query without what it excludes.
         relevant_QN: rows that hold all that the query includes and nothing that it excludes.
         excluded_QN: rows that hold something that the query excludes.
+        lost_QN: rows that the plain query asks for, and the negated one excludes.
     """
 
     query_Q: np.ndarray
     plain_Q: np.ndarray
     relevant_QN: np.ndarray
     excluded_QN: np.ndarray
+    lost_QN: np.ndarray
 
 
 def _read(data: StoredSet, rows: list[Record], add_caption: AddCaption) -> NegatedQueries:
@@ -60,7 +62,7 @@ def _read(data: StoredSet, rows: list[Record], add_caption: AddCaption) -> Negat
         text = queries[unanswered[0]]["text"]
         raise NegjaxError(f"set {data.name}: no image fits the query {text!r}; derive the set again")
     query_Q, plain_Q = np.array(index_Q2, np.int64).T
-    return NegatedQueries(query_Q, plain_Q, relevant_QN, excluded_QN)
+    return NegatedQueries(query_Q, plain_Q, relevant_QN, excluded_QN, included_QN & excluded_QN)
 
 
 def _score(
@@ -69,11 +71,11 @@ def _score(
     content: NegatedQueries = task.content
     image_NE = media_DE[task.media_N]
 
-    def credits_of(query_Q: np.ndarray) -> dict[str, Credits]:
-        score_QN = captions.scores(lambda vector_CE: cosine_matrix(vector_CE[query_Q], image_NE), query_Q[:, None])
-        return query_credits(score_QN, content.relevant_QN, content.excluded_QN)
+    def scores_of(query_Q: np.ndarray) -> np.ndarray:
+        return captions.scores(lambda vector_CE: cosine_matrix(vector_CE[query_Q], image_NE), query_Q[:, None])
 
-    credits = credits_of(content.query_Q)
+    score_QN, plain_QN = scores_of(content.query_Q), scores_of(content.plain_Q)
+    credits = query_credits(score_QN, content.relevant_QN, content.excluded_QN)
     random_image = query_credits(np.zeros(content.relevant_QN.shape), content.relevant_QN, content.excluded_QN)
     columns: Columns = {
         "query_id": np.arange(len(content.query_Q)),
@@ -81,8 +83,34 @@ def _score(
         "excluded": content.excluded_QN.sum(axis=1),
         **{name: credit.credit_N for name, credit in credits.items()},
     }
-    blind = {"random_image": figures(random_image), "plain_query": figures(credits_of(content.plain_Q))}
-    return TaskScores(len(content.query_Q), credits, {"": columns}, blind)
+    plain = query_credits(plain_QN, content.relevant_QN, content.excluded_QN)
+    blind = {"random_image": figures(random_image), "plain_query": figures(plain)}
+    delta = excluded_recall(plain_QN, content.lost_QN) - excluded_recall(score_QN, content.lost_QN)
+    deltas = {f"excluded_recall@{k}": value for k, value in zip(TOP, delta.tolist())}
+    details = {"delta_recall": {"plain": "plain query"} | deltas}
+    return TaskScores(len(content.query_Q), credits, {"": columns}, blind, details if content.lost_QN.any() else {})
+
+
+def excluded_recall(score_QN: np.ndarray, lost_QN: np.ndarray) -> np.ndarray:
+    """How many of the images that a negation excludes are among the k best, of as many as could be.
+
+    The recall of a plain query less that of its negation is delta R of nT2VR (arXiv 2205.00132): the negation is false
+    of these images, so it should find fewer of them.
+
+    Args:
+        score_QN: scores.
+        lost_QN: the images that hold all that the query includes and something that it excludes; queries without any
+            are left out.
+
+    Returns:
+        The mean over queries, for each k of TOP.
+    """
+    recalls = [
+        [top_share(score_N, lost_N, k) * min(k, len(score_N)) / min(k, len(score_N), lost_N.sum()) for k in TOP]
+        for score_N, lost_N in zip(score_QN, lost_QN)
+        if lost_N.any()
+    ]
+    return np.mean(recalls, axis=0) if recalls else np.zeros(len(TOP))
 
 
 def query_credits(score_QN: np.ndarray, relevant_QN: np.ndarray, excluded_QN: np.ndarray) -> dict[str, Credits]:

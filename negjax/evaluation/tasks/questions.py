@@ -6,6 +6,7 @@ Shapes: N questions, O options, D distinct media and C distinct captions of the 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from negjax.evaluation.choices import (
     question_credits,
 )
 from negjax.evaluation.eval_data import Task
+from negjax.evaluation.negation_measures import by_operator, decompose
 from negjax.evaluation.statistics.bootstrap import Credits, figures
 from negjax.evaluation.tasks.kind import (
     AddCaption,
@@ -33,6 +35,7 @@ from negjax.evaluation.tasks.kind import (
     first_row_ids,
     int_column,
 )
+from negjax.language.splitter import split
 from negjax.negation.scorer import CaptionVectors
 
 MetricCredits = Callable[[Task, Questions, np.ndarray], dict[str, Credits]]
@@ -52,6 +55,7 @@ def read_questions(data: StoredSet, rows: list[Record], add_caption: AddCaption)
         answer_N=np.array([row["answer"] for row in rows], np.int64),
         kinds=[row["kind"] for row in rows],
         option_kinds=[row["option_kinds"] for row in rows],
+        operators=[split(row["options"][row["answer"]]).operator for row in rows],
     )
 
 
@@ -88,7 +92,8 @@ def score_questions(
         metrics: makes metrics of the questions' credits.
     """
     score_NO = option_scores(media_DE, task.media_N, captions, questions.option_NO)
-    credits = metrics(task, questions, choice_credit(score_NO, questions.answer_N))
+    credit_N = choice_credit(score_NO, questions.answer_N)
+    credits = metrics(task, questions, credit_N)
     columns: Columns = {
         "id": task.id_N,
         "group": task.group_N,
@@ -97,27 +102,23 @@ def score_questions(
         "predicted": score_NO.argmax(axis=1),
     }
     columns |= {f"score_{i}": score_NO[:, i] for i in range(score_NO.shape[1])} | {"image": first_row_ids(task)}
-    blind = _blind_figures(task, questions, media_DE, captions, metrics)
-    blind |= {name: figures(metrics(task, questions, credit_N)) for name, credit_N in text_credits.items()}
-    table = confusion(score_NO, questions.answer_N, questions.kinds, questions.option_kinds)
-    remark = other_image_remark(len(np.unique(task.media_N)))
-    details = {"confusion": table} if table else {}
-    return TaskScores(len(score_NO), credits, {"": columns}, blind, details, [remark] if remark else [])
-
-
-def _blind_figures(
-    task: Task, questions: Questions, media_DE: np.ndarray, captions: CaptionVectors, metrics: MetricCredits
-) -> dict[str, dict[str, float]]:
-    """The figures of "mean_image", and of "other_image" where the task has more than one image."""
     media, media_N = np.unique(task.media_N, return_inverse=True)
     image_DE = media_DE[media]
-    credit_N = mean_image_credit(image_DE, captions, questions.option_NO, questions.answer_N)
-    blind = {"mean_image": figures(metrics(task, questions, credit_N))}
+    blind_N = mean_image_credit(image_DE, captions, questions.option_NO, questions.answer_N)
+    blind = {"mean_image": figures(metrics(task, questions, blind_N))}
     if len(media) > 1:
-        credit_N = other_image_credit(image_DE, media_N, captions, questions.option_NO, questions.answer_N)
+        other_N = other_image_credit(image_DE, media_N, captions, questions.option_NO, questions.answer_N)
         # A product of mean credits would not be the mean credit of a group: no group accuracy here.
-        blind["other_image"] = figures(accuracies(task, questions, credit_N))
-    return blind
+        blind["other_image"] = figures(accuracies(task, questions, other_N))
+    blind |= {name: figures(metrics(task, questions, text_N)) for name, text_N in text_credits.items()}
+    table = confusion(score_NO, questions.answer_N, questions.kinds, questions.option_kinds)
+    remark = other_image_remark(len(media))
+    details: dict[str, Any] = {"confusion": table} if table else {}
+    if operators := by_operator(questions.operators, credit_N, blind_N):
+        details["operators"] = operators
+    if metrics is accuracies_with_groups and (decomposition := decompose(score_NO, questions, task.group_N)):
+        details["decomposition"] = decomposition
+    return TaskScores(len(score_NO), credits, {"": columns}, blind, details, [remark] if remark else [])
 
 
 def question_items(rows: Sequence[PredictionRow], metric: str) -> ItemCredits:

@@ -22,6 +22,7 @@ class ModelSummary:
     activation: str
     weights: str
     sha256: str
+    negation: str
     software: str
 
 
@@ -73,6 +74,7 @@ def summarize_model(run: Run) -> ModelSummary:
         activation=f"{activation} (the weights': {trained_with})" if differs else str(activation),
         weights=f"{model.get('source', '')}{step}",
         sha256=str(model.get("sha256", ""))[:12],
+        negation="; ".join([run.method, *dict.fromkeys(model.get("negation", {}).get("origins", {}).values())]),
         software=", ".join(f"{name} {software[name]}" for name in ("negjax", "jax") if name in software),
     )
 
