@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     add_model_flags(parser)
     parser.add_argument("--set", required=True, metavar="NAME", help="the set to fit on")
     parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="folder of the sets")
-    negation = "a method to fit; may be repeated; default: all"
+    negation = "a method to fit; may be repeated; default: all but steering"
     parser.add_argument("--negation", action="append", metavar="METHOD[,CONSTANT=VALUE...]", help=negation)
     parser.add_argument("--out", type=path, required=True, metavar="FILE", help="the constants, as JSON")
     parser.add_argument("--batch-size", type=int, default=256, metavar="N", help="default: 256")
@@ -47,7 +47,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     data = open_set(args.data_dir, args.set)
     check_writable(to_path(args.out).parent)
     model = read_model(args.model, args.step, arch=args.arch, activation=args.activation, ema=args.ema)
-    methods = choose_methods(args.negation or list(METHODS), model)
+    methods = choose_methods(args.negation or [name for name, method in METHODS.items() if method.grid], model)
     fitted = calibrate(model, data, methods, batch_size=args.batch_size, cache_dir=args.cache_dir)
     write_calibration(fitted, args.out)
     lines = [f"none: {fitted.metric} {100 * fitted.plain:.1f} %"]

@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--frames", type=int, metavar="N", help="per clip, at the midpoints of N parts; default: 4")
     video = "frames squashed and not rounded, as the published figures (negbench), or as images are (clip)"
     parser.add_argument("--video-preprocess", choices=("negbench", "clip"), help=f"{video}; default: negbench")
-    negation = "how captions that deny are scored: none, subtract, space, projection, deo, lcse; may be repeated"
+    negation = "score captions that deny by a method, such as space; may be repeated; a wrong name lists all"
     parser.add_argument("--negation", action="append", metavar="METHOD[,CONSTANT=VALUE...]", help=negation)
     parser.add_argument("--cache-dir", type=path, metavar="DIR", help="keeps what is computed once; default: OUT/cache")
     add_process_flags(parser)

@@ -18,18 +18,21 @@ from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.eval_data import Task
 from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.ranking import image_retrieval
+from negjax.evaluation.steering_directions import fit_directions
 from negjax.evaluation.tasks.kind import task_kind
 from negjax.evaluation.tasks.retrieval import CaptionedImages
+from negjax.language.parsed import Parsed
 from negjax.language.splitter import split
 from negjax.models.loaded import LoadedModel
 from negjax.negation.calibration import Calibration, FittedMethod
 from negjax.negation.method import NegationMethod, NegationScorer, Split
 from negjax.negation.published import Constant
-from negjax.negation.scorer import CaptionVectors, CosineScorer, Scorer, caption_vectors
+from negjax.negation.scorer import AnyText, CaptionVectors, CosineScorer, Scorer, caption_vectors
+from negjax.negation.steering import Steering
 from negjax.negation.table import GIVEN, ChosenMethod
 
 Presence = tuple[int, str, bool]  # of a row's image and a concept: whether it is there
-Embeddings = dict[str, np.ndarray]  # text -> its embedding
+TextEmbeddings = dict[AnyText, np.ndarray]  # text -> its embedding
 
 
 def calibrate(
@@ -63,7 +66,8 @@ def calibrate(
         raise NegjaxError(f"set {data.name} is of kind {task.kind!r}: calibrate on questions or on a retrieval set")
     read = functools.cache(split)
     presence = _presence(data, task, plan.captions, read)
-    texts = list(plan.captions)
+    texts: list[AnyText] = list(plan.captions)
+    methods = [_with_directions(chosen, model, [read(caption) for caption in plan.captions]) for chosen in methods]
     for chosen in methods:
         method = _method(chosen)
         scorer = chosen.scorer(read)
@@ -89,7 +93,10 @@ def calibrate(
         fitted[chosen.name] = _fit_grid(
             replace(method, **known), known, free, lambda each: score(NegationScorer(each, read))[1]
         )
-        if not fitted[chosen.name].constants:
+        directions = getattr(method, "directions", None)
+        if directions is not None:
+            fitted[chosen.name] = replace(fitted[chosen.name], directions=directions.rows)
+        elif not fitted[chosen.name].constants:
             raise NegjaxError(f"negation {chosen.label}: every constant is given by hand, nothing is left to fit")
     name, plain = score(CosineScorer())
     described = {key: str(model.info.get(key, "")) for key in ("arch", "source", "sha256")}
@@ -108,6 +115,13 @@ def _fit_grid(
             constants[name] = _best(curve[name])
             method = replace(method, **{name: constants[name]})
     return FittedMethod(constants, figure(method), curve)
+
+
+def _with_directions(chosen: ChosenMethod, model: LoadedModel, captions: Sequence[Parsed]) -> ChosenMethod:
+    """Steering with directions fitted to the captions; other methods as they are."""
+    if not isinstance(chosen.method, Steering):
+        return chosen
+    return replace(chosen, method=replace(chosen.method, directions=fit_directions(model, captions)))
 
 
 def _method(chosen: ChosenMethod) -> NegationMethod:
@@ -149,7 +163,7 @@ def _presence(data: StoredSet, task: Task, captions: Sequence[str], read: Split)
 
 
 def _fit_presence(
-    method: NegationMethod, name: str, presence: Sequence[Presence], embeddings: Embeddings, image_NE: np.ndarray
+    method: NegationMethod, name: str, presence: Sequence[Presence], embeddings: TextEmbeddings, image_NE: np.ndarray
 ) -> dict[str, Constant]:
     """The constants that follow from where concepts are there and where they are not."""
     concepts = {concept: method.presence_texts(concept) for _, concept, _ in presence}

@@ -1,7 +1,7 @@
 """Evaluates a model on any number of sets: everything is embedded once, then each set is scored separately."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.statistics.bootstrap import figures, intervals, unit_remarks
 from negjax.evaluation.tasks.kind import Columns, task_kind
 from negjax.models.loaded import LoadedModel
-from negjax.negation.scorer import CaptionVectors, CosineScorer, Scorer, caption_vectors
+from negjax.negation.scorer import AnyText, CaptionVectors, CosineScorer, Scorer, caption_vectors
 
 
 @dataclass
@@ -103,8 +103,8 @@ def evaluate_scorers(
     data = sets
     if data.images.preprocess != model.preprocess:
         raise NegjaxError("the evaluation data were prepared for another preprocessing than the model's")
-    needed = (text for scorer in scorers for text in scorer.texts(data.captions))
-    texts = list(dict.fromkeys((*data.captions, *needed)))
+    needed: Iterator[AnyText] = (text for scorer in scorers for text in scorer.texts(data.captions))
+    texts: list[AnyText] = list(dict.fromkeys((*data.captions, *needed)))
     media_DE, text_XE = embed(model, data, texts, batch_size, cache_dir=cache_dir, progress=progress)
     results = []
     for scorer in scorers:

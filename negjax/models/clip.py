@@ -101,6 +101,27 @@ def encode_packed(config: CLIPConfig, params: Params, texts: PackedTexts, comput
     return text.encode_packed(texts)
 
 
+def encode_steered(
+    config: CLIPConfig,
+    params: Params,
+    text_BT: jax.Array,
+    direction_LD: jax.Array,
+    strength: jax.Array,
+    compute: Compute = Compute(),
+) -> jax.Array:
+    """Runs the text tower with its pooled token steered, see `TextTower.encode_steered`: embeddings [B, E]."""
+    text = module(config, params, compute).text
+    assert isinstance(text, TextTower)
+    return text.encode_steered(text_BT, direction_LD, strength)
+
+
+def block_states(config: CLIPConfig, params: Params, text_BT: jax.Array, compute: Compute = Compute()) -> jax.Array:
+    """The states of the text tower's pooled token after each block [L, B, D]."""
+    text = module(config, params, compute).text
+    assert isinstance(text, TextTower)
+    return text.block_states(text_BT)
+
+
 def flatten_params(params: Params) -> dict[str, Any]:
     """Path ("visual/patch/kernel") -> leaf, for parameters or anything else in their tree, in the order of the tree."""
     leaves = jax.tree_util.tree_leaves_with_path(params)

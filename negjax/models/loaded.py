@@ -14,10 +14,11 @@ from jax.sharding import Mesh
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, normalise
 from negjax.models import clip, queries
-from negjax.models.architecture import CLIPConfig, TextEncoderConfig, from_dict, to_dict
+from negjax.models.architecture import CLIPConfig, TextConfig, TextEncoderConfig, from_dict, to_dict
 from negjax.models.compute import Compute
 from negjax.models.encoder_inputs import check_pixels, check_tokens
 from negjax.models.packing import PackedTexts
+from negjax.negation.scorer import SteeredText
 from negjax.negation.table import NO_METHOD
 from negjax.runtime.sharding import map_over_batch_shards
 from negjax.tokenizers import AnyTokenizer, tokenizer_from_dict
@@ -125,6 +126,35 @@ class LoadedModel:
         """As `encode_text`, unchecked: for ids that may lie on many devices."""
         return _encode_text(self.config, self.compute, self.mesh, self.params, text_BT)
 
+    def encode_steered(self, text_BT: Any, steered: SteeredText) -> jax.Array:
+        """As `encode_tokens`, with the text tower steered as a text asks for.
+
+        Raises:
+            NegjaxError: This tower cannot be steered so.
+        """
+        direction_LD = np.array(steered.directions.rows, np.float32)
+        self.check_steerable(direction_LD.shape)
+        return _encode_steered(self.config, self.compute, self.params, text_BT, direction_LD, steered.strength)
+
+    def block_states(self, text_BT: Any) -> jax.Array:
+        """The states of the text tower's pooled token after each block [L, B, D], float32. Raises as above."""
+        self.check_steerable()
+        return _block_states(self.config, self.compute, self.params, text_BT)
+
+    def check_steerable(self, shape: tuple[int, ...] = ()) -> None:
+        """Raises NegjaxError unless the text tower can be steered, along directions of this shape where it is given."""
+        text = self.config.text
+        if not isinstance(text, TextConfig):
+            raise NegjaxError(
+                f"negation steering needs CLIP's text transformer, and {self.config.name} has another encoder: choose "
+                "another method"
+            )
+        if shape not in ((), (text.depth, text.width)):
+            raise NegjaxError(
+                f"the directions of negation steering are {shape}, the text tower of {self.config.name} has "
+                f"{text.depth} blocks of width {text.width}: calibrate this model"
+            )
+
     def encode_packed(self, texts: PackedTexts) -> jax.Array:
         """The embeddings [R, K, E] of captions that share rows, which may lie on many devices."""
         return _encode_packed(self.config, self.compute, self.mesh, self.params, texts)
@@ -204,6 +234,23 @@ def _encode_packed(
         return clip.encode_packed(config, params, texts, compute)
 
     return map_over_batch_shards(run, mesh, params, texts)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _encode_steered(
+    config: CLIPConfig,
+    compute: Compute,
+    params: clip.Params,
+    text_BT: jax.Array,
+    direction_LD: jax.Array,
+    strength: jax.Array,
+) -> jax.Array:
+    return clip.encode_steered(config, params, text_BT, direction_LD, strength, compute)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _block_states(config: CLIPConfig, compute: Compute, params: clip.Params, text_BT: jax.Array) -> jax.Array:
+    return clip.block_states(config, params, text_BT, compute)
 
 
 def to_meta(model: LoadedModel) -> dict[str, Any]:

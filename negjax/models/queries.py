@@ -11,13 +11,13 @@ import numpy as np
 from negjax.errors import NegjaxError
 from negjax.models.architecture import TextConfig
 from negjax.models.text import lengths
-from negjax.negation.scorer import CaptionVectors, caption_vectors
+from negjax.negation.scorer import AnyText, CaptionVectors, SteeredText, caption_vectors
 from negjax.negation.table import METHODS, ChosenMethod, choose_method
 
 if TYPE_CHECKING:
     from negjax.models.loaded import LoadedModel
 
-BATCH = 256  # texts or images encoded at a time
+_BATCH = 256  # texts or images encoded at a time
 
 
 def encode_query(model: "LoadedModel", texts: str | Sequence[str], negation: str) -> np.ndarray:
@@ -39,23 +39,35 @@ def score(model: "LoadedModel", queries: str | Sequence[str], images: Any, negat
     return vectors.scores(lambda query_QE: (query_QE @ image_EN).astype(np.float32), query_Q1)
 
 
-def embed_texts(model: "LoadedModel", texts: Sequence[str]) -> np.ndarray:
+def embed_texts(model: "LoadedModel", texts: Sequence[AnyText]) -> np.ndarray:
     """The embeddings of texts, unit length, float32 [X, E].
 
     Raises:
         NegjaxError: an embedding is not finite.
     """
-    config = model.config.text
-    token_XT = model.tokenizer(list(texts), config.context_length)
+    plain = [x for x, text in enumerate(texts) if isinstance(text, str)]
+    steered = [x for x, text in enumerate(texts) if isinstance(text, SteeredText)]  # of one method, all alike
+    text_XE = np.zeros((len(texts), model.config.embed_dim))
+    for chosen in filter(None, (plain, steered)):
+        text_XE[chosen] = _encode(model, [texts[x] for x in chosen])
+    return _unit(text_XE, "texts")
+
+
+def _encode(model: "LoadedModel", texts: Sequence[AnyText]) -> np.ndarray:
+    """The embeddings of texts that are all plain, or steered alike [X, E]."""
+    config, first = model.config.text, texts[0]
+    words = [text if isinstance(text, str) else text.text for text in texts]
+    token_XT = model.tokenizer(words, config.context_length)
     if not (isinstance(config, TextConfig) and config.sees_padding):  # what follows a text changes nothing
         token_XT = token_XT[:, : _power_of_two(int(lengths(config, token_XT).max()), config.context_length)]
     parts = []
-    for start in range(0, len(token_XT), BATCH):
-        token_BT = token_XT[start : start + BATCH]
-        padding = _power_of_two(len(token_BT), BATCH) - len(token_BT)  # few shapes, few compilations
+    for start in range(0, len(token_XT), _BATCH):
+        token_BT = token_XT[start : start + _BATCH]
+        padding = _power_of_two(len(token_BT), _BATCH) - len(token_BT)  # few shapes, few compilations
         padded_BT = np.pad(token_BT, ((0, padding), (0, 0)), mode="edge")
-        parts.append(np.asarray(model.encode_text(padded_BT))[: len(token_BT)])
-    return _unit(np.concatenate(parts), "texts")
+        encoded = model.encode_text(padded_BT) if isinstance(first, str) else model.encode_steered(padded_BT, first)
+        parts.append(np.asarray(encoded)[: len(token_BT)])
+    return np.concatenate(parts)
 
 
 def _choose(model: "LoadedModel", negation: str) -> ChosenMethod:
@@ -85,7 +97,7 @@ def _embed_images(model: "LoadedModel", images: Any) -> np.ndarray:
                 f"image embeddings have {array.shape[1]} numbers, those of this model {model.config.embed_dim}"
             )
         return _unit(array, "images")
-    parts = [np.asarray(model.encode_image(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
+    parts = [np.asarray(model.encode_image(images[start : start + _BATCH])) for start in range(0, len(images), _BATCH)]
     return _unit(np.concatenate([np.zeros((0, model.config.embed_dim), np.float32), *parts]), "images")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 
 from negjax.models.architecture import TextConfig, TextEncoderConfig
-from negjax.models.attention import TokenIndex
+from negjax.models.attention import TokenIndex, take_tokens
 from negjax.models.compute import Compute
 from negjax.models.elementwise import LayerNorm
 from negjax.models.linear import Linear
@@ -42,6 +42,42 @@ class TextTower(nnx.Module):
         """
         x_B1D = self.transformer(self.embed(text_BT), self.key_mask(text_BT), self.pooled_token(text_BT))
         return self._project(x_B1D[:, 0])
+
+    def encode_steered(self, text_BT: jax.Array, direction_LD: jax.Array, strength: jax.Array) -> jax.Array:
+        """Encodes token ids, while the pooled token is pushed along a direction after each block.
+
+        Its state h becomes (1 - strength) h + strength |h| direction. Source: see `negjax.negation.steering`.
+
+        Args:
+            text_BT: Token ids [B, T].
+            direction_LD: A unit vector for each block.
+            strength: How far it is pushed, from 0 to 1.
+
+        Returns:
+            Embeddings [B, E] as of `__call__`.
+        """
+        at = self.pooled_token(text_BT)
+
+        def steer(index: int, x_BTD: jax.Array) -> jax.Array:
+            state_B1D = take_tokens(x_BTD, at)
+            length_B11 = jnp.linalg.norm(state_B1D.astype(jnp.float32), axis=-1, keepdims=True)
+            pushed_B1D = (1 - strength) * state_B1D + strength * length_B11 * direction_LD[index]
+            token_B1 = jnp.broadcast_to(at % x_BTD.shape[1], (len(x_BTD), 1))
+            return x_BTD.at[jnp.arange(len(x_BTD))[:, None], token_B1].set(pushed_B1D.astype(x_BTD.dtype))
+
+        x_B1D = self.transformer(self.embed(text_BT), self.key_mask(text_BT), at, steer)
+        return self._project(x_B1D[:, 0])
+
+    def block_states(self, text_BT: jax.Array) -> jax.Array:
+        """The states of the pooled token after each block [L, B, D], float32."""
+        at, states = self.pooled_token(text_BT), []
+
+        def keep(index: int, x_BTD: jax.Array) -> jax.Array:
+            states.append(take_tokens(x_BTD, at)[:, 0].astype(jnp.float32))
+            return x_BTD
+
+        self.transformer(self.embed(text_BT), self.key_mask(text_BT), at, keep)
+        return jnp.stack(states)
 
     def encode_packed(self, texts: PackedTexts) -> jax.Array:
         """Encodes captions that share rows.

@@ -1,7 +1,7 @@
 """The transformer that both towers share, and how blocks are run. Shapes: B batch, T tokens, K some of
 them, D width."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,6 +13,8 @@ from negjax.models.attention import Attention, TokenIndex, take_tokens
 from negjax.models.compute import Compute
 from negjax.models.elementwise import LayerNorm, activate
 from negjax.models.linear import Linear
+
+AfterBlock = Callable[[int, jax.Array], jax.Array]
 
 _REMAT_POLICIES = {
     "none": jax.checkpoint_policies.everything_saveable,
@@ -82,7 +84,13 @@ class Transformer(nnx.Module):
         """The blocks from first to last; the dictionary sorts "10" before "2"."""
         return in_order(self.blocks)
 
-    def __call__(self, x_BTD: jax.Array, mask_BTS: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
+    def __call__(
+        self,
+        x_BTD: jax.Array,
+        mask_BTS: jax.Array | None = None,
+        at: TokenIndex | None = None,
+        after_block: AfterBlock | None = None,
+    ) -> jax.Array:
         """Runs the blocks.
 
         Args:
@@ -90,11 +98,17 @@ class Transformer(nnx.Module):
             mask_BTS: False for tokens that a token does not attend to; [B, 1, T] where it is the same for all of a row.
             at: The only tokens whose output is wanted, of a tower without rotary positions: the last block computes
                 nothing but the keys and values of the others.
+            after_block: Maps the index of a block and its output [B, T, D] to the next block's input. With it all
+                tokens are computed.
 
         Returns:
             The output of the last block [B, T, D], [B, K, D] with `at`, in the type of the products.
         """
         blocks, x_BTD = self.in_order(), x_BTD.astype(self.compute.dtype)
+        if after_block is not None:
+            for index, block in enumerate(blocks):
+                x_BTD = after_block(index, block(x_BTD, mask_BTS))
+            return x_BTD if at is None else take_tokens(x_BTD, at)
         if at is None:
             return run_blocks(blocks, x_BTD, self.compute, mask_BTS)
         return run_blocks(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 from etils import epath
 
 from negjax.errors import MALFORMED_CONTENT, NegjaxError
@@ -22,11 +23,13 @@ class FittedMethod:
         constants: constant -> value.
         figure: the metric with them.
         curve: constant -> pairs of a value and the metric with it, the other constants being as they were then.
+        directions: of steering, a unit vector for each block of the text tower; () for other methods.
     """
 
     constants: Mapping[str, Constant]
     figure: float
     curve: Mapping[str, Sequence[Sequence[float]]]
+    directions: Sequence[Sequence[float]] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def read_calibration(path: epath.PathLike, method: str, constants: Sequence[str]
             for key, value in entry.constants.items():
                 if not isinstance(value, int | float) or not math.isfinite(value):
                     raise ValueError(f"{key} is {value!r}")
+            if not np.isfinite(np.array(entry.directions, np.float64)).all():
+                raise ValueError("its directions are not finite")
         str(calibration.asked_set["name"]), str(calibration.model["sha256"])
     except OSError as error:
         raise NegjaxError(f"cannot read {path} ({error.strerror}): give a file of negjax calibrate") from error

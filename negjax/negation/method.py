@@ -12,7 +12,7 @@ import numpy as np
 
 from negjax.errors import NegjaxError
 from negjax.language.parsed import Parsed
-from negjax.negation.scorer import CaptionVectors, EmbedTexts
+from negjax.negation.scorer import AnyText, CaptionVectors, EmbedTexts
 
 Split = Callable[[str], Parsed]
 
@@ -33,7 +33,7 @@ class NegationMethod:
         """Whether the method changes the score of a caption; all others keep their cosine to the last bit."""
         return bool(parsed.negated)
 
-    def texts(self, parsed: Parsed) -> list[str]:
+    def texts(self, parsed: Parsed) -> Sequence[AnyText]:
         """The texts whose embeddings `vectors` needs for a caption that it changes."""
         raise NotImplementedError
 
@@ -82,9 +82,9 @@ class NegationScorer:
     method: NegationMethod
     split: Split
 
-    def texts(self, captions: Sequence[str]) -> list[str]:
+    def texts(self, captions: Sequence[str]) -> list[AnyText]:
         """What the method needs of captions that it changes; the others themselves."""
-        texts = []
+        texts: list[AnyText] = []
         for parsed in map(self.split, captions):
             texts += self.method.texts(parsed) if self.method.changes(parsed) else [parsed.caption]
         return texts

@@ -36,6 +36,9 @@ PUBLISHED_CONSTANTS = {
             {"toward": 1.0, "away": 1.0, "stay": 1.0}, "published for image search with any model (arXiv 2603.09185)"
         ),
     },
+    "steering": {
+        "clip": PublishedConstants({"strength": 0.13}, "published for CLIP (arXiv 2603.20554)"),
+    },
     "lcse": {
         "clip": PublishedConstants(
             {"midpoint": 0.22, "slope": 30.0, "lists": False}, "published for CLIP ViT-B/32 (arXiv 2607.23052)"

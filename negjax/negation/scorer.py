@@ -12,8 +12,31 @@ from typing import Protocol
 
 import numpy as np
 
-EmbedTexts = Callable[[Sequence[str]], np.ndarray]  # n texts -> their embeddings, float32 [n, E], unit length
 Combine = Callable[[np.ndarray, np.ndarray], np.ndarray]  # cosines [..., K] and caption indices [...] -> scores [...]
+
+
+@dataclass(frozen=True, eq=False)  # found by identity in dictionaries of many texts
+class Directions:
+    """A direction for each block of a text tower.
+
+    Attributes:
+        rows: L rows of D numbers, of unit length.
+    """
+
+    rows: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class SteeredText:
+    """A text that is encoded with the tower steered, see `negjax.negation.steering`."""
+
+    text: str
+    strength: float
+    directions: Directions
+
+
+AnyText = str | SteeredText
+EmbedTexts = Callable[[Sequence[AnyText]], np.ndarray]  # n texts -> their embeddings, float32 [n, E], unit length
 
 
 @dataclass(frozen=True)
@@ -64,7 +87,7 @@ class CaptionVectors:
 class Scorer(Protocol):
     """How captions are scored against images."""
 
-    def texts(self, captions: Sequence[str]) -> list[str]:
+    def texts(self, captions: Sequence[str]) -> Sequence[AnyText]:
         """The texts whose embeddings `vectors` needs; a text may occur more than once."""
 
     def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts) -> CaptionVectors:
@@ -85,12 +108,12 @@ class CosineScorer:
 
 
 def caption_vectors(
-    scorer: Scorer, captions: Sequence[str], texts: Sequence[str], text_XE: np.ndarray
+    scorer: Scorer, captions: Sequence[str], texts: Sequence[AnyText], text_XE: np.ndarray
 ) -> CaptionVectors:
     """The query vectors of captions, from the embeddings [X, E] of the distinct texts that the scorer named."""
     index = {text: i for i, text in enumerate(texts)}
 
-    def embed_texts(chosen: Sequence[str]) -> np.ndarray:
+    def embed_texts(chosen: Sequence[AnyText]) -> np.ndarray:
         index_N = np.array([index[text] for text in chosen], np.int64)
         return text_XE if np.array_equal(index_N, np.arange(len(text_XE))) else text_XE[index_N]
 

@@ -1,7 +1,7 @@
 """The table of methods, and how users choose one: "space", "space,threshold=0.9", "space,constants=FILE"."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from negjax.errors import NegjaxError
@@ -11,8 +11,9 @@ from negjax.negation.lcse import LCSE
 from negjax.negation.method import NegationMethod, NegationScorer, Split
 from negjax.negation.projection import Projection
 from negjax.negation.published import Constant, published_constants
-from negjax.negation.scorer import CosineScorer, Scorer
+from negjax.negation.scorer import CosineScorer, Directions, Scorer
 from negjax.negation.space import Space
+from negjax.negation.steering import Steering
 from negjax.negation.subtract import Subtract
 from negjax.runtime.paths import to_path
 
@@ -22,6 +23,7 @@ METHODS: dict[str, type[NegationMethod]] = {
     "projection": Projection,
     "deo": DEO,
     "lcse": LCSE,
+    "steering": Steering,
 }
 GIVEN = "given by hand"  # the origin of constants that the user gives
 NO_METHOD = "none"  # the cosine with the caption as it stands
@@ -57,7 +59,7 @@ class ChosenMethod:
         return {
             "negation": {
                 "method": self.name,
-                "constants": asdict(self.method),
+                "constants": {name: getattr(self.method, name) for name in self.origins},
                 "origins": dict(self.origins),
                 **calibrated,
             }
@@ -81,9 +83,9 @@ def choose_method(text: str, family: str, model_sha256: str = "") -> ChosenMetho
         return ChosenMethod(NO_METHOD)
     if name not in METHODS:
         raise NegjaxError(f"unknown negation method {name!r}; choose one of {', '.join([NO_METHOD, *METHODS])}")
-    types: dict[str, Any] = {constant.name: constant.type for constant in fields(METHODS[name])}
     published = published_constants(name, family)
-    values: dict[str, Constant] = dict(published.constants)
+    values: dict[str, Any] = dict(published.constants)
+    types: dict[str, Any] = {entry.name: entry.type for entry in fields(METHODS[name]) if entry.name in values}
     origins = dict.fromkeys(values, published.source)
     given: dict[str, str] = {}
     for setting in settings:
@@ -105,6 +107,8 @@ def choose_method(text: str, family: str, model_sha256: str = "") -> ChosenMetho
     for key, value in given.items():
         if key != "constants":
             values[key], origins[key] = _read_value(name, key, value, types[key]), GIVEN
+    if calibration and (directions := calibration.methods[name].directions):
+        values["directions"] = Directions(tuple(map(tuple, directions)))
     label = ",".join([name, *(f"{key}={_short(key, value)}" for key, value in given.items())])
     return ChosenMethod(label, name, METHODS[name](**values), origins, calibration)
 

@@ -8,6 +8,7 @@ from support.trees import unit
 from negjax.errors import NegjaxError
 from negjax.negation.table import METHODS
 
+FITTED = [name for name in METHODS if name != "steering"]  # which needs directions of its model
 QUERIES = ["a beach without people", "a dog", "no umbrella"]
 
 
@@ -35,7 +36,7 @@ def test_negated_queries_follow_the_formula(model):
     assert found.dtype == np.float32
 
 
-@pytest.mark.parametrize("method", ["none", *METHODS])
+@pytest.mark.parametrize("method", ["none", *FITTED])
 def test_any_query_is_answered(model, method):
     queries = [
         "",

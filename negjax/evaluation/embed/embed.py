@@ -7,6 +7,7 @@ width, N of any of these.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from etils import epath
@@ -18,6 +19,7 @@ from negjax.evaluation.embed.vectors import distinct_rows
 from negjax.evaluation.eval_data import EvalData, TokenRows
 from negjax.evaluation.media import DistinctMedia
 from negjax.models.loaded import LoadedModel
+from negjax.negation.scorer import AnyText, Directions, SteeredText
 from negjax.runtime.distributed import broadcast_from_first, check_agreement, is_first_process
 from negjax.runtime.progress import track_progress
 
@@ -25,7 +27,7 @@ from negjax.runtime.progress import track_progress
 def embed(
     model: LoadedModel,
     data: EvalData,
-    texts: Sequence[str],
+    texts: Sequence[AnyText],
     batch_size: int,
     *,
     cache_dir: epath.PathLike | None = None,
@@ -49,7 +51,8 @@ def embed(
         NegjaxError: an embedding is not finite; media cannot be decoded; processes have different data, settings or,
             where there is a cache, models.
     """
-    token_UT, index_X = _distinct_tokens(model, data, texts)
+    plain = [text for text in texts if isinstance(text, str)]
+    token_UT, index_X = _distinct_tokens(model, data, plain)
     check_agreement(_fingerprint(data, token_UT), "data")
     settings = [batch_size, data.images.settings, data.clips.settings]
     check_agreement(content_key("", settings), "a batch size, frames or preprocessing")
@@ -72,7 +75,7 @@ def embed(
                 return f"the {noun} in {media.origins[index]}"
 
             media_parts.append(_embed(media.keys, encode, cache, width, noun, name_media, progress))
-    begins_with_captions = list(texts[: len(data.captions)]) == data.captions
+    begins_with_captions = plain[: len(data.captions)] == data.captions
     first = int(index_X[: len(data.captions)].max(initial=-1)) + 1 if begins_with_captions else 0
     token_keys = [hashlib.sha256(row.tobytes()).hexdigest() for row in token_UT]
 
@@ -82,12 +85,48 @@ def embed(
                 yield from encode_texts(model, token_UT, index_B, batch_size)
 
     def name_text(index: int) -> str:
-        return _name_text(data, texts[int(np.argmax(index_X == index))])
+        return _name_text(data, plain[int(np.argmax(index_X == index))])
 
     cache = EmbeddingCache(cache_dir, content_key(key, "text"))
     text_UE = _embed(token_keys, encode_captions, cache, width, "caption", name_text, progress)
-    text_XE = text_UE if len(text_UE) == len(texts) else text_UE[index_X]
+    text_XE = text_UE if len(text_UE) == len(plain) else text_UE[index_X]
+    if len(plain) < len(texts):
+        steered_XE = _embed_steered(model, data, texts, batch_size, cache_dir, key, progress)
+        is_plain_X = np.array([isinstance(text, str) for text in texts])
+        steered_XE[is_plain_X] = text_XE
+        text_XE = steered_XE
     return np.concatenate(media_parts), text_XE
+
+
+def _embed_steered(
+    model: LoadedModel,
+    data: EvalData,
+    texts: Sequence[AnyText],
+    batch_size: int,
+    cache_dir: epath.PathLike | None,
+    key: str,
+    progress: bool,
+) -> np.ndarray:
+    """The embeddings of steered texts [X, E]; those of the others are not computed."""
+    text_XE = np.zeros((len(texts), model.config.embed_dim), np.float32)
+    by_steering: dict[tuple[float, Directions], list[int]] = {}
+    for index, text in enumerate(texts):
+        if isinstance(text, SteeredText):
+            by_steering.setdefault((text.strength, text.directions), []).append(index)
+    for (strength, directions), chosen in by_steering.items():
+        steered = [text for index in chosen if isinstance(text := texts[index], SteeredText)]
+        token_NT = model.tokenizer([text.text for text in steered], model.config.text.context_length)
+        first_U, index_N = distinct_rows(token_NT)
+        cache = EmbeddingCache(cache_dir, content_key(key, [strength, directions.rows]))
+        encode = partial(encode_texts, model, token_NT[first_U], batch_size=batch_size, steered=steered[0])
+
+        def name(index: int, steered: list[SteeredText] = steered, first_U: np.ndarray = first_U) -> str:
+            return _name_text(data, steered[first_U[index]].text)
+
+        keys = [hashlib.sha256(row.tobytes()).hexdigest() for row in token_NT[first_U]]
+        text_UE = _embed(keys, encode, cache, model.config.embed_dim, "steered caption", name, progress)
+        text_XE[chosen] = text_UE[index_N]
+    return text_XE
 
 
 def _distinct_tokens(model: LoadedModel, data: EvalData, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

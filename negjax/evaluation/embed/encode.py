@@ -24,6 +24,7 @@ from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel
 from negjax.models.packing import PackedTexts, assign_rows, can_pack, pack
 from negjax.models.text import lengths
+from negjax.negation.scorer import SteeredText
 from negjax.runtime.mesh import local_row_indices, make_mesh, put_batch, replicated
 from negjax.runtime.sharding import device_put_tree
 
@@ -74,7 +75,13 @@ def encode_media(model: LoadedModel, media: DistinctMedia, index_N: np.ndarray, 
     return _fetch(batches(), finish, mesh)
 
 
-def encode_texts(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarray, batch_size: int) -> EncodedBatches:
+def encode_texts(
+    model: LoadedModel,
+    token_UT: np.ndarray,
+    index_N: np.ndarray,
+    batch_size: int,
+    steered: SteeredText | None = None,
+) -> EncodedBatches:
     """Embeds rows of token ids batch by batch, with little padding: the result is the same.
 
     Args:
@@ -82,7 +89,10 @@ def encode_texts(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarray, 
         token_UT: token ids.
         index_N: the rows to embed.
         batch_size: texts in a batch, over all devices; about as many where several share a row.
+        steered: how the tower is steered, of any of the texts; None for not at all.
     """
+    if steered is not None:
+        return _fetch(_trimmed_batches(model, token_UT, index_N, batch_size, steered), unit_rows, _mesh(model))
     batches = _packed_batches if can_pack(model.config.text) else _trimmed_batches
     return _fetch(batches(model, token_UT, index_N, batch_size), unit_rows, _mesh(model))
 
@@ -105,7 +115,13 @@ def _packed_batches(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarra
         yield index_B, slot_B, (embedding_RKE.reshape(-1, embedding_RKE.shape[-1]),)
 
 
-def _trimmed_batches(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarray, batch_size: int) -> _Dispatched:
+def _trimmed_batches(
+    model: LoadedModel,
+    token_UT: np.ndarray,
+    index_N: np.ndarray,
+    batch_size: int,
+    steered: SteeredText | None = None,
+) -> _Dispatched:
     """Batches of texts sorted by length and cut to the longest, unless the tower attends to padding."""
     mesh = _mesh(model)
     size = _round_up(min(batch_size, len(index_N)), mesh)
@@ -117,7 +133,9 @@ def _trimmed_batches(model: LoadedModel, token_UT: np.ndarray, index_N: np.ndarr
         length = _bucket(int(length_N[chosen[-1]]), token_UT.shape[1])
         token_BT = np.zeros((size, length), token_UT.dtype)
         token_BT[: len(chosen)] = token_UT[index_N[chosen], :length]
-        yield index_N[chosen], np.arange(len(chosen)), (model.encode_tokens(put_batch(mesh, token_BT[local])),)
+        text_BT = put_batch(mesh, token_BT[local])
+        embedding_BE = model.encode_steered(text_BT, steered) if steered else model.encode_tokens(text_BT)
+        yield index_N[chosen], np.arange(len(chosen)), (embedding_BE,)
 
 
 def model_on_devices(model: LoadedModel) -> LoadedModel:
