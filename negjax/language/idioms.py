@@ -114,14 +114,28 @@ def why_inert(t: Tokens, i: int) -> str:
         return "'no' stands for a number or an answer"
     if word == "minus" and following.isdigit():
         return "'minus' belongs to a number"
+    if word == "not" and following in _ALL:
+        return f"'not {following}' does not deny all"
     if word == "not" and following == "to" and words[i + 2] not in w.BE:
         return "'not to' forbids or avoids"
     if word in {"not", "isn't"}:
         j = i + 1 + (following == "be")
         if words[j] == "the" and words[j + 1].endswith("est"):
             return f"{word!r} belongs to a comparison"
-    if word == "never" and any(other in {"so", "better", "as"} for other in words[i + 2 : i + 4]):
+    if word == "never" and any(other in {"so", "better", "as", "too"} for other in words[i + 2 : i + 4]):
         return "'never' belongs to a comparison"
+    if (
+        "than" in words[i + 2 : i + 6]
+        and words[i + 1 : i + 2] != ("other",)
+        and (word in {"no", "not"} or word[-2:] == "'t")
+    ):
+        return f"{word!r} belongs to a comparison"
+    if word == "nothing" and "as" in words[i + 2 : i + 6]:
+        return "'nothing' belongs to a comparison"
+    if word == "no" and "allowed" in words[i + 2 : i + 6]:
+        return "what a rule forbids"
+    if word == "missing" and before == "and" and words[i - 2].endswith("ing"):
+        return "'missing' is an activity"
     if word.endswith("-free") and word.removesuffix("-free") in _KEEPS_FREE:
         return f"{word!r} denies nothing to be seen"
     if double := _double_negation(words, i):
@@ -195,7 +209,9 @@ def _is_quoted(t: Tokens, i: int) -> bool:
 
 def _is_on_sign(words: tuple[str, ...], i: int, before: str) -> bool:
     """ "a no parking sign", "a sign that says no dogs", 'a shirt with "no fear" on it'."""
-    if before in _SAYING or (before == "that" and words[i - 2] in _SAYING):
+    if before in {"do", "that"} and words[i - 2] in _SAYING:
+        return True
+    if before in _SAYING:
         return before != "reading" or (i > 1 and words[i - 2] in _SIGNS)
     if before in _QUOTES and i > 1 and (words[i - 2] in _SAYING or not _QUOTES.isdisjoint(words[i + 1 : i + 6])):
         return True
@@ -211,5 +227,6 @@ def _is_on_sign(words: tuple[str, ...], i: int, before: str) -> bool:
 
 
 _EXCEPTIONS = w.word_set("but except besides than other apart aside")
+_ALL = w.word_set("all every each everyone everybody everything always both many")
 _LONGEST_QUOTE = 8  # words
 _SIGN_NUMBERS = w.word_set("two three four several many multiple various")

@@ -8,6 +8,7 @@ from negjax.language.scope import Scope, concepts_of, has_content
 from negjax.language.tokens import Tokens
 
 _BORDER = w.SUBORDINATORS | w.RELATIVES | w.PUNCTUATION | CUE_WORDS | {"with", "and", "or", "nor"}
+_PRONOUNS = w.PRONOUNS | w.BE
 _ASIDES = w.ADVERBS | {"however", "though"}
 _LONGEST_NAME = 5
 _LONGEST_SUBJECT = 30
@@ -38,7 +39,7 @@ def subject_before(t: Tokens, i: int, stop: int, floor: int) -> Scope | None:
         is_joint |= word in {"or", "nor"} or (word == "and" and is_plural)
         if is_joint and _is_name_before(words, start - 1, floor):
             joints.insert(0, start - 1)
-        elif word in _BORDER:
+        elif word in _BORDER or (verb == i and word in w.SHOWING and words[start] in w.DETERMINERS):
             break
         start -= 1
     names = []
@@ -63,6 +64,8 @@ def _verb_start(words: tuple[str, ...], i: int, floor: int) -> int:
             i -= 1
         elif word == "," and i - 2 > floor and words[i - 3] == "," and words[i - 2] in _ASIDES:
             i -= 3
+        elif word == ":" and i - 1 > floor:  # "car: absent"
+            i -= 1
         else:
             break
     return i
@@ -70,7 +73,7 @@ def _verb_start(words: tuple[str, ...], i: int, floor: int) -> int:
 
 def _is_no_name(words: tuple[str, ...], begin: int, first: int, end: int) -> bool:
     """Whether a subject is a pronoun, or "the image"."""
-    if w.PRONOUNS.issuperset(words[first:end]):
+    if _PRONOUNS.issuperset(words[begin:end]) or _PRONOUNS.issuperset(words[first:end]):
         return True
     return end - first == 1 and words[first] in w.PICTURES and words[begin] in w.DEFINITE
 

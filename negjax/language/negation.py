@@ -45,7 +45,7 @@ NEGATION_CUE = re.compile(rf"\b(?:{FORWARD_CUES}|{CLAUSE_CUES})\b")
 
 # The words with which a cue can begin.
 CUE_WORDS = word_set(
-    """no no-one without w/o w/out sans neither nor none lack lacks lacked lacking devoid void vacant bereft minus
+    """no no-one without sans neither nor none lack lacks lacked lacking devoid void vacant bereft minus
     except excluding excludes exclude omit omits omitting instead not never nothing nobody nowhere absent absence
     missing excluded omitted nonexistent non-existent unoccupied uninhabited unattended unmanned unpopulated"""
 )

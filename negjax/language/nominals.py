@@ -30,7 +30,9 @@ def skip_to_noun(words: tuple[str, ...], i: int) -> int:
     """Skip articles, quantities and "sign of" before a name."""
     while True:
         word = words[i]
-        if (word in w.SIGNS_OF and words[i + 1] in {"of", "for"}) or (word in w.DETERMINERS and words[i + 1] == "of"):
+        if (words[i + 1] in {"of", "for"} and (word in w.SIGNS_OF or word in w.PICTURES)) or (
+            words[i + 1] == "of" and word in w.DETERMINERS
+        ):  # "a photo of a cat"
             i += 2
         elif (word in w.SKIPPED_BEFORE_NOUN or word in w.ADVERBS) and not (is_stop(words[i + 1]) and word in w.PERSONS):
             i += 1
@@ -122,7 +124,9 @@ def presence_tail(words: tuple[str, ...], i: int, *, with_verb: bool = True) -> 
             j = k + 1
         elif word == "at" and words[k + 1] == "all":
             j = k + 2
-        elif word == "on" and (is_clause_end(words, k + 1) or words[k + 1].endswith("ing")):  # "no shirt on"
+        elif word == "on" and (
+            is_clause_end(words, k + 1) or words[k + 1].endswith("ing") or words[k + 1] in w.AUXILIARIES
+        ):  # "no shirt on"
             j = k + 1
         elif (end := frame_place(words, k)) > k or (end := pronoun_place(words, k)) > k:
             j = end

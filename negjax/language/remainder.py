@@ -22,6 +22,7 @@ _LEADING = (
     w.COORDINATORS | w.SUBORDINATORS | w.RELATIVES | w.ADVERBS | {"there", "of", "to", "thing"}
 ) - {"very", "quite", "too", "all", "both", "nearly", "almost", "mostly"}  # fmt: skip
 _SUBORDINATES = w.word_set("while although though whilst whereas as since because when")
+_PARTICIPLES = w.word_set("showing featuring including containing depicting displaying showcasing having")
 _LEADING_VERBS = w.SHOWING | w.BE | {"has", "offers", "instead"}
 _DANGLING_GROUP = _DANGLING_VERBS | w.ADVERBS
 _BETWEEN_CLAUSES = _MARKS | _CONJUNCTIONS | w.ADVERBS
@@ -81,6 +82,9 @@ def _trim_end(words: tuple[str, ...], start: int, stop: int, after: int) -> tupl
         end = _while_in(words, start, end, _SUBJECTS)
         if end > start and words[end - 1] in w.PREPOSITIONS and words[end] in w.RELATIVES:
             end -= 1
+    whose = next((k for k in range(end - 1, max(start, end - 4) - 1, -1) if words[k] == "whose"), end)
+    if whose < end and noun_phrase(words, whose + 1) >= end:  # "a dog whose tail is not visible"
+        end = whose
     dropped = end
     clause = end
     while clause > start and words[clause - 1] not in w.PUNCTUATION and words[clause - 1] not in _CONJUNCTIONS:
@@ -176,6 +180,10 @@ def _is_name(words: tuple[str, ...], start: int, stop: int) -> bool:
 def _without_opening(text: str) -> str:
     """Drop the conjunction or preposition of a part that stands alone now: "While a dog sleeps", "In the kitchen"."""
     first, _, rest = text.partition(" ")
+    if first.lower() == "despite" and rest.partition(" ")[0] in _PARTICIPLES:
+        first, _, rest = rest.partition(" ")
+    if first.lower() in _PARTICIPLES:
+        return rest
     if first.lower() in _SUBORDINATES and "," not in rest:
         return rest
     if first.lower() in w.PREPOSITIONS:

@@ -16,10 +16,10 @@ from negjax.language.scope import Scope, bare_name, concepts_of, has_content
 from negjax.language.tokens import Tokens
 
 PERSONS_AND_THINGS = {
-    "anyone": "person", "anybody": "person", "someone": "person", "one": "person", "nobody": "person",
+    "anyone": "person", "anybody": "person", "someone": "person", "one": "person", "nobody": "person", "soul": "person",
     "no-one": "person", "anything": "objects", "nothing": "objects",
 }  # fmt: skip
-_PARTICLES = w.word_set("up down off out away over by on")
+_PARTICLES = w.word_set("up down off out away over")
 
 
 def names_after(t: Tokens, i: int, j: int, floor: int, *, attached: bool = False) -> Scope | None:
@@ -39,13 +39,17 @@ def names_after(t: Tokens, i: int, j: int, floor: int, *, attached: bool = False
     words = t.words
     while words[j] in w.BE or ((words[j] in w.HOLDING or words[j] in w.SHOWING) and not is_stop(words[j + 1])):
         j += 1
+    if words[skip_to_noun(words, j)] == "soul":
+        j = skip_to_noun(words, j)
     if words[j] in PERSONS_AND_THINGS and (
         is_stop(words[j + 1]) or words[j + 1] == "else" or words[j + 1].endswith("ing")
     ):
         return person_after(t, i, j, floor, attached=attached)
     start = skip_to_noun(words, j)
     is_activity = words[start].endswith("ing") and words[start] not in w.ING_NOUNS
-    if is_activity and words[start + 1] in w.PREPOSITIONS and frame_place(words, start + 1) == start + 1:
+    after = words[start + 1]
+    is_activity &= after in w.DETERMINERS or (after in w.PREPOSITIONS and frame_place(words, start + 1) == start + 1)
+    if is_activity:
         return activity(t, i, start, floor)
     content = has_content(words, floor, i)
     # A comma before "with no" opens a clause of its own.
@@ -119,7 +123,7 @@ def past_place(words: tuple[str, ...], i: int) -> int:
 def predicate_end(words: tuple[str, ...], i: int, *, content: bool, attached: bool = False) -> int:
     """The end of a verb or adjective at `i` with its object, or else with the place after it."""
     j = i + 1
-    while words[j] in _PARTICLES or words[j] in w.ADVERBS:
+    while words[j] in w.ADVERBS or (words[j] in _PARTICLES and pronoun_place(words, j) == j):
         j += 1
     start = skip_to_noun(words, j)
     stop = noun_phrase(words, start)
@@ -193,7 +197,7 @@ def predicate(t: Tokens, i: int, j: int, floor: int) -> Scope | None:
     """
     words = t.words
     start = j
-    while words[j] in w.AUXILIARIES or words[j] in w.SEEMING or words[j] == "to" or words[j] in w.ADVERBS:
+    while words[j] in w.AUXILIARIES or words[j] in w.SEEMING or words[j] in w.ADVERBS or words[j] in {"to", "able"}:
         j += 1
     word = words[j]
     if word in w.SHOWING or word in w.HOLDING:
@@ -201,7 +205,7 @@ def predicate(t: Tokens, i: int, j: int, floor: int) -> Scope | None:
         k = k + 1 if words[k] in w.BE else j + 1  # "what you won't see in this image is a dog"
         if scope := names_after(t, i, k, floor):
             return scope
-    if word in w.PREPOSITIONS:
+    if word in w.PREPOSITIONS or word == "of":
         names, stop = noun_list(words, j + 1, articles=True)
         return Scope(i, presence_tail(words, stop, with_verb=False), concepts_of(t, names)) if names else None
     if word in w.DETERMINERS or word in PERSONS_AND_THINGS:
@@ -221,8 +225,9 @@ def activity(t: Tokens, i: int, j: int, floor: int) -> Scope | None:
     content = has_content(words, floor, i)
     stop = predicate_end(words, j, content=content)
     concepts = [bare_name(t, j, stop)]
-    while words[stop] in {"or", "nor"} and not is_stop(words[stop + 1]):
-        j = skip_to_noun(words, stop + 1)
+    while words[stop] in {"or", "nor"} and (not is_stop(words[stop + 1]) or words[stop + 1] in w.SHOWING):
+        # "does not flip or have a screen"
+        j = skip_to_noun(words, stop + 1 + (words[stop + 1] in w.SHOWING))
         stop = predicate_end(words, j, content=content)
         concepts.append(t.slice(j, stop))
     return Scope(i, presence_tail(words, stop, with_verb=False), concepts)

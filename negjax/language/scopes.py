@@ -14,12 +14,12 @@ from negjax.language.nominals import (
     skip_to_noun,
 )
 from negjax.language.rightward import names_after, none_of, person_after, predicate, to_clause_end
-from negjax.language.scope import Scope
+from negjax.language.scope import Scope, has_content
 from negjax.language.tokens import Tokens
 
 # Cues whose object belongs to the phrase before them.
 _ATTACHED = w.word_set(
-    """without w/o w/out sans minus lacking excluding devoid void vacant bereft bare barren empty clear free"""
+    """without w sans minus lacking excluding devoid void vacant bereft bare barren empty clear free"""
 )
 _ABSENT = w.word_set("absent missing excluded omitted nonexistent non-existent")
 _DESERTED = w.word_set("unoccupied uninhabited unattended unmanned unpopulated")
@@ -29,12 +29,14 @@ _SECOND_WORDS = {
     **dict.fromkeys(("fail", "fails", "failing"), ("to",)),
     "free": ("of", "from"),
     "rather": ("than",),
+    "w": ("/",),  # "w/o", "w/out"
     "left": ("out",),
 }
 _EVERYTHING = w.word_set("everything everyone everybody all every any anything anyone")
 # "an empty room except for a chair" has the chair.
 _EMPTINESS = w.word_set("""empty nothing no none nobody bare deserted blank alone plain naked nude clear vacant dark""")
 _NOUN_STARTS = w.ARTICLES | w.POSSESSIVES | w.DEFINITE
+_BEFORE_LIST = w.word_set(": - – —")
 _WHAT = w.word_set("what what's thing things something")
 _FORM = w.ADVERBS | w.BE | {"to", "have"}
 
@@ -61,7 +63,8 @@ def _is_cue(words: tuple[str, ...], i: int) -> bool:
     if word in _SECOND_WORDS:
         return following in _SECOND_WORDS[word]
     if word in {"leaves", "leaving"}:
-        return "out" in words[i + 1 : i + 5]
+        out = next((k for k in range(i + 1, i + 5) if words[k] == "out"), 0)
+        return out > 0 and words[out + 1] != "of"
     if word == "zero":
         return following.endswith("s") or following == "people"
     if word == "but":
@@ -85,6 +88,8 @@ def read_cue(t: Tokens, i: int, floor: int) -> Scope | None:
     words = t.words
     word, following = words[i], words[i + 1]
     before = words[i - 1] if i > floor else ""
+    if word == "no" and following == "longer":
+        return predicate(t, i, i + 2, floor)
     if word == "no" and following != "one":
         if following == "appearance" and before in {"make", "makes", "making", "made"}:  # "cars make no appearance"
             return subject_before(t, i - 1, presence_tail(words, i + 2, with_verb=False), floor)
@@ -123,6 +128,8 @@ def read_cue(t: Tokens, i: int, floor: int) -> Scope | None:
         if scope and words[scope.stop] == "out":
             scope.stop = presence_tail(words, scope.stop + 1)
         return scope
+    if word == "w":
+        return names_after(t, i, i + 3, floor, attached=True) if words[i + 2] in {"o", "out"} else None
     has_second = word in _SECOND_WORDS or word.startswith("un")
     return names_after(t, i, i + 1 + has_second, floor, attached=word in _ATTACHED or word.startswith("un"))
 
@@ -155,7 +162,8 @@ def _not(t: Tokens, i: int, floor: int) -> Scope | None:
     end = _presence_end(words, j)
     if end > j and (has_verb or words[end] not in w.PREPOSITIONS):
         is_inverted = k == floor or is_clause_end(words, i - 1) or subject in _WHAT
-        if words[end] in w.BE and not is_clause_end(words, end + 1) and is_inverted:
+        is_named = words[end] in w.BE and not is_clause_end(words, end + 1)
+        if is_inverted and (is_named or (k == floor and words[end] in _BEFORE_LIST)):
             return names_after(t, i, end + 1, floor)  # "not visible in the image is a dog"
         if scope := subject_before(t, k, end, floor):
             return scope
@@ -214,22 +222,27 @@ def _absent(t: Tokens, i: int, floor: int) -> Scope | None:
     if words[j] == "," and words[j + 1] == "however" and words[j + 2] == ",":
         j += 3
     end = presence_tail(words, j, with_verb=False)
-    if words[j] in w.PREPOSITIONS and end == j and words[j] in {"from", "in", "on", "at"}:
+    if words[j] in {"from", "in", "on", "at"} and end == j:
         place = noun_phrase(words, skip_to_noun(words, j + 1))
-        end = place if words[j] == "from" or words[place] in w.BE else j
-    is_listed = words[end] in {":", "-", "–", "—"} and not _WHAT.isdisjoint(words[max(floor, i - 5) : i])
-    if (words[end] in w.BE and not is_clause_end(words, end + 1)) or is_listed:  # "one thing is absent: a dog"
+        is_kept = words[j] != "from" or not has_content(words, floor, i)
+        end = place if words[place] in w.BE or not is_kept else j
+    opening = i
+    while opening > floor and words[opening - 1] in w.ADVERBS:
+        opening -= 1
+    is_inverted = (
+        opening == floor or is_clause_end(words, opening - 1) or not _WHAT.isdisjoint(words[max(floor, i - 5) : i])
+    )
+    is_named = words[end] in w.BE and not is_clause_end(words, end + 1)
+    if is_inverted and (is_named or words[end] in _BEFORE_LIST):  # "noticeably absent is a dog"
         return names_after(t, i, end + 1, floor)
-    if (
-        end == j
-        and words[i] in {"missing", "absent"}
-        and not is_clause_end(words, j)
-        and words[j] not in w.PREPOSITIONS
-    ):
-        if i and words[i - 1] in _NOUN_STARTS and (i < 2 or words[i - 2] not in {"with", "has", "have", "having"}):
-            return None  # "the missing piece" may be in the picture
-        return names_after(t, i, j + (words[j] == "of"), floor, attached=True)
-    return subject_before(t, i, end, floor)
+    is_subject = is_clause_end(words, j) or words[j] in w.PREPOSITIONS or words[j] in w.AUXILIARIES or end > j
+    is_subject |= words[j].endswith("ing") and words[j] not in w.ING_NOUNS  # "with a slice missing sitting on a plate"
+    if words[i] not in {"missing", "absent"} or is_subject:
+        is_left_behind = words[i] == "left" and words[end] in w.PREPOSITIONS  # "left out in the rain"
+        return None if is_left_behind else subject_before(t, i, end, floor)
+    if i and words[i - 1] in _NOUN_STARTS and (i < 2 or words[i - 2] not in {"with", "has", "have", "having"}):
+        return None  # "the missing piece" may be in the picture
+    return names_after(t, i, j + (words[j] == "of"), floor, attached=True)
 
 
 def _absence(t: Tokens, i: int, floor: int) -> Scope | None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 # Words keep their apostrophes and hyphens: "isn't", "t-shirt", "dog-free"; every other character stands alone.
-_TOKEN = re.compile(r"([wW]/[oO](?:ut)?\b|[^\W_]+(?:['’-][^\W_]+)*|\S)")
+_TOKEN = re.compile(r"(\w+(?:['’-]\w+)*|\S)")
 # More than any rule looks ahead.
 _SENTINELS = [""] * 8
 
