@@ -236,7 +236,8 @@ def _absent(t: Tokens, i: int, floor: int) -> Scope | None:
     if is_inverted and (is_named or words[end] in _BEFORE_LIST):  # "noticeably absent is a dog"
         return names_after(t, i, end + 1, floor)
     is_subject = is_clause_end(words, j) or words[j] in w.PREPOSITIONS or words[j] in w.AUXILIARIES or end > j
-    is_subject |= words[j].endswith("ing") and words[j] not in w.ING_NOUNS  # "with a slice missing sitting on a plate"
+    # "with a slice missing sitting on a plate"
+    is_subject |= words[j] in w.FINITE or (words[j].endswith("ing") and words[j] not in w.ING_NOUNS)
     if words[i] not in {"missing", "absent"} or is_subject:
         is_left_behind = words[i] == "left" and words[end] in w.PREPOSITIONS  # "left out in the rain"
         return None if is_left_behind else subject_before(t, i, end, floor)
