@@ -10,7 +10,8 @@ from negjax.language.negation import CUE_WORDS, is_negative_verb
 
 _STOP = (
     w.PUNCTUATION | w.COORDINATORS | w.SUBORDINATORS | w.RELATIVES | w.PREPOSITIONS | w.AUXILIARIES | w.PRESENCE
-    | w.PERSONAL | w.APPEARING | CUE_WORDS | {"to", "", "whatsoever", "either", "nearby", "anywhere", "else", "anymore"}
+    | w.PERSONAL | (w.APPEARING - {"feature", "features", "figure", "figures"}) | CUE_WORDS
+    | {"to", "", "whatsoever", "either", "nearby", "anywhere", "else", "anymore"}
 )  # fmt: skip
 _BEFORE_NOUN = w.ARTICLES | w.DEFINITE | w.POSSESSIVES
 _PHRASE_STARTS = frozenset(phrase[0] for phrase in w.PRESENCE_PHRASES) - w.ARTICLES - {"part"}
@@ -67,7 +68,7 @@ def _is_verb(words: tuple[str, ...], j: int) -> bool:
     if word.endswith("ing"):
         return word not in w.ING_NOUNS
     if word in w.FINITE:
-        return True
+        return word not in w.SHOWING or not is_clause_end(words, j + 1)  # "no notable features"
     before = words[j - 1]
     return word in w.PLURAL_FINITE and (before.endswith("s") or before in w.PERSONS or before in w.ACTORS)
 
@@ -155,8 +156,10 @@ def _presence_predicate(words: tuple[str, ...], i: int) -> int:
             return j + len(phrase)
     if (end := frame_place(words, j)) > j:
         return end
+    if words[j] in w.TAIL_ADVERBS and j > i:
+        return j + 1
     is_appearance = any(word in w.APPEARING or word in w.SEEMING for word in words[i:j])
-    return j if is_appearance and is_clause_end(words, j) else i
+    return j if is_appearance and (is_clause_end(words, j) or words[j] in w.PREPOSITIONS) else i
 
 
 def _goes_on(words: tuple[str, ...], j: int) -> bool:

@@ -73,7 +73,7 @@ def _trim_end(words: tuple[str, ...], start: int, stop: int, after: int) -> tupl
         return stop, stop
     clause_end = end = _while_in(words, start, stop, w.ADVERBS)
     end = _while_in(words, start, end, _NOUN_STARTS)
-    if end > start and (words[end - 1] in w.PREPOSITIONS or words[end - 1] == "of"):
+    if end > start and words[end - 1] != "to" and (words[end - 1] in w.PREPOSITIONS or words[end - 1] == "of"):
         end -= 1
     else:
         end = _while_in(words, start, end, _DANGLING_GROUP)

@@ -19,6 +19,8 @@ PERSONS_AND_THINGS = {
     "anyone": "person", "anybody": "person", "someone": "person", "one": "person", "nobody": "person", "soul": "person",
     "no-one": "person", "anything": "objects", "nothing": "objects",
 }  # fmt: skip
+# "not able to", "don't expect to"
+_LOOSE_VERBS = w.word_set("to able expect likely going supposed")
 _PARTICLES = w.word_set("up down off out away over")
 
 
@@ -61,43 +63,57 @@ def names_after(t: Tokens, i: int, j: int, floor: int, *, attached: bool = False
 
 
 def _after_names(t: Tokens, i: int, names: list[Range], stop: int, *, attached: bool, content: bool) -> Scope:
-    """How far the scope goes after its names, and what of it belongs to the last concept."""
+    """The scope of names that end at `stop`, with those that are named as examples."""
     words = t.words
-    end = presence_tail(words, stop, with_verb=not attached)
     concepts = concepts_of(t, names)
     # "no vehicle, including a car"
+    end = presence_tail(words, stop, with_verb=not attached)
     naming = end + (words[end] == ",")
     if words[naming] in {"including", "like"} or words[naming : naming + 2] == ("such", "as"):
         more, after = noun_list(words, naming + 1 + (words[naming] == "such"), articles=True)
         if more:
             return Scope(i, presence_tail(words, after), concepts + concepts_of(t, more))
-    word = words[end]
-    if end > stop or is_clause_end(words, end):
-        return Scope(i, past_place(words, end) if content and not attached else end, concepts)
-    if word == "to":  # "no chair to sit on"
+    return _with_predicate(t, i, concepts, stop, attached=attached, content=content)
+
+
+def _with_predicate(t: Tokens, i: int, concepts: list[str], stop: int, *, attached: bool, content: bool) -> Scope:
+    """How far a scope goes after its names, and what of it belongs to the last concept: a predicate or a place."""
+    words = t.words
+    k = end = presence_tail(words, stop, with_verb=not attached)
+    if words[end] == "to" and not attached:  # "no chair to sit on"
         return Scope(i, to_clause_end(words, end), concepts)
-    k = end
+    if is_clause_end(words, end) or (end > stop and (attached or words[end] not in w.AUXILIARIES)):
+        return Scope(i, past_place(words, end) if content and not attached else end, concepts)
+    if attached and words[k] in w.PREPOSITIONS:
+        return Scope(i, max(noun_phrase(words, k + 2), k) if words[k + 1] in w.POSSESSIVES else k, concepts)
+    parts = [concepts[-1]]
+    place = past_place(words, k)
+    if place > k and words[place] in w.AUXILIARIES:  # "no one in the crowd is smiling"
+        parts.append(t.slice(k, place))
+        k = end = place
+        if (after := presence_tail(words, k)) > k:
+            return Scope(i, after, [*concepts[:-1], " ".join(parts)])
     while not attached and (words[k] in w.AUXILIARIES or words[k] in w.ADVERBS):
         k += 1
     word = words[k]
-    if not is_stop(word) and (k > end or word.endswith(("ing", "ed")) or word in w.FINITE or word in w.PLURAL_FINITE):
-        goes_on = words[stop - 1] not in w.ACTORS and not is_clause_end(words, k + 1)
-        if attached and (goes_on or word in w.FINITE):
-            return Scope(i, end, concepts)
-        tail = predicate_end(words, k, content=content, attached=attached)
-    elif word in w.PREPOSITIONS and not attached:
+    is_person = words[stop - 1] in PERSONS_AND_THINGS
+    is_action = k > end or word.endswith(("ing", "ed")) or word in w.FINITE or word in w.PLURAL_FINITE or is_person
+    tail = k
+    if is_action and not is_stop(word):
+        goes_on = not is_person and words[stop - 1] not in w.ACTORS and not is_clause_end(words, k + 1)
+        if not attached or not (goes_on or word in w.FINITE):
+            tail = predicate_end(words, k, content=content, attached=attached)
+    elif word in w.PREPOSITIONS:
         tail = max(k, place_end(words, k, content=content))
-        if len(names) > 1:
+        if len(concepts) > 1:
             return Scope(i, tail, concepts)
-    elif word in w.PREPOSITIONS and words[k + 1] in w.POSSESSIVES:
-        return Scope(i, max(noun_phrase(words, k + 2), end), concepts)
     elif word in {"who", "that"} and not attached:
         tail = to_clause_end(words, k)
-    else:
-        return Scope(i, k if word in w.PREPOSITIONS else end, concepts)
+    elif k > end:
+        end = k
     if tail > k:
-        concepts[-1] = f"{concepts[-1]} {t.slice(k, tail)}"
-    return Scope(i, presence_tail(words, tail), concepts)
+        return Scope(i, presence_tail(words, tail), [*concepts[:-1], " ".join([*parts, t.slice(k, tail)])])
+    return Scope(i, k if word in w.PREPOSITIONS else end, concepts)
 
 
 def place_end(words: tuple[str, ...], i: int, *, content: bool) -> int:
@@ -128,7 +144,10 @@ def predicate_end(words: tuple[str, ...], i: int, *, content: bool, attached: bo
     start = skip_to_noun(words, j)
     stop = noun_phrase(words, start)
     if stop > start:  # "not used" has no object
-        return j if words[i].endswith("ed") or words[start] in w.FINITE else stop
+        is_object = not words[i].endswith("ed") or words[start] in w.LOOKS
+        return stop if is_object and words[start] not in w.FINITE else j
+    if words[j] == "of":  # "afraid of the dog"
+        return max(j, place_end(words, j, content=True))
     if words[j] not in w.PREPOSITIONS and words[j] != "to":
         return j
     if frame_place(words, j) > j or pronoun_place(words, j) > j:
@@ -153,19 +172,7 @@ def person_after(t: Tokens, i: int, at: int, floor: int, *, attached: bool = Fal
     stop = at + 1 + (words[at + 1] == "else")
     content = has_content(words, floor, i)
     attached = attached and content
-    end = presence_tail(words, stop)
-    if end > stop or is_clause_end(words, end):
-        if words[end] == "to" and not is_stop(words[end + 1]):
-            end = to_clause_end(words, end)
-        return Scope(i, end, [name])
-    k = end
-    while words[k] in w.AUXILIARIES or words[k] in w.ADVERBS:
-        k += 1
-    if words[k] in w.PREPOSITIONS:
-        tail = k if attached else place_end(words, k, content=content)
-    else:
-        tail = k if is_stop(words[k]) else predicate_end(words, k, content=content, attached=attached)
-    return Scope(i, presence_tail(words, tail), [f"{name} {t.slice(k, tail)}" if tail > k else name])
+    return _with_predicate(t, i, [name], stop, attached=attached, content=content)
 
 
 def none_of(t: Tokens, i: int, floor: int) -> Scope | None:
@@ -197,7 +204,7 @@ def predicate(t: Tokens, i: int, j: int, floor: int) -> Scope | None:
     """
     words = t.words
     start = j
-    while words[j] in w.AUXILIARIES or words[j] in w.SEEMING or words[j] in w.ADVERBS or words[j] in {"to", "able"}:
+    while words[j] in w.AUXILIARIES or words[j] in w.SEEMING or words[j] in w.ADVERBS or words[j] in _LOOSE_VERBS:
         j += 1
     word = words[j]
     if word in w.SHOWING or word in w.HOLDING:

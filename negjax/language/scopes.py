@@ -8,13 +8,14 @@ from negjax.language.negation import CUE_WORDS, LESS, is_negative_verb
 from negjax.language.nominals import (
     frame_place,
     is_clause_end,
+    noun_list,
     noun_phrase,
     presence_tail,
     skip_adverbs,
     skip_to_noun,
 )
-from negjax.language.rightward import names_after, none_of, person_after, predicate, to_clause_end
-from negjax.language.scope import Scope, has_content
+from negjax.language.rightward import PERSONS_AND_THINGS, names_after, none_of, person_after, predicate, to_clause_end
+from negjax.language.scope import Scope, concepts_of, has_content
 from negjax.language.tokens import Tokens
 
 # Cues whose object belongs to the phrase before them.
@@ -64,7 +65,7 @@ def _is_cue(words: tuple[str, ...], i: int) -> bool:
         return following in _SECOND_WORDS[word]
     if word in {"leaves", "leaving"}:
         out = next((k for k in range(i + 1, i + 5) if words[k] == "out"), 0)
-        return out > 0 and words[out + 1] != "of"
+        return out > 0 and (words[out + 1] != "of" or frame_place(words, out + 1) > out + 1)
     if word == "zero":
         return following.endswith("s") or following == "people"
     if word == "but":
@@ -173,6 +174,8 @@ def _not(t: Tokens, i: int, floor: int) -> Scope | None:
     scope = None
     if words[done] in w.DONE and k > floor and _is_bare_subject(words, k, floor):
         scope = subject_before(t, k, presence_tail(words, done + 1, with_verb=False), floor)
+    if not has_verb and words[i - 1] in {"and", "but", ","} and words[j] in w.ARTICLES:  # "a cat and not a dog sits"
+        return names_after(t, i, j, floor, attached=True)
     return scope or predicate(t, i, j, floor)
 
 
@@ -182,6 +185,8 @@ def _presence_end(words: tuple[str, ...], j: int) -> int:
     while words[k] in _FORM:
         k += 1
     word = words[k]
+    if word in w.TAIL_ADVERBS and is_clause_end(words, k + 1):
+        return k + 1
     if word in w.PRESENCE or word in w.APPEARING:
         after = skip_adverbs(words, k + 1)
         has_object = word in w.APPEARING and not (
@@ -195,8 +200,9 @@ def _presence_end(words: tuple[str, ...], j: int) -> int:
     for phrase in w.PRESENCE_PHRASES:
         if words[k : k + len(phrase)] == phrase:
             return presence_tail(words, k + len(phrase), with_verb=False)
-    if word == "part" and words[k + 1] == "of":
-        k += 1
+    if words[k : k + 2] == ("part", "of"):
+        end = noun_phrase(words, skip_to_noun(words, k + 2))
+        return presence_tail(words, end, with_verb=False) if end > k + 2 else j
     end = frame_place(words, k)
     return presence_tail(words, end, with_verb=False) if end > k else j
 
@@ -250,10 +256,13 @@ def _absence(t: Tokens, i: int, floor: int) -> Scope | None:
     """ "In the absence of X", "X makes a notable absence", "notable by its absence is X", "X's absence is notable"."""
     words = t.words
     if words[i + 1] == "of":
-        scope = names_after(t, i, i + 2, floor, attached=True)
-        if scope and words[scope.stop] in w.BE:
-            scope.stop = to_clause_end(words, scope.stop)
-        return scope
+        names, stop = noun_list(words, i + 2, articles=True)
+        if not names or words[stop - 1] in PERSONS_AND_THINGS:
+            return names_after(t, i, i + 2, floor, attached=True)
+        end = presence_tail(words, stop)
+        if words[end] in w.AUXILIARIES or words[end] in w.FINITE:  # "the absence of dogs is striking"
+            end = to_clause_end(words, end)
+        return Scope(i, end, concepts_of(t, names))
     end = presence_tail(words, i + 1, with_verb=False)
     if i > floor and words[i - 1].endswith("'s") and words[i - 1] not in w.BE:
         return Scope(i - 1, to_clause_end(words, end), [words[i - 1].removesuffix("'s")])

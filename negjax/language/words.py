@@ -67,7 +67,7 @@ SEEMING = word_set("appear appears seem seems appeared seemed")
 DONE = word_set("""played performed practiced practised done heard covered discussed served held spoken sung taught""")
 # Idioms of presence: "does not make an appearance".
 _PHRASES = """
-make an appearance|makes an appearance|making an appearance|made an appearance|take place|takes place|take part
+taking place|have a place|has a place|on the menu|make an appearance|makes an appearance|making an appearance|made an appearance|take place|takes place|take part
 takes part|show up|shows up|come into view|comes into view|take center stage|play a role|part of it|part of this
 a part|an element|a feature|to be
 """
@@ -87,7 +87,7 @@ HOLDING = word_set(
 PICTURES = word_set(
     """image images picture pictures photo photos photograph photographs photography scene scenes video videos clip
     clips footage frame frames shot snapshot film content caption drawing illustration composition visual depiction
-    pic screenshot portrayal"""
+    pic screenshot portrayal artwork"""
 )
 # Places that are no objects: "no chair in the background".
 PLACES = PICTURES | word_set(
