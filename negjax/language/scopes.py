@@ -125,10 +125,9 @@ def read_cue(t: Tokens, i: int, floor: int) -> Scope | None:
     if word.startswith("fail"):
         return predicate(t, i, i + 2, floor)
     if word in {"leaves", "leaving"}:
-        scope = names_after(t, i, i + 1 + (following == "out"), floor)
-        if scope and words[scope.stop] == "out":
-            scope.stop = presence_tail(words, scope.stop + 1)
-        return scope
+        names, stop = noun_list(words, i + 1 + (following == "out"), articles=True)
+        stop += words[stop] == "out"
+        return Scope(i, presence_tail(words, stop), concepts_of(t, names)) if names else None
     if word == "w":
         return names_after(t, i, i + 3, floor, attached=True) if words[i + 2] in {"o", "out"} else None
     has_second = word in _SECOND_WORDS or word.startswith("un")

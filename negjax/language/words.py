@@ -67,9 +67,9 @@ SEEMING = word_set("appear appears seem seems appeared seemed")
 DONE = word_set("""played performed practiced practised done heard covered discussed served held spoken sung taught""")
 # Idioms of presence: "does not make an appearance".
 _PHRASES = """
-taking place|have a place|has a place|on the menu|make an appearance|makes an appearance|making an appearance|made an appearance|take place|takes place|take part
-takes part|show up|shows up|come into view|comes into view|take center stage|play a role|part of it|part of this
-a part|an element|a feature|to be
+make an appearance|makes an appearance|making an appearance|made an appearance|take place|takes place|taking place
+take part|takes part|show up|shows up|come into view|comes into view|take center stage|play a role|a place|a part
+an element|a feature|part of it|part of this|on the menu|to be
 """
 PRESENCE_PHRASES = tuple(tuple(phrase.split()) for phrase in _PHRASES.strip().replace("\n", "|").split("|"))
 SHOWING = word_set(
