@@ -191,6 +191,8 @@ def test_an_argument_that_a_config_does_not_take(file, message):
         ({"evaluation": {"batch_size": 0}}, r"config\.evaluation: .* batch_size at least 1"),
         ({"most_broken": -1}, r"config\.most_broken is -1: it must not be negative"),
         ({"model": {"arch": "tiny", "remat": True}}, r"config\.model\.remat is True: it must be none or dots or full"),
+        ({"optim": {"teacher_ema": 0.9}}, r"config\.optim\.teacher_ema is given, but no objective has a teacher"),
+        ({"optim": {"teacher_ema": 1.0}}, r"config\.optim\.teacher_ema is 1\.0: it must be at least 0 and below 1"),
         ({"sources": ["a"]}, r"config\.sources is \['a'\]: it must be a group of named entries"),
         ({"steps": 0}, r"config\.steps is 0: it must be positive"),
         ({"steps": True}, r"config\.steps is True: it must be of type int"),

@@ -158,6 +158,10 @@ class Experiment:
         for key in ("seed", "most_broken"):
             if getattr(self, key) < 0:
                 raise NegjaxError(f"config.{key} is {getattr(self, key)}: it must not be negative")
+        if self.optim.teacher_ema and not self.teacher_objectives:
+            raise NegjaxError(
+                "config.optim.teacher_ema is given, but no objective has a teacher (distill, text_contrast)"
+            )
         best = self.evaluation.best
         if best and best.partition("/")[0] not in self.evaluation.tasks:
             raise NegjaxError(f"config.evaluation.best is {best!r}: it must be TASK/metric of one of evaluation.tasks")

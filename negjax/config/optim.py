@@ -41,6 +41,8 @@ class Optim:
         layer_decay: factor of the learning rate for each layer from the top of its tower down, the embeddings being the
             last; 1 for none.
         ema: decay of the running average of the parameters that `negjax eval --ema` reads, 0 for none.
+        teacher_ema: decay of the running average of the parameters that objectives with a teacher compare with (0.9996
+            in DeGLA); 0 for a teacher that stays the model of the start. Unlike `ema` it has no warm-up.
         on_bad_step: what to do when the loss or the norm of the gradient is not finite, or when that norm is more than
             `spike_factor` times its running median: "stop" the run, "skip" the update, or "roll_back" to the last
             checkpoint and continue with the batch after the bad one.
@@ -61,6 +63,7 @@ class Optim:
     lr_factors: tuple[tuple[str, float], ...] = ()
     layer_decay: float = 1.0
     ema: float = 0.0
+    teacher_ema: float = 0.0
     on_bad_step: Literal["stop", "skip", "roll_back"] = "stop"
     spike_factor: float = 0.0
 
@@ -82,7 +85,7 @@ class Optim:
         for key in ("warmup_steps", "weight_decay", "clip_norm"):
             if not getattr(self, key) >= 0:
                 raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must not be negative")
-        for key in ("b1", "b2", "momentum", "ema"):
+        for key in ("b1", "b2", "momentum", "ema", "teacher_ema"):
             if getattr(self, key) is not None and not 0 <= getattr(self, key) < 1:
                 raise NegjaxError(f"config.optim.{key} is {getattr(self, key)}: it must be at least 0 and below 1")
         if not 0 < self.layer_decay <= 1:

@@ -4,6 +4,7 @@ from negjax.config import Source
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
 from negjax.objectives.inputs import INPUTS
+from negjax.objectives.table import grouped_objective
 
 
 def check_trainable(data: StoredSet, source: Source) -> None:
@@ -21,6 +22,11 @@ def check_trainable(data: StoredSet, source: Source) -> None:
         raise NegjaxError(
             f"set {data.name} gives no hard_negatives: {group_size(data)} rows share their options, and each of these "
             "is right for one of them"
+        )
+    if (grouped := grouped_objective(source.weights)) and group_size(data) % 2:
+        raise NegjaxError(
+            f"set {data.name} has questions of one image each: {grouped} needs images that share their options (negjax "
+            "data derive --kind balanced makes such a set)"
         )
     if not len(data):
         raise NegjaxError(f"set {data.name} is empty")

@@ -95,7 +95,15 @@ class BatchLoader:
 
     def captions(self, drawn: DrawnBatch) -> np.ndarray:
         """int32 [b, T]."""
-        draws_bD, fields_b = drawn.local("draw"), self._caption_fields(drawn)[drawn.local_b]
+        return self._drawn_captions(drawn, self._caption_fields(drawn))
+
+    def negated_captions(self, drawn: DrawnBatch) -> np.ndarray:
+        """int32 [b, T]."""
+        return self._drawn_captions(drawn, _negated(drawn))
+
+    def _drawn_captions(self, drawn: DrawnBatch, field_B: np.ndarray) -> np.ndarray:
+        """The drawn caption of a field of each row, int32 [b, T]."""
+        draws_bD, fields_b = drawn.local("draw"), field_B[drawn.local_b]
         texts = [
             draw_caption(record, field, draw)
             for (_, record), field, draw in zip(drawn.entries, fields_b, draws_bD[:, CAPTION])
@@ -144,6 +152,10 @@ class BatchLoader:
         draw_B = drawn.draws["draw"][:, CAPTION]
         return caption_lengths(self._data, self._caption_fields(drawn), drawn.row_B, draw_B)
 
+    def negated_caption_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+        """int64 [B]."""
+        return caption_lengths(self._data, _negated(drawn), drawn.row_B, drawn.draws["draw"][:, CAPTION])
+
     def wrong_option_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
         """int64 [B H]."""
         return wrong_option_lengths(self._data, drawn.row_B, drawn.draws["negative"])
@@ -151,6 +163,11 @@ class BatchLoader:
     def option_lengths(self, drawn: DrawnBatch, token_GOT: np.ndarray) -> np.ndarray:
         """int64 [B / g, O]."""
         return option_lengths(self._data, drawn.row_B[:: group_size(self._data)], token_GOT.shape[1])
+
+
+def _negated(drawn: DrawnBatch) -> np.ndarray:
+    """The field of negated captions for each row of the global batch, [B]."""
+    return np.full(len(drawn.row_B), "negated_captions")
 
 
 def lengths_key(name: str) -> str:
@@ -164,11 +181,13 @@ ARRAYS: dict[str, Callable[[BatchLoader, DrawnBatch], np.ndarray]] = {
     "augment": BatchLoader.recolorings,
     "text": BatchLoader.captions,
     "negative_text": BatchLoader.wrong_options,
+    "negated_text": BatchLoader.negated_captions,
     "options": BatchLoader.options,
     "answer": BatchLoader.answers,
 }
 LENGTHS: dict[str, Callable[[BatchLoader, DrawnBatch, np.ndarray], np.ndarray]] = {
     "text": BatchLoader.caption_lengths,
     "negative_text": BatchLoader.wrong_option_lengths,
+    "negated_text": BatchLoader.negated_caption_lengths,
     "options": BatchLoader.option_lengths,
 }

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from negjax.objectives.cosine import products, unit
-from negjax.objectives.objective import LossAndMetrics, LossInputs, Objective
+from negjax.objectives.objective import LossAndMetrics, LossForm, LossInputs, Objective
 from negjax.objectives.rows import map_rows
 from negjax.runtime.mesh import BATCH_AXES, BATCH_SPEC, shard_map_over_batch
 
@@ -46,14 +46,26 @@ def contrastive_loss(
     Returns:
         the loss (natural logarithm) and {"accuracy": share of captions that rank their image first}.
     """
+    losses = contrastive_losses(image_BE, text_BE, logit_scale, negative_text_NE, LossForm(mesh, chunk))
+    to_text_B, to_image_B, first_B = losses
+    return 0.5 * (to_text_B.mean() + to_image_B.mean()), {"accuracy": first_B.mean()}
+
+
+def contrastive_losses(
+    image_BE: jax.Array, text_BE: jax.Array, logit_scale: jax.Array, negative_text_NE: jax.Array | None, form: LossForm
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The rows that `contrastive_loss` takes the mean of, with its arguments.
+
+    Returns:
+        the loss of each image among the captions, of each caption among the images, and whether that caption ranks its
+        image first; [B] each.
+    """
     text_BE = unit(text_BE)
     negative_NE = text_BE[:0] if negative_text_NE is None else unit(negative_text_NE)
-    if mesh is None:
-        to_text_B, to_image_B, first_B = _matrix_losses(image_BE, text_BE, negative_NE, logit_scale, chunk)
-    else:
-        row_losses = shard_map_over_batch(partial(_row_losses, chunk=chunk), mesh, BATCH_SPEC, BATCH_SPEC)
-        to_text_B, to_image_B, first_B = row_losses(logit_scale * unit(image_BE), text_BE, negative_NE)
-    return 0.5 * (to_text_B.mean() + to_image_B.mean()), {"accuracy": first_B.mean()}
+    if form.mesh is None:
+        return _matrix_losses(image_BE, text_BE, negative_NE, logit_scale, form.chunk)
+    row_losses = shard_map_over_batch(partial(_row_losses, chunk=form.chunk), form.mesh, BATCH_SPEC, BATCH_SPEC)
+    return row_losses(logit_scale * unit(image_BE), text_BE, negative_NE)
 
 
 def _matrix_losses(

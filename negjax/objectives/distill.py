@@ -43,7 +43,8 @@ def _loss(inputs: LossInputs) -> LossAndMetrics:
 
 OBJECTIVE = Objective(
     meaning="the distillation loss, which keeps the embeddings of image and caption where the start, model.init_from, "
-    "had them; for affirmative captions, against forgetting (those of negated captions have to move)",
+    "had them, or the teacher of config.optim.teacher_ema has them; for affirmative captions, against forgetting "
+    "(those of negated captions have to move)",
     loss=_loss,
     inputs=("image", "text", "teacher_image", "teacher_text"),
 )

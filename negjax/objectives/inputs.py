@@ -38,8 +38,10 @@ INPUTS = {
     "augment": InputSpec("BA", "float32", changes="image", setting="recolors"),
     "text": InputSpec("BT", "int32", tower="text", field="captions"),
     "negative_text": InputSpec("NT", "int32", tower="text", field="question", setting="hard_negatives"),
+    "negated_text": InputSpec("BT", "int32", tower="text", field="negated_captions"),
     "options": InputSpec("GOT", "int32", tower="text", field="question"),
     "answer": InputSpec("B", "int32", field="question"),
     "teacher_image": InputSpec(teacher_of="image"),
     "teacher_text": InputSpec(teacher_of="text"),
+    "teacher_options": InputSpec(teacher_of="options"),
 }

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from negjax.objectives.cosine import products, unit
 from negjax.objectives.objective import LossAndMetrics, LossInputs, Objective
+from negjax.objectives.options import options_of_rows
 
 
 def mcq_loss(image_BE: jax.Array, option_BOE: jax.Array, answer_B: jax.Array, logit_scale: jax.Array) -> LossAndMetrics:
@@ -28,10 +29,8 @@ def mcq_loss(image_BE: jax.Array, option_BOE: jax.Array, answer_B: jax.Array, lo
 
 
 def _loss(inputs: LossInputs) -> LossAndMetrics:
-    """Consecutive rows of a group share their options, which are encoded once."""
-    image_BE, option_GOE = inputs["image"], inputs["options"]
-    option_BOE = jnp.repeat(option_GOE, len(image_BE) // len(option_GOE), axis=0)
-    return mcq_loss(image_BE, option_BOE, inputs["answer"], inputs.logit_scale)
+    image_BE = inputs["image"]
+    return mcq_loss(image_BE, options_of_rows(inputs["options"], len(image_BE)), inputs["answer"], inputs.logit_scale)
 
 
 OBJECTIVE = Objective(

@@ -59,6 +59,7 @@ class Objective:
         inputs: the names of the inputs that it needs, see `negjax.objectives.inputs.INPUTS`.
         optional_inputs: the names of the inputs that it uses if a source provides them.
         needs_logit_bias: whether the model must have a logit bias.
+        needs_groups: whether an even number of consecutive rows must share their options.
     """
 
     meaning: str
@@ -66,6 +67,7 @@ class Objective:
     inputs: tuple[str, ...]
     optional_inputs: tuple[str, ...] = ()
     needs_logit_bias: bool = False
+    needs_groups: bool = False
 
     @property
     def teacher_inputs(self) -> tuple[str, ...]:

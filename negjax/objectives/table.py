@@ -3,6 +3,7 @@
 Importing this module does not import JAX; `objective` imports the module of an objective when it is first used.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -16,6 +17,12 @@ OBJECTIVES = {
     "sigmoid": "negjax.objectives.sigmoid",
     "distill": "negjax.objectives.distill",
     "mcq": "negjax.objectives.mcq",
+    "sigmoid_mcq": "negjax.objectives.sigmoid_mcq",
+    "focal": "negjax.objectives.focal",
+    "bounded": "negjax.objectives.bounded",
+    "conclip": "negjax.objectives.conclip",
+    "absence": "negjax.objectives.absence",
+    "text_contrast": "negjax.objectives.text_contrast",
 }
 
 
@@ -23,6 +30,11 @@ OBJECTIVES = {
 def objective(name: str) -> "Objective":
     """The objective of this name, a key of OBJECTIVES."""
     return import_module(OBJECTIVES[name]).OBJECTIVE
+
+
+def grouped_objective(names: Iterable[str]) -> str | None:
+    """The first of these objectives that needs a set whose rows share their options; None without one."""
+    return next((name for name in names if objective(name).needs_groups), None)
 
 
 def objectives_with(input_name: str) -> list[str]:

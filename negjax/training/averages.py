@@ -1,4 +1,4 @@
-"""The exponential moving average (EMA) of the parameters."""
+"""Exponential moving averages (EMA) of the parameters: one to evaluate, and one that is the teacher."""
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,15 @@ from negjax.models.clip import Params
 def new_ema(params: Params) -> Params:
     """The average before the first step: a copy of the parameters, in float32."""
     return jax.tree.map(lambda p: jnp.array(p, jnp.float32), params)
+
+
+def teacher_update(teacher: Params, params: Params, decay: float) -> Params:
+    """The teacher after a step, decay x teacher + (1 - decay) x params, from the start's parameters on.
+
+    Source: Tarvainen and Valpola 2017 (mean teacher), equation 1. Without the warm-up of `ema_update`
+    it is the start at first, and not the last step's parameters.
+    """
+    return jax.tree.map(lambda old, p: old + (1 - decay) * (p.astype(jnp.float32) - old), teacher, params)
 
 
 def ema_update(ema: Params, params: Params, decay: float, step: jax.Array | int) -> Params:

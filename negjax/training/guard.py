@@ -12,7 +12,7 @@ import optax
 
 from negjax.config import Optim
 
-State = dict[str, Any]  # params, opt_state, step, guard, and ema where it is kept
+State = dict[str, Any]  # params, opt_state, step, guard, and ema and teacher where they are kept
 WINDOW = 64  # number of gradient norms whose median a spike is compared with
 
 

@@ -24,7 +24,8 @@ class Program:
         start: (parameters, sharded as the state's) -> the state before the first step; jitted.
         state: shapes, types and shardings of the state; nothing is allocated.
         step: (state, batches, teacher) -> (state, metrics); jitted, and donates the old state.
-        teacher: shapes, types and shardings of the teacher's parameters; None where no objective has a teacher.
+        teacher: shapes, types and shardings of the teacher's parameters; None where no objective has a teacher, or
+            the state holds it.
         learns: tree of True for the parameters that learn.
     """
 
@@ -66,6 +67,6 @@ def make_program(experiment: Experiment, model: LoadedModel, mesh: Mesh) -> Prog
         start=jax.jit(start, out_shardings=shardings),
         state=state,
         step=jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)),
-        teacher=state["params"] if experiment.teacher_objectives else None,
+        teacher=state["params"] if experiment.teacher_objectives and not optim.teacher_ema else None,
         learns=learns,
     )

@@ -23,10 +23,12 @@ from negjax.training.update import update
 def new_state(params: clip.Params, optimizer: optax.GradientTransformation, optim: Optim = Optim()) -> State:
     """The state before the first step: "params", "opt_state", "step" and "guard".
 
-    With a decay `optim.ema` it also holds a running average of the parameters, "ema".
+    With a decay `optim.ema` it also holds a running average of the parameters, "ema"; with `optim.teacher_ema` the
+    teacher, which is one too, "teacher".
     """
     state = {"params": params, "opt_state": optimizer.init(params), "step": jnp.zeros((), jnp.int32)}
-    return state | {"guard": new_guard(optim)} | ({"ema": new_ema(params)} if optim.ema else {})
+    averages = {"ema": optim.ema, "teacher": optim.teacher_ema}
+    return state | {"guard": new_guard(optim)} | {key: new_ema(params) for key, decay in averages.items() if decay}
 
 
 def make_step(
@@ -52,14 +54,14 @@ def make_step(
 
     Returns:
         (state, batches, teacher) -> (state, metrics). The teacher's parameters are read only; None where no objective
-        has a teacher.
+        has a teacher, or the state holds it.
     """
     # CLIP's bound on the temperature; SigLIP has none, and a frozen one is never changed.
     bounded = towers.config.logit_bias_init is None and learns["logit_scale"]
     gradient = _make_gradient(sources, towers, learns, mesh, loss)
 
     def step(state: State, batches: Batches, teacher: clip.Params | None = None) -> tuple[State, Metrics]:
-        grads, metrics = gradient(state["params"], batches, teacher or {})
+        grads, metrics = gradient(state["params"], batches, state.get("teacher", teacher or {}))
         metrics |= {"gradient_norm": optax.tree.norm(partition(grads, learns)[0])}
         state, metrics = update(state, grads, metrics, optimizer, optim, bounded=bounded)
         return state, metrics | {"logit_scale": jnp.exp(state["params"]["logit_scale"])}

@@ -14,7 +14,7 @@ import optax
 
 from negjax.config import Optim
 from negjax.models.clip import Params
-from negjax.training.averages import ema_update
+from negjax.training.averages import ema_update, teacher_update
 from negjax.training.guard import State, assess, select
 
 
@@ -51,4 +51,7 @@ def update(
     new = {"params": params, "opt_state": opt_state, "step": state["step"] + ~halted, "guard": guard}
     if optim.ema:
         new["ema"] = select(hold, state["ema"], ema_update(state["ema"], params, optim.ema, new["step"]))
+    if "teacher" in state:
+        moved = teacher_update(state["teacher"], params, optim.teacher_ema)
+        new["teacher"] = select(hold, state["teacher"], moved)
     return new, {**metrics, "skipped": guard["skipped"], "halted": guard["halted"]}

@@ -29,7 +29,9 @@ def test_what_a_source_needs_follows_from_its_weights():
     assert everything.teacher_inputs == ("image", "text")
     assert Source("x", 8, mcq=1.0).inputs == ("image", "options", "answer")
     assert Source("x", 8, mcq=1.0).teacher_inputs == ()
-    assert objectives_with("text") == ["contrastive", "sigmoid", "distill"]
+    assert Source("x", 8, text_contrast=1.0).teacher_inputs == ("options",)
+    assert Source("x", 8, absence=1.0).inputs == ("image", "text", "negated_text")
+    assert objectives_with("text") == ["contrastive", "sigmoid", "distill", "absence"]
 
 
 def test_what_an_experiment_needs_follows_from_its_sources():
