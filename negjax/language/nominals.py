@@ -14,7 +14,8 @@ _STOP = (
     | {"to", "", "whatsoever", "either", "nearby", "anywhere", "else", "anymore"}
 )  # fmt: skip
 _BEFORE_NOUN = w.ARTICLES | w.DEFINITE | w.POSSESSIVES
-_PHRASE_STARTS = frozenset(phrase[0] for phrase in w.PRESENCE_PHRASES) - w.ARTICLES - {"part"}
+_PHRASE_STARTS = w.PRESENCE_PHRASES.keys() - w.ARTICLES - {"part"}
+_CLAUSE_ENDS = w.PUNCTUATION | w.COORDINATORS | w.SUBORDINATORS | {""}
 _JOINING = {"and", "or", "nor", "&", "/"}
 _LONGEST_LISTED_NAME = 4
 _LONGEST_LIST = 20
@@ -119,8 +120,10 @@ def presence_tail(words: tuple[str, ...], i: int, *, with_verb: bool = True) -> 
     """
     j = i
     while True:
-        k = skip_adverbs(words, j)
+        k = skip_adverbs(words, j) if words[j] in w.ADVERBS else j
         word = words[k]
+        if word in _CLAUSE_ENDS:
+            return j
         if word in w.TAIL_ADVERBS or (word in w.PRESENCE and not (word == "there" and words[k + 1] in w.BE)):
             j = k + 1
         elif word == "at" and words[k + 1] == "all":
@@ -151,15 +154,21 @@ def _presence_predicate(words: tuple[str, ...], i: int) -> int:
     if words[j] in w.PRESENCE or words[j] in w.APPEARING:
         # "is seen riding a horse" says more than that it is there.
         return j + 1 if not _goes_on(words, j + 1) else i
-    for phrase in w.PRESENCE_PHRASES:
-        if words[j : j + len(phrase)] == phrase:
-            return j + len(phrase)
+    if (end := presence_phrase(words, j)) > j:
+        return end
     if (end := frame_place(words, j)) > j:
         return end
     if words[j] in w.TAIL_ADVERBS and j > i:
         return j + 1
     is_appearance = any(word in w.APPEARING or word in w.SEEMING for word in words[i:j])
     return j if is_appearance and (is_clause_end(words, j) or words[j] in w.PREPOSITIONS) else i
+
+
+def presence_phrase(words: tuple[str, ...], i: int) -> int:
+    """The end of an idiom such as "make an appearance" at `i`; `i` where there is none."""
+    return next(
+        (i + len(phrase) for phrase in w.PRESENCE_PHRASES.get(words[i], ()) if words[i : i + len(phrase)] == phrase), i
+    )
 
 
 def _goes_on(words: tuple[str, ...], j: int) -> bool:
@@ -175,8 +184,7 @@ def skip_adverbs(words: tuple[str, ...], i: int) -> int:
 
 def is_clause_end(words: tuple[str, ...], i: int) -> bool:
     """Whether a clause ends before word `i`."""
-    word = words[i]
-    return word == "" or word in w.PUNCTUATION or word in w.COORDINATORS or word in w.SUBORDINATORS
+    return words[i] in _CLAUSE_ENDS
 
 
 def noun_list(words: tuple[str, ...], i: int, *, articles: bool) -> tuple[list[Range], int]:

@@ -7,13 +7,13 @@ from negjax.language.nominals import noun_phrase, presence_tail, skip_to_noun
 from negjax.language.tokens import tokenize
 
 _LONGEST_CAPTION = 120
-# Words of whole sentences: a quick end for most captions.
-_NO_LIST = (w.PREPOSITIONS - {"in", "from", "on"} | w.RELATIVES | w.FINITE | w.PERSONAL | w.SUBORDINATORS) - {
-    "you",
-    "it",
-    "we",
-    "this",
-}
+# Words of whole sentences, which openings such as "this image shows" do not have: a quick end for most captions.
+_NO_LIST = (
+    (w.PREPOSITIONS | w.RELATIVES | w.FINITE | w.PERSONAL | w.SUBORDINATORS)
+    - w.SHOWING
+    - w.word_set("in from on with you it we this")
+)
+_PLACED = frozenset(("in", "on", "from", "with"))
 _OPENING = re.compile(
     r"\s*[\"“']?(?:there (?:is|are)|(?:an?|the|this) (?:\w+ )?"
     r"(?:image|picture|photo|photograph|scene|video|clip|drawing)s? "
@@ -34,10 +34,11 @@ def affirmed_objects(caption: str) -> tuple[tuple[str, ...], str]:
     """
     if not caption or len(caption) > _LONGEST_CAPTION:
         return (), ""
+    distinct = set(caption.lower().replace(".", " ").replace(",", " ").split())
+    if not _NO_LIST.isdisjoint(distinct) or (not _PLACED.isdisjoint(distinct) and w.PLACES.isdisjoint(distinct)):
+        return (), ""
     opening = _OPENING.match(caption)
     body = caption[opening.end() :] if opening else caption
-    if not _NO_LIST.isdisjoint(body.lower().split()):
-        return (), ""
     t = tokenize(body)
     words = t.words
     names: list[str] = []

@@ -21,7 +21,8 @@ class Parsed:
         operator: "none" (nothing negated, no list), "single" (one object alone is denied: "no dog"), "and" and "or"
             (affirmed objects in a list), "but_not" (something affirmed and something denied: "a beach without people"),
             "neither" (nothing affirmed and two or more objects denied: "neither a dog nor a cat").
-        remark: why a caption that holds a cue word was left alone ("double negation"); empty else.
+        remark: why a caption that holds a cue word was left alone ("double negation"), or that a query denies what it
+            affirms ("a dog without a dog", which is split all the same); empty else.
     """
 
     caption: str

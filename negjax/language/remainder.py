@@ -23,6 +23,7 @@ _LEADING = (
 ) - {"very", "quite", "too", "all", "both", "nearly", "almost", "mostly"}  # fmt: skip
 _SUBORDINATES = w.word_set("while although though whilst whereas as since because when")
 _PARTICIPLES = w.word_set("showing featuring including containing depicting displaying showcasing having")
+_OPENINGS = _PARTICIPLES | _SUBORDINATES | w.PREPOSITIONS
 _LEADING_VERBS = w.SHOWING | w.BE | {"has", "offers", "instead"}
 _DANGLING_GROUP = _DANGLING_VERBS | w.ADVERBS
 _BETWEEN_CLAUSES = _MARKS | _CONJUNCTIONS | w.ADVERBS
@@ -39,23 +40,25 @@ def remainder(t: Tokens, cuts: list[Range]) -> str:
     Returns:
         A caption with capitals and final punctuation as in the original; empty where nothing with content is left.
     """
+    words = t.words
     text, dropped = "", ""
     start = 0
-    for index in range(len(cuts) + 1):
-        stop, after = cuts[index] if index < len(cuts) else (len(t), len(t))
-        joint, first = _joint(t, start, stop, text, dropped) if index else ("", start)
-        end, dangling = (stop, stop) if index == len(cuts) else _trim_end(t.words, first, stop, after)
-        is_article = index < len(cuts) and _is_attribute(t.words, stop, after)
-        if is_article and first < end:
-            text += (joint if text else "") + _with_article(t, first, end, after)
+    for stop, after in cuts:
+        joint, first = _joint(words, start, stop, text, dropped) if start or text else ("", start)
+        end, dangling = _trim_end(words, first, stop, after)
+        if first < end and _is_attribute(words, stop, after):
+            text += joint + _with_article(t, first, end, after)
             dropped = ""
-        elif first < end and not w.EMPTY.issuperset(t.words[first:end]):
-            text += (joint if text else "") + t.slice(first, end)
+        elif first < end and not w.EMPTY.issuperset(words[first:end]):
+            text += joint + t.slice(first, end)
             dropped = t.slice(end, dangling)
-        elif text and text[-1] not in w.SENTENCE_END and (mark := _sentence_mark(t.words, start, stop)):
+        elif text and text[-1] not in w.SENTENCE_END and (mark := _sentence_mark(words, start, stop)):
             text += mark
             dropped = ""
         start = after
+    joint, first = _joint(words, start, len(t), text, dropped)
+    if not w.EMPTY.issuperset(words[first : len(t)]):
+        text += joint + t.slice(first, len(t))
     return _finish(t.text, text)
 
 
@@ -82,9 +85,9 @@ def _trim_end(words: tuple[str, ...], start: int, stop: int, after: int) -> tupl
         end = _while_in(words, start, end, _SUBJECTS)
         if end > start and words[end - 1] in w.PREPOSITIONS and words[end] in w.RELATIVES:
             end -= 1
-    whose = next((k for k in range(end - 1, max(start, end - 4) - 1, -1) if words[k] == "whose"), end)
-    if whose < end and noun_phrase(words, whose + 1) >= end:  # "a dog whose tail is not visible"
-        end = whose
+    tail = words[max(start, end - 4) : end]
+    if "whose" in tail and noun_phrase(words, end - len(tail) + tail.index("whose") + 1) >= end:
+        end -= len(tail) - tail.index("whose")  # "a dog whose tail is not visible"
     dropped = end
     clause = end
     while clause > start and words[clause - 1] not in w.PUNCTUATION and words[clause - 1] not in _CONJUNCTIONS:
@@ -120,9 +123,8 @@ def _while_in(words: tuple[str, ...], start: int, end: int, dropped: frozenset[s
     return end
 
 
-def _joint(t: Tokens, start: int, stop: int, left: str, dropped: str) -> tuple[str, int]:
+def _joint(words: tuple[str, ...], start: int, stop: int, left: str, dropped: str) -> tuple[str, int]:
     """How a part after a cut follows what stands before it: the text between, and where the part begins."""
-    words = t.words
     j = start
     mark = ""
     while j < stop and words[j] in w.PUNCTUATION and words[j] not in _OPENING_QUOTES:
@@ -180,6 +182,8 @@ def _is_name(words: tuple[str, ...], start: int, stop: int) -> bool:
 def _without_opening(text: str) -> str:
     """Drop the conjunction or preposition of a part that stands alone now: "While a dog sleeps", "In the kitchen"."""
     first, _, rest = text.partition(" ")
+    if first.lower() not in _OPENINGS:
+        return text
     if first.lower() == "despite" and rest.partition(" ")[0] in _PARTICIPLES:
         first, _, rest = rest.partition(" ")
     if first.lower() in _PARTICIPLES:

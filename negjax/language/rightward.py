@@ -73,13 +73,25 @@ def _after_names(t: Tokens, i: int, names: list[Range], stop: int, *, attached: 
         more, after = noun_list(words, naming + 1 + (words[naming] == "such"), articles=True)
         if more:
             return Scope(i, presence_tail(words, after), concepts + concepts_of(t, more))
-    return _with_predicate(t, i, concepts, stop, attached=attached, content=content)
+    return _with_predicate(t, i, concepts, stop, end, attached=attached, content=content)
 
 
-def _with_predicate(t: Tokens, i: int, concepts: list[str], stop: int, *, attached: bool, content: bool) -> Scope:
-    """How far a scope goes after its names, and what of it belongs to the last concept: a predicate or a place."""
+def _with_predicate(
+    t: Tokens, i: int, concepts: list[str], stop: int, end: int, *, attached: bool, content: bool
+) -> Scope:
+    """How far a scope goes after its names, and what of it belongs to the last concept: a predicate or a place.
+
+    Args:
+        t: the caption.
+        i: where the cut begins.
+        concepts: the denied names.
+        stop: the first word after them.
+        end: the first word after what says that they are there.
+        attached: as in `names_after`.
+        content: whether the caption has content before the cut.
+    """
     words = t.words
-    k = end = presence_tail(words, stop, with_verb=not attached)
+    k = end
     if words[end] == "to" and not attached:  # "no chair to sit on"
         return Scope(i, to_clause_end(words, end), concepts)
     if is_clause_end(words, end) or (end > stop and (attached or words[end] not in w.AUXILIARIES)):
@@ -172,7 +184,8 @@ def person_after(t: Tokens, i: int, at: int, floor: int, *, attached: bool = Fal
     stop = at + 1 + (words[at + 1] == "else")
     content = has_content(words, floor, i)
     attached = attached and content
-    return _with_predicate(t, i, [name], stop, attached=attached, content=content)
+    end = presence_tail(words, stop, with_verb=not attached)
+    return _with_predicate(t, i, [name], stop, end, attached=attached, content=content)
 
 
 def none_of(t: Tokens, i: int, floor: int) -> Scope | None:

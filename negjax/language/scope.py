@@ -25,6 +25,13 @@ class Scope:
     concepts: list[str]
     kept: Range | None = None
 
+    @property
+    def cuts(self) -> list[Range]:
+        """The word ranges to cut."""
+        if self.kept is None:
+            return [(self.start, self.stop)]
+        return [(self.start, self.kept[0]), (self.kept[1], self.stop)]
+
 
 def has_content(words: tuple[str, ...], start: int, stop: int) -> bool:
     """Whether words say more than that there is a picture; of long stretches the end is looked at."""

@@ -1,6 +1,7 @@
 """Which kind of cue a word is, and what it denies: `read_cue` looks at one cue and calls the rule for its kind."""
 
 from functools import lru_cache
+from itertools import compress, count
 
 from negjax.language import words as w
 from negjax.language.leftward import subject_before
@@ -10,6 +11,7 @@ from negjax.language.nominals import (
     is_clause_end,
     noun_list,
     noun_phrase,
+    presence_phrase,
     presence_tail,
     skip_adverbs,
     skip_to_noun,
@@ -43,19 +45,23 @@ _FORM = w.ADVERBS | w.BE | {"to", "have"}
 
 
 _FIRST_WORDS = CUE_WORDS | _SECOND_WORDS.keys() | LESS.keys() | _DESERTED | {"leaves", "leaving", "zero", "but"}
+# "hands-free" has hands.
+_KEEPS_FREE = w.word_set(
+    "hands duty toll tax worry stress risk hassle care scot drug cruelty rent post interest trouble error"
+)
 
 
 def cue_places(words: tuple[str, ...]) -> list[int]:
     """The places where cues begin, in their order; idioms with a cue word among them."""
-    return [i for i, word in enumerate(words) if (word in _FIRST_WORDS or _is_formed_cue(word)) and _is_cue(words, i)]
+    return [i for i in compress(count(), map(_may_be_cue, words)) if _is_cue(words, i)]
 
 
 @lru_cache(maxsize=1 << 16)
-def _is_formed_cue(word: str) -> bool:
-    """Whether a word has the form of a cue: "isn't", "dog-free", "untouched" (by)."""
-    return (
-        word.endswith(("-free", "-less")) or (word.startswith("un") and word.endswith("ed")) or is_negative_verb(word)
-    )
+def _may_be_cue(word: str) -> bool:
+    """Whether a cue can begin with a word: those of the tables, "isn't", "dog-free", "untouched" (by)."""
+    if word.endswith(("-free", "-less")):
+        return word[:-5] not in _KEEPS_FREE
+    return word in _FIRST_WORDS or (word.startswith("un") and word.endswith("ed")) or is_negative_verb(word)
 
 
 def _is_cue(words: tuple[str, ...], i: int) -> bool:
@@ -196,9 +202,8 @@ def _presence_end(words: tuple[str, ...], j: int) -> int:
         if words[after].endswith("ing") and words[after] not in w.ING_NOUNS:  # "is not seen riding"
             return j
         return presence_tail(words, k + 1, with_verb=False)
-    for phrase in w.PRESENCE_PHRASES:
-        if words[k : k + len(phrase)] == phrase:
-            return presence_tail(words, k + len(phrase), with_verb=False)
+    if (end := presence_phrase(words, k)) > k:
+        return presence_tail(words, end, with_verb=False)
     if words[k : k + 2] == ("part", "of"):
         end = noun_phrase(words, skip_to_noun(words, k + 2))
         return presence_tail(words, end, with_verb=False) if end > k + 2 else j

@@ -1,10 +1,10 @@
 """The splitter: reads a caption and separates what it affirms from what it denies, by rules for English.
 
-It needs no model and no network. `scopes.read_cue` reads one cue, `remainder` joins what is left, `idioms` knows what
-denies nothing, `search_form` the form of search engines ("beach -people"), `objects` the lists of what is affirmed.
+It needs no model and no network. `scopes.read_cue` reads one cue, `remainder` joins what is left, `affirming` and
+`idioms` know what denies nothing, `search_form` the form of search engines ("beach -people"), `objects` lists.
 """
 
-from negjax.language.idioms import why_inert
+from negjax.language.affirming import why_inert
 from negjax.language.negation import may_be_negated, normalize
 from negjax.language.nominals import Range
 from negjax.language.objects import affirmed_objects
@@ -32,6 +32,8 @@ def split(caption: str) -> Parsed:
         if may_be_negated(normalize(caption)):
             affirmed, negated, remark = _split_negations(caption)
     concepts, joint = affirmed_objects(affirmed)
+    if concepts and (both := [concept for concept in negated if concept in concepts]):
+        remark = f"denies what it affirms: {both[0]!r}"
     return Parsed(caption, affirmed, concepts, negated, _operator(affirmed, negated, joint), remark)
 
 
@@ -51,8 +53,7 @@ def _split_negations(caption: str) -> tuple[str, tuple[str, ...], str]:
         if scope is None or scope.start < floor:
             remark = remark or f"not understood: {words[i]!r}"
             continue
-        kept = scope.kept or (scope.stop, scope.stop)
-        cuts += [cut for cut in ((scope.start, kept[0]), (kept[1], scope.stop)) if cut[0] < cut[1]]
+        cuts += scope.cuts
         negated.update(dict.fromkeys(scope.concepts))
         floor = scope.stop
     if not cuts:

@@ -71,7 +71,9 @@ make an appearance|makes an appearance|making an appearance|made an appearance|t
 take part|takes part|show up|shows up|come into view|comes into view|take center stage|play a role|a place|a part
 an element|a feature|part of it|part of this|on the menu|to be
 """
-PRESENCE_PHRASES = tuple(tuple(phrase.split()) for phrase in _PHRASES.strip().replace("\n", "|").split("|"))
+PRESENCE_PHRASES: dict[str, list[tuple[str, ...]]] = {}
+for _phrase in _PHRASES.strip().replace("\n", "|").split("|"):
+    PRESENCE_PHRASES.setdefault(_phrase.split()[0], []).append(tuple(_phrase.split()))
 SHOWING = word_set(
     """show shows showing showed include includes including included contain contains containing contained feature
     features featuring depict depicts depicting display displays displaying have has having had portray portrays
