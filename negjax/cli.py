@@ -116,8 +116,10 @@ def _make_parser() -> Parser:
         data,
         doctor,
         evaluate,
+        index,
         quickstart,
         report,
+        search,
         split,
         train,
     )
@@ -132,7 +134,8 @@ def _make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"negjax {__version__}")
     parser.set_defaults(run=None, parser=parser, heavy=False, overridable=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for module in (quickstart, data, train, evaluate, calibrate, split, convert, report, compile, bench, doctor):
+    rooms = (quickstart, data, train, evaluate, calibrate, split, index, search)
+    for module in (*rooms, convert, report, compile, bench, doctor):
         module.add(commands)
     return parser
 

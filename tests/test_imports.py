@@ -31,6 +31,7 @@ MAY = {
     "datasets": GROUND | {"synthesis"},
     "input": GROUND | {"synthesis", "datasets", "objectives"},
     "evaluation": GROUND | {"models", "negation", "input", "datasets", "synthesis"},
+    "search": GROUND | {"models", "negation", "evaluation"},
     "training": GROUND | {"models", "objectives", "input", "datasets", "synthesis"},
 }
 # These tie the rooms together and may see everything below them; nothing in a room imports them.

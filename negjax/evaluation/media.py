@@ -46,23 +46,16 @@ class VideoSampling:
 
 
 @dataclass
-class DistinctMedia:
-    """Distinct images, or distinct clips, read one at a time. Safe to read in several threads.
+class MediaReader:
+    """Images, or clips, read one at a time as pixels of one shape; what a subclass reads them from is its own matter.
 
     Attributes:
         preprocess: how pixels are resized and cropped.
         video: how clips are sampled; None for images.
-        keep_bytes: bytes of pixels that may still be kept in memory for the next evaluation.
-        origins: the first row that holds each.
-        keys: sha256 of the bytes of each.
     """
 
     preprocess: Preprocess
     video: VideoSampling | None = None
-    keep_bytes: int = 0
-    origins: list[Origin] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    _kept: dict[int, tuple[np.ndarray, int]] = field(default_factory=dict, repr=False)
 
     @property
     def frames(self) -> int:
@@ -81,10 +74,7 @@ class DistinctMedia:
         return np.zeros((self.frames, size, size, 3), dtype), 1
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
-        """Reads and decodes one.
-
-        Args:
-            index: into `origins`.
+        """Reads and decodes one; safe to call in several threads.
 
         Returns:
             Pixels [F, S, S, 3], and the number of frames of the clip; a short one is padded with black frames.
@@ -92,21 +82,45 @@ class DistinctMedia:
         Raises:
             NegjaxError: the image or clip cannot be decoded.
         """
-        if index in self._kept:
-            return self._kept[index]
-        entry = self._decode(index)
-        if entry[0].nbytes <= self.keep_bytes:
-            self.keep_bytes -= entry[0].nbytes
-            self._kept[index] = entry
-        return entry
+        raise NotImplementedError
 
-    def _decode(self, index: int) -> tuple[np.ndarray, int]:
-        """As `read`, from the set."""
-        origin = self.origins[index]
-        content, where = origin.data[origin.row_index]["media"], str(origin)
+    def decode(self, content: bytes, where: str) -> tuple[np.ndarray, int]:
+        """Decodes one, with the result and errors of `read`.
+
+        Args:
+            content: the encoded image or clip.
+            where: its name, for errors.
+        """
         if self.video is None:
             return to_pixels(decode(content, where), self.preprocess)[None], 1
         pixels_FHWC, _ = self.blank()
         frames_FHWC = to_clip_pixels(read_frames(content, self.frames, where), self.preprocess, self.video.preprocess)
         pixels_FHWC[: len(frames_FHWC)] = frames_FHWC
         return pixels_FHWC, len(frames_FHWC)
+
+
+@dataclass
+class DistinctMedia(MediaReader):
+    """Distinct images, or distinct clips, of sets.
+
+    Attributes:
+        keep_bytes: bytes of pixels that may still be kept in memory for the next evaluation.
+        origins: the first row that holds each.
+        keys: sha256 of the bytes of each.
+    """
+
+    keep_bytes: int = 0
+    origins: list[Origin] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    _kept: dict[int, tuple[np.ndarray, int]] = field(default_factory=dict, repr=False)
+
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """As `MediaReader.read`. index: into `origins`."""
+        if index in self._kept:
+            return self._kept[index]
+        origin = self.origins[index]
+        entry = self.decode(origin.data[origin.row_index]["media"], str(origin))
+        if entry[0].nbytes <= self.keep_bytes:
+            self.keep_bytes -= entry[0].nbytes
+            self._kept[index] = entry
+        return entry

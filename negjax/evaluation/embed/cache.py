@@ -31,6 +31,7 @@ from etils import epath
 
 from negjax.errors import NegjaxError
 from negjax.models.architecture import to_dict
+from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel
 from negjax.runtime.files import open_atomic
 from negjax.runtime.paths import is_local
@@ -158,8 +159,13 @@ def model_key(model: LoadedModel) -> str:
         "compute": asdict(model.compute),
         "backend": jax.default_backend(),
     }
+    return weights_key(model.params, settings)
+
+
+def weights_key(params: Params, settings: Any) -> str:
+    """sha256 of settings (JSON-able) and of all parameters, their names and types."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path, leaf in jax.tree_util.tree_leaves_with_path(model.params):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         array = np.ascontiguousarray(leaf)
         digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
         digest.update(array.reshape(-1).view(np.uint8).data)

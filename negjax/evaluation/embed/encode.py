@@ -19,7 +19,7 @@ from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import Mesh
 
 from negjax.evaluation.embed.vectors import unit_rows
-from negjax.evaluation.media import DistinctMedia
+from negjax.evaluation.media import MediaReader
 from negjax.models.clip import Params
 from negjax.models.loaded import LoadedModel
 from negjax.models.packing import PackedTexts, assign_rows, can_pack, pack
@@ -37,7 +37,7 @@ _Dispatched = Iterator[tuple[np.ndarray, np.ndarray, tuple[jax.Array, ...]]]
 EncodedBatches = Iterator[tuple[np.ndarray, np.ndarray]]  # indices [b], and embeddings float32 [b, E], unit length
 
 
-def encode_media(model: LoadedModel, media: DistinctMedia, index_N: np.ndarray, batch_size: int) -> EncodedBatches:
+def encode_media(model: LoadedModel, media: MediaReader, index_N: np.ndarray, batch_size: int) -> EncodedBatches:
     """Embeds media batch by batch; the embedding of a clip is the mean of its frames' unit-length embeddings.
 
     Media are decoded in threads, two batches ahead.
@@ -45,7 +45,7 @@ def encode_media(model: LoadedModel, media: DistinctMedia, index_N: np.ndarray, 
     Args:
         model: from `model_on_devices`.
         media: the images or clips.
-        index_N: indices of the media to embed.
+        index_N: indices of the media to embed; -1 for a blank one, whose embedding means nothing.
         batch_size: frames in a batch, over all devices.
 
     Raises:

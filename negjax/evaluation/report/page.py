@@ -31,15 +31,7 @@ def render_page(title: str, notes: Sequence[str], sections: Mapping[str, Any]) -
         The HTML, with style and script in it. Its content security policy lets no script run but this one, and
         nothing be loaded.
     """
-    environment = Environment(
-        loader=PackageLoader("negjax", "assets/report"),
-        autoescape=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = make_environment("assets/report")
     environment.filters |= FILTERS
     assets = files("negjax").joinpath("assets/report")
     script = "\n".join(assets.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
@@ -51,4 +43,17 @@ def render_page(title: str, notes: Sequence[str], sections: Mapping[str, Any]) -
         script=Markup(script),
         script_sha256=digest,
         **sections,
+    )
+
+
+def make_environment(folder: str) -> Environment:
+    """Jinja for the templates of a folder of the package, with the rules above. folder: "assets/report"."""
+    return Environment(
+        loader=PackageLoader("negjax", folder),
+        autoescape=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )

@@ -1,19 +1,14 @@
 """Small pictures of a set's media, as texts to put into the page."""
 
 import base64
-import io
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from PIL import Image
-
 from negjax.datasets.stored.stored_set import StoredSet
-from negjax.media.decoding import decode, to_rgb
-from negjax.media.video import read_frames
+from negjax.media.thumbnails import picture_of, to_webp
 
 MAX_SIDE = 112  # pixels of the longer side
-WEBP_QUALITY = 80  # 2 to 3 kB a photograph
 
 
 def make_thumbnails(
@@ -46,15 +41,6 @@ def make_thumbnails(
 
 def _thumbnail(dataset: StoredSet, row_index: int) -> str:
     record = dataset[row_index]
-    image = _read_image(dataset, record["media"], f"set {dataset.name}, row {record['id']}")
-    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    content = io.BytesIO()
-    image.save(content, "WEBP", quality=WEBP_QUALITY, method=4)
-    return base64.b64encode(content.getvalue()).decode()
-
-
-def _read_image(dataset: StoredSet, media: bytes, where: str) -> Image.Image:
-    """The image, or the middle frame of a clip."""
-    if dataset.metadata.get("media_type") == "video":
-        return read_frames(media, 1, where)[0]
-    return to_rgb(decode(media, where))
+    is_clip = dataset.metadata.get("media_type") == "video"
+    picture = picture_of(record["media"], f"set {dataset.name}, row {record['id']}", is_clip=is_clip)
+    return base64.b64encode(to_webp(picture, MAX_SIDE)).decode()

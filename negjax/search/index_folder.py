@@ -1,0 +1,187 @@
+"""The folder of an index: its format, and writing and opening it.
+
+INDEX/index.json             what it is of: folder, model, number of files; names DATA. Written last.
+INDEX/DATA/files.parquet     a row a file, sorted: path (below the folder), size, mtime_ns, sha256 (32 bytes)
+INDEX/DATA/vectors.npy       float32 or float16 [N, E], unit length: row n is of the file in row n
+INDEX/DATA/broken.jsonl      files that cannot be decoded: path, size, mtime_ns, error
+INDEX/unfinished/            what a stopped run has done, see `negjax.search.journal`
+
+DATA is named after its content, so that a reader of an old one is not disturbed. Any program that reads Parquet and
+NumPy's files can use them. Shapes: N files, E embedding width.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from etils import epath
+
+from negjax.errors import MALFORMED_CONTENT, NegjaxError
+from negjax.runtime.files import open_atomic, write_atomic
+from negjax.runtime.paths import to_local_path
+from negjax.runtime.temporary import temporary_beside
+from negjax.search.found_files import FoundFile
+
+FORMAT_VERSION = 1
+VECTOR_TYPES = ("float32", "float16")
+SCHEMA = pa.schema([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64()), ("sha256", pa.binary(32))])
+_DATA = re.compile(r"data-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class BrokenFile:
+    """A file that cannot be decoded, and why."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    error: str
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """What an index is of; the content of index.json.
+
+    Attributes:
+        folder: the indexed folder, absolute.
+        files: number of files.
+        broken: number of files that cannot be decoded.
+        width: of an embedding.
+        vectors: type of the vectors, one of VECTOR_TYPES.
+        load: how its model is loaded, the arguments of `negjax.weights.read.read_model`.
+        model: what the model is: "arch", "sha256" of its weights, preprocessing and sampling of clips.
+        data: the folder of the data.
+        format: FORMAT_VERSION.
+    """
+
+    folder: str
+    files: int
+    broken: int
+    width: int
+    vectors: str
+    load: dict[str, Any]
+    model: dict[str, Any]
+    data: str
+    format: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class FileIndex:
+    """An open index.
+
+    Attributes:
+        path: its folder.
+        info: what it is of.
+        files: the table of files.
+        vector_NE: their embeddings, mapped into memory, not read.
+        broken: files that cannot be decoded.
+    """
+
+    path: Path
+    info: IndexInfo
+    files: pa.Table
+    vector_NE: np.ndarray
+    broken: list[BrokenFile]
+
+    def file_path(self, row: int) -> str:
+        """The path of a file below the indexed folder."""
+        return self.files["path"][row].as_py()
+
+
+def open_index(path: epath.PathLike) -> FileIndex:
+    """Opens an index.
+
+    Raises:
+        NegjaxError: there is none, or it is damaged or of another version.
+    """
+    folder = Path(to_local_path(path))
+    try:
+        content = json.loads((folder / "index.json").read_text())
+        if content["format"] != FORMAT_VERSION:
+            raise NegjaxError(f"{folder} has format {content['format']}, this version reads {FORMAT_VERSION}: update")
+        info = IndexInfo(**content)
+        if not _DATA.fullmatch(info.data):
+            raise ValueError(f"its data folder is {info.data!r}")
+        data = folder / info.data
+        files = pq.read_table(data / "files.parquet", memory_map=True)
+        vector_NE = np.lib.format.open_memmap(data / "vectors.npy", mode="r")
+        broken = [BrokenFile(**json.loads(line)) for line in (data / "broken.jsonl").read_text().splitlines()]
+        if files.schema != SCHEMA or len(files) != info.files or len(broken) != info.broken:
+            raise ValueError("its tables do not have what index.json says")
+        if vector_NE.shape != (info.files, info.width) or vector_NE.dtype.name != info.vectors:
+            raise ValueError(f"its vectors are {vector_NE.dtype} {vector_NE.shape}")
+    except FileNotFoundError as error:
+        raise NegjaxError(
+            f"{folder} is no index ({error.filename} is missing): make one with `negjax index`"
+        ) from error
+    except (OSError, pa.ArrowException, *MALFORMED_CONTENT) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise NegjaxError(f"the index {folder} is damaged ({reason}): remove it and index again") from error
+    return FileIndex(folder, info, files, vector_NE, broken)
+
+
+def has_index(path: epath.PathLike) -> bool:
+    """Whether a folder holds a complete index."""
+    return (Path(to_local_path(path)) / "index.json").exists()
+
+
+def write_index(
+    path: Path,
+    info: dict[str, Any],
+    files: Sequence[FoundFile],
+    sha256_N: Sequence[bytes],
+    broken: Sequence[BrokenFile],
+    vector_blocks: Iterable[np.ndarray],
+) -> FileIndex:
+    """Writes an index, complete or not at all, and removes the data of an earlier one.
+
+    Args:
+        path: its folder.
+        info: all of `IndexInfo` that does not follow from the rest.
+        files: the files, sorted by path.
+        sha256_N: of each.
+        broken: files that cannot be decoded.
+        vector_blocks: the embeddings in blocks [n, E], in order; not read where they are written already.
+
+    Raises:
+        NegjaxError: it cannot be written.
+    """
+    columns = [
+        [file.path for file in files],
+        [file.size for file in files],
+        [file.mtime_ns for file in files],
+        sha256_N,
+    ]
+    table = pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA)], schema=SCHEMA)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    rows = sink.getvalue().to_pybytes()
+    broken_lines = "".join(json.dumps(asdict(file)) + "\n" for file in broken).encode()
+    model = json.dumps([info["model"], info["vectors"]], sort_keys=True).encode()
+    data = f"data-{hashlib.sha256(b''.join((model, rows, broken_lines))).hexdigest()[:16]}"
+    complete = IndexInfo(**info, files=len(files), broken=len(broken), data=data)
+    if not (path / data).is_dir():
+        try:
+            with temporary_beside(epath.Path(path / data), folder=True) as temporary:
+                write_atomic(temporary / "files.parquet", rows)
+                write_atomic(temporary / "broken.jsonl", broken_lines)
+                with open_atomic(temporary / "vectors.npy") as file:
+                    header = {"descr": f"<f{np.dtype(complete.vectors).itemsize}", "fortran_order": False}
+                    np.lib.format.write_array_header_1_0(file, header | {"shape": (len(files), complete.width)})
+                    for vector_BE in vector_blocks:
+                        file.write(np.ascontiguousarray(vector_BE, complete.vectors).data)
+                temporary.replace(epath.Path(path / data))
+        except OSError as error:
+            raise NegjaxError(f"cannot write {path / data}: {error.strerror}") from error
+    write_atomic(path / "index.json", json.dumps(asdict(complete), indent=2) + "\n")
+    for other in path.iterdir():
+        if _DATA.fullmatch(other.name) and other.name != data:
+            epath.Path(other).rmtree()
+    return open_index(path)

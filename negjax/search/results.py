@@ -1,0 +1,105 @@
+"""The results of a search: for a terminal, as JSON, and for pages.
+
+Shapes: K results.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from negjax.language.parsed import Parsed
+from negjax.negation.table import method_text
+from negjax.search.exact import best_rows
+from negjax.search.request import SearchRequest
+from negjax.search.searcher import Searcher
+
+
+@dataclass(frozen=True)
+class SearchResults:
+    """The best files of a search.
+
+    Attributes:
+        request: the search.
+        method: the method with its constants, "deo, toward 1, away 1, stay 1"; "" where it changes nothing.
+        files: number of files searched.
+        row_K: their rows in the index, best first.
+        paths: their paths below the indexed folder.
+        score_K: their scores.
+    """
+
+    request: SearchRequest
+    method: str
+    files: int
+    row_K: np.ndarray
+    paths: Sequence[str]
+    score_K: np.ndarray
+
+    def reading(self) -> list[str]:
+        """How the query was read, in lines for people."""
+        query = self.request.query
+        if query is None:
+            return []
+        if not query.negated:
+            return [f"asked: {query.affirmed}" + (f" ({query.remark})" if query.remark else "")]
+        asked = f"asked: {query.affirmed or 'anything'}; excluded: {', '.join(query.negated)}"
+        return [f"{asked} ({self.method or 'none: the query as it stands'})"]
+
+
+def best_results(
+    searcher: Searcher, request: SearchRequest, count: int, score_N: np.ndarray | None = None
+) -> SearchResults:
+    """Searches.
+
+    Args:
+        searcher: the index with its model.
+        request: the search.
+        count: number of results.
+        score_N: the scores of all files, where they are known.
+
+    Raises:
+        NegjaxError: the method is unknown.
+    """
+    if score_N is None:
+        score_N = searcher.scores(request)
+    row_K = best_rows(score_N, count)
+    paths = searcher.index.files["path"].take(row_K).to_pylist()
+    return SearchResults(request, describe_method(searcher, request), len(score_N), row_K, paths, score_N[row_K])
+
+
+def describe_method(searcher: Searcher, request: SearchRequest) -> str:
+    """The method of a search with its constants; "" where it changes nothing."""
+    if request.query is None or not request.query.negated:
+        return ""
+    return method_text(searcher.method(request.negation).describe())
+
+
+def query_json(query: Parsed | None) -> dict[str, Any] | None:
+    """How a query was read, JSON-able."""
+    if query is None:
+        return None
+    return {
+        "text": query.caption,
+        "asked": query.affirmed,
+        "concepts": list(query.concepts),
+        "excluded": list(query.negated),
+        "operator": query.operator,
+        "remark": query.remark,
+    }
+
+
+def to_json(results: SearchResults) -> dict[str, Any]:
+    """Results, JSON-able."""
+    request = results.request
+    return {
+        "query": query_json(request.query),
+        "negation": request.negation,
+        "method": results.method,
+        "strength": request.strength,
+        "files": results.files,
+        "results": [
+            {"row": int(row), "path": path, "score": float(score)}
+            for row, path, score in zip(results.row_K, results.paths, results.score_K)
+        ],
+    }
