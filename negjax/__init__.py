@@ -3,6 +3,7 @@
 model, preprocess, tokenize = negjax.load("runs/negfull")
 image = model.encode_image(preprocess(["photo.jpg", "other.jpg"]))
 text = model.encode_text(tokenize(["a street with no cars"]))
+query = model.encode_query(["a street with no cars"], negation="space")
 """
 
 import os
@@ -38,7 +39,8 @@ def load(
         activation: overrides that of the weights, see `negjax.weights.read.read_model`.
 
     Returns:
-        The model, on the first device, with `encode_image(pixels)` and `encode_text(ids)`;
+        The model, on the first device, with `encode_image(pixels)`, `encode_text(ids)`, `encode_query(texts)` and
+        `score(texts, images)`;
         `preprocess`, from an image (a path, encoded bytes, an open file, a PIL image, or an array of uint8 pixels with
         channels last) to uint8 pixels [S, S, 3], and from a list of images to [N, S, S, 3];
         `tokenize`, from one or several texts to int32 ids [N, context length].
