@@ -8,6 +8,7 @@ from negjax.errors import NegjaxError
 from negjax.evaluation.calibrate import calibrate
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.methods import choose_methods, evaluate_methods
+from negjax.evaluation.prepare import prepare_eval_data
 from negjax.language.splitter import split
 from negjax.negation.calibration import write_calibration
 from negjax.negation.table import METHODS, choose_method
@@ -32,12 +33,16 @@ def questions(make_set):
     return make
 
 
+def prepared(model, *sets):
+    return prepare_eval_data(sets, model.preprocess, blind_texts=False, progress=False)
+
+
 @pytest.mark.parametrize("method", PLANTED)
 def test_a_planted_constant_is_found(model, questions, method):
     constant, value = PLANTED[method]
     planted = choose_method(f"{method},{constant}={value}", "clip")
     first = questions("first", np.zeros(80))
-    answers = evaluate(model, [first], scorer=planted.scorer(split), bootstrap=0, progress=False)
+    answers = evaluate(model, prepared(model, first), scorer=planted.scorer(split), bootstrap=0, progress=False)
     data = questions("planted", answers.predictions["first"]["predicted"])
     fixed = ",midpoint=0.22" if method == "lcse" else ""
     found = calibrate(model, data, [choose_method(f"{method}{fixed}", "clip")], progress=False)
@@ -80,7 +85,7 @@ def test_a_calibration_is_used_and_its_own_set_is_remarked_on(model, questions, 
     data = questions("fitted", np.arange(80) % 4)
     write_calibration(calibrate(model, data, choose_methods(["space"], model), progress=False), tmp_path / "c.json")
     chosen = choose_methods([f"space,constants={tmp_path / 'c.json'}"], model)
-    results = evaluate_methods(model, [data, mcq_set], chosen, bootstrap=0, progress=False)
+    results = evaluate_methods(model, prepared(model, data, mcq_set), chosen, bootstrap=0, progress=False)
     (evaluated,) = results.values()
     described = evaluated.results["model"]["negation"]
     assert described["origins"] == {"threshold": "calibrated on fitted"}
@@ -111,11 +116,11 @@ def test_what_cannot_be_calibrated(model, questions, make_set, zeroshot_set):
 def test_on_a_retrieval_set_recall_is_maximised(model, retrieval_set):
     found = calibrate(model, retrieval_set, choose_methods(["subtract", "space"], model), progress=False)
     assert found.metric == "image_retrieval_recall@5"
-    plain = evaluate(model, [retrieval_set], bootstrap=0, progress=False).results["tasks"]["pictures"]
+    plain = evaluate(model, prepared(model, retrieval_set), bootstrap=0, progress=False).results["tasks"]["pictures"]
     assert found.plain == pytest.approx(plain["metrics"]["image_retrieval_recall@5"])
     weight = found.methods["subtract"].constants["weight"]
     chosen = choose_methods([f"subtract,weight={weight}"], model)
-    (moved,) = evaluate_methods(model, [retrieval_set], chosen, bootstrap=0, progress=False).values()
+    (moved,) = evaluate_methods(model, prepared(model, retrieval_set), chosen, bootstrap=0, progress=False).values()
     metrics = moved.results["tasks"]["pictures"]["metrics"]
     assert found.methods["subtract"].figure == pytest.approx(metrics["image_retrieval_recall@5"])
     assert found.methods["subtract"].figure >= max(figure for _, figure in found.methods["subtract"].curve["weight"])

@@ -7,6 +7,7 @@ from support.images import noise_png
 from negjax.evaluation.choices import Questions
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.negation_measures import by_operator, decompose, delta_recall
+from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.tasks.queries import excluded_recall
 
 CELLS = ("a_only", "b_only", "both", "neither")
@@ -80,7 +81,8 @@ def test_operators_and_decomposition_are_in_the_results(model, make_set):
         for cell in range(4)
     ]
     data = make_set("tables", "truth_table", "question", rows)
-    task = evaluate(model, [data], bootstrap=0, progress=False).results["tasks"]["tables"]
+    plan = prepare_eval_data([data], model.preprocess, blind_texts=False, progress=False)
+    task = evaluate(model, plan, bootstrap=0, progress=False).results["tasks"]["tables"]
     assert {name: figures["n"] for name, figures in task["operators"].items()} == {"AND": 3, "BUT NOT": 6, "NEITHER": 3}
     assert task["operators"]["NEITHER"]["accuracy"] == task["metrics"]["neither_accuracy"]
     assert task["operators"]["AND"]["blind"] == task["blind"]["mean_image"]["both_accuracy"]

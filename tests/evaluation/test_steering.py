@@ -11,8 +11,10 @@ from support.trees import unit
 
 from negjax.errors import NegjaxError
 from negjax.evaluation.calibrate import calibrate
+from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.methods import choose_methods, evaluate_methods
+from negjax.evaluation.prepare import prepare_eval_data
 from negjax.language.splitter import split
 from negjax.models.clip import module
 from negjax.models.encoders import ENCODERS
@@ -105,33 +107,25 @@ def test_directions_are_fitted_stored_and_used(model, data, tmp_path):
     assert rows.shape == (model.config.text.depth, model.config.text.width)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1)
     captions = [row["options"][0] for row in data.rows()]
-    plain, negated = (
-        np.asarray(model.block_states(model.tokenizer(texts)))
-        for texts in ([split(caption).affirmed for caption in captions], captions)
-    )
-    for direction, plain_ND, negated_ND in zip(rows, plain, negated):
-        assert ((negated_ND - plain_ND) @ direction > 0).mean() > 0.9
+    texts = [*(split(caption).affirmed for caption in captions), *captions, *captions[:8]]  # as many as in a batch
+    state_LND = np.asarray(model.block_states(model.tokenizer(texts)))
+    for direction, state_ND in zip(rows, state_LND):
+        assert ((state_ND[60:120] - state_ND[:60]) @ direction > 0).mean() > 0.9
     path = tmp_path / "steering.json"
     write_calibration(fitted, path)
     method = f"steering,strength=0.3,constants={path}"
-    (moved,) = evaluate_methods(model, [data], choose_methods([method], model), bootstrap=0, progress=False).values()
+    plan = prepare_eval_data([data], model.preprocess, blind_texts=False, progress=False)
+    (moved,) = evaluate_methods(model, plan, choose_methods([method], model), bootstrap=0, progress=False).values()
     assert moved.results["model"]["negation"]["constants"] == {"strength": 0.3}
-    before = evaluate(model, [data], bootstrap=0, progress=False).predictions["steered"]
+    before = evaluate(model, plan, bootstrap=0, progress=False).predictions["steered"]
     after = moved.predictions["steered"]
     np.testing.assert_array_equal(after["score_1"], before["score_1"])  # which denies nothing
     queries = model.score(captions, np.eye(2, model.config.embed_dim), negation=method)
     vectors = model.encode_query(captions, negation=method)
     np.testing.assert_allclose(vectors[:, :2], queries, atol=1e-6)
-    pixels = np.asarray(model.encode_image(images_of(model)))
-    np.testing.assert_allclose(after["score_0"], [vectors[n] @ unit(pixels[n % 7]) for n in range(60)], atol=1e-5)
+    image_DE, _ = embed(model, plan, plan.captions, 256, progress=False)
+    np.testing.assert_allclose(after["score_0"], [vectors[n] @ image_DE[n % 7] for n in range(60)], atol=1e-5)
     assert np.abs(after["score_0"] - before["score_0"]).max() > 1e-3
-
-
-def images_of(model) -> np.ndarray:
-    from negjax.media.decoding import decode
-    from negjax.media.images import to_pixels
-
-    return np.stack([to_pixels(decode(noise_png(n), "test"), model.preprocess) for n in range(7)])
 
 
 def test_too_few_pairs(model, make_set):
