@@ -3,6 +3,7 @@
 from negjax.language import words as w
 from negjax.language.idioms import idiom_at
 from negjax.language.negation import is_negative_verb
+from negjax.language.nominals import is_clause_end
 from negjax.language.tokens import Tokens
 
 _SIGNS = w.word_set(
@@ -32,7 +33,7 @@ _SIGN_NUMBERS = w.word_set("two three four several many multiple various")
 _NUMBER_MARKS = frozenset(".#")
 _DEGREES = w.word_set("so better as too")
 _NEGATIVE_VERBS = w.word_set(
-    "isn't aren't wasn't weren't don't doesn't didn't hasn't haven't can't couldn't won't cannot"
+    """isn't aren't wasn't weren't don't doesn't didn't hasn't haven't can't couldn't won't cannot"""
 )
 # Where none of these is near a cue, it may deny.
 _ALERTS_BEFORE = _NEGATORS | _NEGATIVE_VERBS | _SAYING | _QUOTES
@@ -137,7 +138,8 @@ def _is_exception(words: tuple[str, ...], i: int) -> bool:
             return True
         if words[k] == "but":
             rest = words[k + 1 : k + 3]
-            return word == "nothing" and rest[0] in w.ARTICLES and words[k + 3] not in w.AUXILIARIES
+            is_name = (rest[0] in w.ARTICLES and words[k + 3] not in w.AUXILIARIES) or is_clause_end(words, k + 2)
+            return word == "nothing" and is_name
     return False
 
 

@@ -29,8 +29,8 @@ never ending|never before|never fails|never fail|never gets old|never too|never 
 just missing|barely missing|almost missing|narrowly missing|after missing|is missing you|missing person
 missing persons|missing child|missing link|missing poster|missing dog poster|missing cat poster|missing pet
 free of charge|steer clear of|stay clear of|stays clear of|keep clear of|stand clear of|lack of interest|lack of sleep
-without further|without doubt|without question|without fail|without delay|without incident|absent minded|minus sign
-minus degrees|temperature minus
+without further|without doubt|without a doubt|without any doubt|without question|without fail|without delay
+without incident|absent minded|minus sign|minus degrees|temperature minus
 """
 # Negative verbs that share the idioms of another.
 _VARIANTS = {

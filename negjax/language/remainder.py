@@ -15,7 +15,8 @@ _NOUN_STARTS = (
     | {"one", "some", "any", "notable", "noticeable", "clear", "complete", "total", "distinct", "striking"}
 )
 _CONJUNCTIONS = w.COORDINATORS | w.SUBORDINATORS | w.RELATIVES
-_MARKS = frozenset(",;:-–—(")
+_MARKS = frozenset(",;:-–—([{")
+_CLOSING = frozenset(")]}")
 _OPENING_QUOTES = frozenset('"“‘(')
 # What a caption can't begin with.
 _LEADING = (
@@ -135,6 +136,8 @@ def _joint(words: tuple[str, ...], start: int, stop: int, left: str, dropped: st
         return "", _skip_leading(words, j, stop, is_next_to_cut=j == start)
     while j < stop and words[j] == "instead":
         j += 1
+    if mark in _CLOSING:
+        mark = ""
     if mark and mark != ",":
         # A sentence that was cut leaves the mark of the one before it.
         return (" " if is_ended else f"{mark} " if mark in w.SENTENCE_END else ", "), j

@@ -39,7 +39,12 @@ def names_after(t: Tokens, i: int, j: int, floor: int, *, attached: bool = False
         What is denied; None where nothing that can be read follows.
     """
     words = t.words
-    while words[j] in w.BE or ((words[j] in w.HOLDING or words[j] in w.SHOWING) and not is_stop(words[j + 1])):
+    while (
+        words[j] in w.BE
+        or words[j] in w.SEEMING
+        or words[j] == "to"
+        or ((words[j] in w.HOLDING or words[j] in w.SHOWING) and not is_stop(words[j + 1]))
+    ):
         j += 1
     if words[skip_to_noun(words, j)] == "soul":
         j = skip_to_noun(words, j)
@@ -113,7 +118,7 @@ def _with_predicate(
     tail = k
     if is_action and not is_stop(word):
         goes_on = not is_person and words[stop - 1] not in w.ACTORS and not is_clause_end(words, k + 1)
-        if not attached or not (goes_on or word in w.FINITE):
+        if not attached or not (goes_on or word in w.FINITE or word in w.PLURAL_FINITE):
             tail = predicate_end(words, k, content=content, attached=attached)
     elif word in w.PREPOSITIONS:
         tail = max(k, place_end(words, k, content=content))
@@ -220,6 +225,8 @@ def predicate(t: Tokens, i: int, j: int, floor: int) -> Scope | None:
     while words[j] in w.AUXILIARIES or words[j] in w.SEEMING or words[j] in w.ADVERBS or words[j] in _LOOSE_VERBS:
         j += 1
     word = words[j]
+    if words[j : j + 3] == ("look", "like", "there"):
+        return names_after(t, i, j + 3, floor)
     if word in w.SHOWING or word in w.HOLDING:
         k = presence_tail(words, j + 1, with_verb=False)
         k = k + 1 if words[k] in w.BE else j + 1  # "what you won't see in this image is a dog"

@@ -47,7 +47,7 @@ _FORM = w.ADVERBS | w.BE | {"to", "have"}
 _FIRST_WORDS = CUE_WORDS | _SECOND_WORDS.keys() | LESS.keys() | _DESERTED | {"leaves", "leaving", "zero", "but"}
 # "hands-free" has hands.
 _KEEPS_FREE = w.word_set(
-    "hands duty toll tax worry stress risk hassle care scot drug cruelty rent post interest trouble error"
+    """hands duty toll tax worry stress risk hassle care scot drug cruelty rent post interest trouble error"""
 )
 
 
@@ -121,8 +121,8 @@ def read_cue(t: Tokens, i: int, floor: int) -> Scope | None:
         return _except(t, i, floor)
     if word in {"none", "neither"} and following == "of":
         return none_of(t, i, floor)
-    if word == "none":
-        return None
+    if word == "none":  # "three people, none with umbrellas"; "none are visible" does not say what
+        return predicate(t, i, i + 1, floor) if presence_tail(words, i + 1) == i + 1 else None
     if word in {"neither", "nor"}:
         j = i + 1
         while words[j] in w.AUXILIARIES or words[j] in w.SHOWING or words[j] in {"there", "it", "with"}:
@@ -195,7 +195,9 @@ def _presence_end(words: tuple[str, ...], j: int) -> int:
     if word in w.PRESENCE or word in w.APPEARING:
         after = skip_adverbs(words, k + 1)
         has_object = word in w.APPEARING and not (
-            is_clause_end(words, after) or words[after] in w.FRAME_PREPOSITIONS or words[after] in w.TAIL_ADVERBS
+            is_clause_end(words, after)
+            or (words[after] in w.FRAME_PREPOSITIONS and words[after] != "to")
+            or words[after] in w.TAIL_ADVERBS
         )
         if has_object or words[after : after + 2] == ("to", "be"):
             return j

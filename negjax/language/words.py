@@ -75,11 +75,11 @@ PRESENCE_PHRASES: dict[str, list[tuple[str, ...]]] = {}
 for _phrase in _PHRASES.strip().replace("\n", "|").split("|"):
     PRESENCE_PHRASES.setdefault(_phrase.split()[0], []).append(tuple(_phrase.split()))
 SHOWING = word_set(
-    """show shows showing showed include includes including included contain contains containing contained feature
-    features featuring depict depicts depicting display displays displaying have has having had portray portrays
-    portraying exhibit exhibits showcase showcases showcasing involve involves involving see sees seeing find finds
-    finding spot spots notice notices observe observes highlight highlights highlighting capture captures capturing
-    reveal reveals revealing present presents offer offers offering boast boasts get gets represent represents"""
+    """show shows showing showed include includes including contain contains containing feature features featuring
+    depict depicts depicting display displays displaying have has having had portray portrays portraying exhibit
+    exhibits showcase showcases showcasing involve involves involving see sees seeing find finds finding spot spots
+    notice notices observe observes highlight highlights highlighting capture captures capturing reveal reveals
+    revealing presents offer offers offering boast boasts get gets represent represents"""
 )
 # Verbs whose object alone is denied: "not wearing a hat" denies a hat.
 HOLDING = word_set(
