@@ -40,7 +40,7 @@ def load(
 
     Returns:
         The model, on the first device, with `encode_image(pixels)`, `encode_text(ids)`, `encode_query(texts)` and
-        `score(texts, images)`;
+        `score(queries, images)`;
         `preprocess`, from an image (a path, encoded bytes, an open file, a PIL image, or an array of uint8 pixels with
         channels last) to uint8 pixels [S, S, 3], and from a list of images to [N, S, S, 3];
         `tokenize`, from one or several texts to int32 ids [N, context length].

@@ -60,6 +60,8 @@ def calibrate(
     Raises:
         NegjaxError: a method has nothing to fit, or the set says nothing about it.
     """
+    if batch_size < 1:
+        raise NegjaxError(f"the batch size is {batch_size}: it must be positive")
     plan = prepare_eval_data([data], model.preprocess, blind_texts=False, cache_dir=cache_dir, progress=progress)
     (task,) = plan.tasks
     if task.kind != "retrieval" and task_kind(task.kind).questions(task.content) is None:

@@ -13,11 +13,12 @@ from jax.sharding import Mesh
 
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, normalise
-from negjax.models import clip, queries
+from negjax.models import clip
 from negjax.models.architecture import CLIPConfig, TextConfig, TextEncoderConfig, from_dict, to_dict
 from negjax.models.compute import Compute
 from negjax.models.encoder_inputs import check_pixels, check_tokens
 from negjax.models.packing import PackedTexts
+from negjax.models.queries import encode_query, score
 from negjax.negation.scorer import SteeredText
 from negjax.negation.table import NO_METHOD
 from negjax.runtime.sharding import map_over_batch_shards
@@ -99,13 +100,13 @@ class LoadedModel:
             TypeError: A query is no string.
             NegjaxError: The method is unknown, or makes no single vector.
         """
-        return queries.encode_query(self, texts, negation)
+        return encode_query(self, texts, negation)
 
-    def score(self, texts: str | Sequence[str], images: Any, negation: str = NO_METHOD) -> np.ndarray:
+    def score(self, queries: str | Sequence[str], images: Any, negation: str = NO_METHOD) -> np.ndarray:
         """Scores images by queries.
 
         Args:
-            texts: one query or several.
+            queries: one query or several.
             images: pixels as for `encode_image`, or embeddings [N, E] of any length.
             negation: as for `encode_query`, with any method.
 
@@ -116,7 +117,7 @@ class LoadedModel:
             TypeError: A query is no string, or these are no images of this model.
             NegjaxError: The method is unknown.
         """
-        return queries.score(self, texts, images, negation)
+        return score(self, queries, images, negation)
 
     def encode_pixels(self, pixels_BHWC: Any) -> jax.Array:
         """As `encode_image`, unchecked: for pixels of any type in the scale 0 to 255 that may lie on many devices."""

@@ -107,6 +107,8 @@ def test_what_cannot_be_calibrated(model, questions, make_set, zeroshot_set):
     ):
         with pytest.raises(NegjaxError, match=message):
             calibrate(model, on, choose_methods([chosen], model), progress=False)
+    with pytest.raises(NegjaxError, match="the batch size is 0"):
+        calibrate(model, data, choose_methods(["space"], model), batch_size=0, progress=False)
     denied = [{"media": noise_png(n), "label": n % 2} for n in range(4)]
     names = make_set("denied", "zeroshot", "label", denied, classnames=["dog", "cat"], templates=["no {}"])
     with pytest.raises(NegjaxError, match="kind 'zeroshot': calibrate on questions or on a retrieval set"):
