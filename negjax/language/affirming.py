@@ -149,6 +149,8 @@ def _is_quoted(t: Tokens, i: int) -> bool:
     if '"' not in t.words[first:i] or '"' not in t.words[i : i + _LONGEST_QUOTE]:
         return False
     opening = next(k for k in range(i - 1, first - 1, -1) if t.words[k] == '"')
+    if t.words.index('"', i) - opening > _LONGEST_QUOTE:
+        return False
     return t.pieces[2 * opening] != "" and t.pieces[2 * opening + 2] == ""
 
 

@@ -203,10 +203,10 @@ def none_of(t: Tokens, i: int, floor: int) -> Scope | None:
     if words[i + 1] != "of" or stop == start:
         return None
     end = presence_tail(words, stop)
-    if end > stop or is_clause_end(words, end):
+    if (end > stop and words[end] not in w.AUXILIARIES) or is_clause_end(words, end):
         return None if is_pronoun else Scope(i, end, concepts_of(t, [(start, stop)]))
     scope = predicate(t, i, end, floor)
-    if scope and not is_pronoun:
+    if scope and not is_pronoun and not has_content(words, floor, i):
         scope.kept = (j, stop)
     return scope
 

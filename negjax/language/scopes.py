@@ -17,7 +17,7 @@ from negjax.language.nominals import (
     skip_to_noun,
 )
 from negjax.language.rightward import PERSONS_AND_THINGS, names_after, none_of, person_after, predicate, to_clause_end
-from negjax.language.scope import Scope, concepts_of, has_content
+from negjax.language.scope import Scope, concepts_of
 from negjax.language.tokens import Tokens
 
 # Cues whose object belongs to the phrase before them.
@@ -40,7 +40,7 @@ _EVERYTHING = w.word_set("everything everyone everybody all every any anything a
 _EMPTINESS = w.word_set("""empty nothing no none nobody bare deserted blank alone plain naked nude clear vacant dark""")
 _NOUN_STARTS = w.ARTICLES | w.POSSESSIVES | w.DEFINITE
 _BEFORE_LIST = w.word_set(": - – —")
-_WHAT = w.word_set("what what's thing things something")
+_WHAT = w.word_set("what what's thing things something item items")
 _FORM = w.ADVERBS | w.BE | {"to", "have"}
 
 
@@ -236,10 +236,9 @@ def _absent(t: Tokens, i: int, floor: int) -> Scope | None:
     end = presence_tail(words, j, with_verb=False)
     if words[j] in {"from", "in", "on", "at"} and end == j:
         place = noun_phrase(words, skip_to_noun(words, j + 1))
-        is_kept = words[j] != "from" or not has_content(words, floor, i)
-        end = place if words[place] in w.BE or not is_kept else j
+        end = place if words[place] in w.BE else j
     opening = i
-    while opening > floor and words[opening - 1] in w.ADVERBS:
+    while opening > floor and (words[opening - 1] in w.ADVERBS or words[opening - 1] in {"notable", "noticeable"}):
         opening -= 1
     is_inverted = (
         opening == floor or is_clause_end(words, opening - 1) or not _WHAT.isdisjoint(words[max(floor, i - 5) : i])
@@ -272,7 +271,7 @@ def _absence(t: Tokens, i: int, floor: int) -> Scope | None:
     end = presence_tail(words, i + 1, with_verb=False)
     if i > floor and words[i - 1].endswith("'s") and words[i - 1] not in w.BE:
         return Scope(i - 1, to_clause_end(words, end), [words[i - 1].removesuffix("'s")])
-    if words[end] in w.BE:
+    if words[end] in w.BE or words[end] in _BEFORE_LIST:  # "with one notable absence: a dog"
         return names_after(t, i, end + 1, floor)
     makes = next((k for k in range(i - 1, max(floor, i - 4), -1) if words[k] in {"makes", "make", "making"}), -1)
     return subject_before(t, makes, end, floor) if makes > floor else None

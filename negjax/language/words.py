@@ -69,7 +69,7 @@ DONE = word_set("""played performed practiced practised done heard covered discu
 _PHRASES = """
 make an appearance|makes an appearance|making an appearance|made an appearance|take place|takes place|taking place
 take part|takes part|show up|shows up|come into view|comes into view|take center stage|play a role|a place|a part
-an element|a feature|part of it|part of this|on the menu|to be
+an element|a feature|part of it|on the menu|to be
 """
 PRESENCE_PHRASES: dict[str, list[tuple[str, ...]]] = {}
 for _phrase in _PHRASES.strip().replace("\n", "|").split("|"):
@@ -141,5 +141,5 @@ LOOKS = word_set(
 EMPTY = (
     PUNCTUATION | COORDINATORS | SUBORDINATORS | RELATIVES | DETERMINERS | BE | AUXILIARIES | PRONOUNS | ADVERBS
     | PICTURES | SHOWING | PREPOSITIONS | PLACES | PRESENCE | APPEARING | SEEMING
-    | {"of", "to", "s", "not", "scenery", "thing", "things", "what", "what's", ""}
+    | {"of", "to", "s", "not", "scenery", "thing", "things", "item", "items", "what", "what's", ""}
 )  # fmt: skip
