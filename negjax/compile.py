@@ -208,7 +208,7 @@ def _text_length(config: CLIPConfig, tokens: int) -> int:
 
 def _compile(program: Program, batches: dict[str, Any]) -> Any:
     try:
-        return program.step.lower(program.state, batches, program.teacher).compile()
+        return program.step.lower(program.state, batches, program.start if program.needs_start else None).compile()
     except jax.errors.JaxRuntimeError as error:
         reason = " ".join(str(error).split())[:240]
         if "RESOURCE_EXHAUSTED" in reason:

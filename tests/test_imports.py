@@ -25,14 +25,15 @@ MAY = {
     "media": GROUND,
     "negation": GROUND,
     "models": GROUND | {"negation"},
-    "weights": GROUND | {"models"},
+    "adapters": {"config", "errors"},
+    "weights": GROUND | {"models", "adapters"},
     "objectives": {"runtime"},
     "synthesis": GROUND,
     "datasets": GROUND | {"synthesis"},
     "input": GROUND | {"synthesis", "datasets", "objectives"},
     "evaluation": GROUND | {"models", "negation", "input", "datasets", "synthesis"},
     "search": GROUND | {"models", "negation", "evaluation"},
-    "training": GROUND | {"models", "objectives", "input", "datasets", "synthesis"},
+    "training": GROUND | {"models", "adapters", "objectives", "input", "datasets", "synthesis"},
 }
 # These tie the rooms together and may see everything below them; nothing in a room imports them.
 TIES = {"bench", "cli", "commands", "compile", "largest_batch", "quickstart", "experiment", "doctor"}

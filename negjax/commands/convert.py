@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--share", type=float, metavar="A", help="of SRC, WiSE-FT's alpha: 1 is SRC, 0 is START")
     parser.add_argument(
-        "--base", default="", metavar="WEIGHTS", help="the weights that SRC, an adapter of PEFT (LoRA), belongs to"
+        "--base", default="", metavar="WEIGHTS", help="the weights that SRC, an adapter (LoRA), belongs to"
     )
     add_model_flags(parser)
 

@@ -1,5 +1,6 @@
 """Experiments and suites of tasks as frozen dataclasses, which `negjax.config_file` reads from a file."""
 
+from negjax.config.adapter import LoRA
 from negjax.config.experiment import Evaluation, Experiment, Logging, LossSpec, MeshSpec, ModelSpec
 from negjax.config.optim import OPTIMIZERS, Optim
 from negjax.config.source import Source
@@ -9,6 +10,7 @@ __all__ = [
     "OPTIMIZERS",
     "Evaluation",
     "Experiment",
+    "LoRA",
     "Logging",
     "LossSpec",
     "MeshSpec",

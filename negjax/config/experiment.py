@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from negjax.config.adapter import LoRA
 from negjax.config.optim import Optim
 from negjax.config.source import Source
 from negjax.errors import NegjaxError
@@ -113,6 +114,7 @@ class Experiment:
         data_dir: folder of the data sets.
         steps: training steps in all.
         optim: the optimizer.
+        lora: a small adapter that is trained instead of the weights of the start.
         loss: how the losses are computed.
         mesh: how the devices are arranged.
         evaluation: tasks evaluated during training.
@@ -130,6 +132,7 @@ class Experiment:
     data_dir: str
     steps: int
     optim: Optim = field(default_factory=Optim)
+    lora: LoRA = field(default_factory=LoRA)
     loss: LossSpec = field(default_factory=LossSpec)
     mesh: MeshSpec = field(default_factory=MeshSpec)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -158,6 +161,7 @@ class Experiment:
         for key in ("seed", "most_broken"):
             if getattr(self, key) < 0:
                 raise NegjaxError(f"config.{key} is {getattr(self, key)}: it must not be negative")
+        self._check_adapter()
         if self.optim.teacher_ema and not self.teacher_objectives:
             raise NegjaxError(
                 "config.optim.teacher_ema is given, but no objective has a teacher (distill, text_contrast)"
@@ -170,6 +174,14 @@ class Experiment:
         if self.model.activation and not self.model.init_from:
             raise NegjaxError("config.model.activation is only for init_from: remove it, fresh weights follow the arch")
 
+    def _check_adapter(self) -> None:
+        if self.lora.rank and not self.model.init_from:
+            raise NegjaxError("config.lora.rank is given, but no weights to adapt (config.model.init_from)")
+        if self.lora.rank and self.optim.layer_decay != 1:
+            raise NegjaxError(
+                "config.optim.layer_decay is given, but an adapter (config.lora) has no layers: leave it out"
+            )
+
     @cached_property
     def objectives(self) -> tuple[str, ...]:
         """The names of the objectives that have a weight in any source."""
@@ -179,6 +191,11 @@ class Experiment:
     def teacher_objectives(self) -> tuple[str, ...]:
         """The names of the objectives that compare with a teacher, the model that the run started from."""
         return tuple(name for name in self.objectives if objective(name).teacher_inputs)
+
+    @property
+    def needs_start(self) -> bool:
+        """Whether the steps need the parameters of the start: as the teacher, or as what an adapter belongs to."""
+        return bool(self.lora.rank or (self.teacher_objectives and not self.optim.teacher_ema))
 
     @property
     def needs_logit_bias(self) -> bool:

@@ -3,11 +3,13 @@
 The parameters are a plain nested dict of float32 arrays. Modules exist only inside the functions below.
 """
 
+import hashlib
 from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from negjax.models.architecture import CLIPConfig, TextEncoderConfig, VisionConfig
@@ -126,3 +128,11 @@ def flatten_params(params: Params) -> dict[str, Any]:
     """Path ("visual/patch/kernel") -> leaf, for parameters or anything else in their tree, in the order of the tree."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def fingerprint(params: Params) -> str:
+    """sha256 over the bytes of all parameters, sorted by path ("visual/patch/kernel")."""
+    digest = hashlib.sha256()
+    for _, leaf in sorted(flatten_params(params).items()):
+        digest.update(np.ascontiguousarray(leaf).data)
+    return digest.hexdigest()

@@ -7,7 +7,7 @@ from negjax.objectives.contrastive import contrastive_loss
 from negjax.objectives.cosine import unit
 from negjax.objectives.objective import LossAndMetrics, LossForm, LossInputs, Objective
 
-MARGIN = 0.9  # of Xu et al.: the cosine from which on two captions are far enough apart is -MARGIN
+MARGIN = 0.9  # of Omni-NegCLIP: the cosine from which on two captions are far enough apart is -MARGIN
 
 
 def absence_loss(

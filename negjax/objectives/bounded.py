@@ -18,7 +18,7 @@ def bounded_loss(image_BE: jax.Array, option_BOE: jax.Array) -> LossAndMetrics:
     relu(.1 + s(T', T) - s(T, V)) + relu(s(T, V) - s(T', T) - .3), as means over wrong captions and images.
     The upper margins keep a caption that is wrong in one clause near what the others say.
 
-    Source: Wang et al. 2022 (nT2VR), section 3.3 and the authors' code, which adds up where this takes means.
+    Source: Wang et al. 2022 (nT2VR) and the authors' code, which adds up where this takes means.
 
     Args:
         image_BE: embeddings of any length; they get no gradient.

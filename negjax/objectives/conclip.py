@@ -17,7 +17,7 @@ def conclip_loss(
     T' that is wrong for I and right for I'. With no distractor among the images a caption that denies would be wrong
     wherever it occurs, which is learnt without looking.
 
-    Source: Singh et al. 2024 (CoN-CLIP), section 4 and the authors' code.
+    Source: Singh et al. 2024 (CoN-CLIP) and the authors' code.
 
     Args:
         image_BE: embeddings of any length, I and I' in turns.

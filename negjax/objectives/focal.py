@@ -23,7 +23,7 @@ def focal_loss(
     y is 1 - smoothing for the right option, and smoothing / (O - 1) for each wrong one: an option that is already
     told apart adds little, and one that is wrong in a word is not pushed away without end.
 
-    Source: Oh et al. 2024 (FSC-CLIP), section 3.3; gamma 0 and smoothing 0 give the multiple-choice loss.
+    Source: Oh et al. 2024 (FSC-CLIP), global half of the loss; gamma 0 and smoothing 0 give the multiple-choice loss.
 
     Args:
         image_BE: embeddings of any length.

@@ -14,7 +14,7 @@ def new_ema(params: Params) -> Params:
 def teacher_update(teacher: Params, params: Params, decay: float) -> Params:
     """The teacher after a step, decay x teacher + (1 - decay) x params, from the start's parameters on.
 
-    Source: Tarvainen and Valpola 2017 (mean teacher), equation 1. Without the warm-up of `ema_update`
+    Source: Tarvainen and Valpola 2017 (mean teacher). Without the warm-up of `ema_update`
     it is the start at first, and not the last step's parameters.
     """
     return jax.tree.map(lambda old, p: old + (1 - decay) * (p.astype(jnp.float32) - old), teacher, params)

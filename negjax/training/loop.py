@@ -89,7 +89,7 @@ def train(
         # Resume where an earlier run stopped: the step is the position in the data, too.
         state = resume_or_start(run, checkpoints, meta)
         first = int(state["step"])
-        teacher = None if program.teacher is None else run.initial_params()
+        start = run.initial_params() if program.needs_start else None
         broken = {name: BrokenRows(experiment.most_broken) for name in experiment.sources}
         stream = stream_batches(run, broken, first)
         rate = schedule(experiment.optim, experiment.steps)
@@ -104,7 +104,7 @@ def train(
                 with log.waiting():
                     batch = next(stream)
                 notice.tell(step, batch.arrays)
-                state, metrics = program.step(state, batch.arrays, teacher)
+                state, metrics = program.step(state, batch.arrays, start)
 
             # Metrics of an earlier step are read only now, so that the devices never wait for the host.
             halted = pending.halted()
@@ -130,7 +130,7 @@ def train(
 
             figures = None
             if due.evaluate and evaluate:
-                figures = evaluate(run.with_params(state["params"], mesh=run.mesh))
+                figures = evaluate(run.with_trained(state["params"], start, mesh=run.mesh))
                 log.write_evaluation(step, figures)
             if due.save:
                 log.flush()  # a run that resumes from this checkpoint does not write these lines again
@@ -139,7 +139,7 @@ def train(
                 checkpoints.wait()
                 raise Preempted(f"stopped at step {step} and saved: run the same command to resume")
         checkpoints.wait()
-    return run.with_params(state["params"])
+    return run.with_trained(state["params"], start)
 
 
 def _is_multiple(step: int, every: int) -> bool:

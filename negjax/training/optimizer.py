@@ -76,7 +76,7 @@ def factors(params: Params, optim: Optim) -> Any:
         NegjaxError: a pattern of `lr_factors` is the first to match for no path.
     """
     names, used = paths(params), set()
-    layers = {tower: _first_layers(params[tower]) for tower in ("visual", "text")}
+    layers = {tower: _first_layers(params.get(tower, {})) for tower in ("visual", "text")}
 
     def factor(name: str) -> float:
         first = next((pair for pair in optim.lr_factors if re.fullmatch(pair[0], name)), None)

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from negjax.config import Experiment, Source
 from negjax.datasets.stored.store import open_set
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.input.checks import check_trainable, group_size
-from negjax.models.clip import Params
+from negjax.models.clip import Params, fingerprint
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.runtime.mesh import local_row_indices, make_mesh
 from negjax.runtime.sharding import device_put_tree
@@ -77,18 +78,33 @@ class PreparedRun:
 
     def initial_params(self) -> Params:
         """The parameters of the start on the devices, in new arrays."""
-        return device_put_tree(self.model.params, self.program.shardings["params"])
+        return device_put_tree(self.model.params, self.program.start_shardings)
 
-    def with_params(self, params: Params, **changes: Any) -> LoadedModel:
-        """The model with other parameters."""
-        return replace(self.model, params=params, **changes)
+    def with_trained(self, trained: Params, start: Params | None, **changes: Any) -> LoadedModel:
+        """The model with trained parameters, or with a trained adapter folded into those of the start."""
+        return replace(self.model, params=self.program.model_params(trained, start), **changes)
 
     def checkpoint_meta(self) -> dict[str, Any]:
         """The metadata of each checkpoint: model, settings, and hashes of the weights and data."""
-        return to_meta(self.model) | {
-            "config": self.experiment.to_dict(),
-            "start": self.model.info.get("sha256", ""),
-            "data": {name: source.data.fingerprint for name, source in self.data.sources.items()},
+        return (
+            to_meta(self.model)
+            | self._adapter_meta
+            | {
+                "config": self.experiment.to_dict(),
+                "start": self.model.info.get("sha256", ""),
+                "data": {name: source.data.fingerprint for name, source in self.data.sources.items()},
+            }
+        )
+
+    @cached_property
+    def _adapter_meta(self) -> dict[str, Any]:
+        """The adapter's settings, and the weights that it belongs to by name and hash; empty without one."""
+        spec = self.experiment
+        if not spec.lora.rank:
+            return {}
+        return {
+            "lora": asdict(spec.lora),
+            "base": {"name": spec.model.init_from, "sha256": fingerprint(self.model.params)},
         }
 
 

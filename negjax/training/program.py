@@ -1,11 +1,13 @@
 """An experiment's training step, compiled for a mesh: the one place that turns its settings into a program."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 from jax.sharding import Mesh
 
+from negjax.adapters.lora import adapted, fold, new_adapter
 from negjax.config import Experiment
 from negjax.models import clip
 from negjax.models.loaded import LoadedModel
@@ -21,24 +23,33 @@ class Program:
     """A step, and what it works on.
 
     Attributes:
-        start: (parameters, sharded as the state's) -> the state before the first step; jitted.
+        begin: (parameters of the start) -> the state before the first step; jitted.
         state: shapes, types and shardings of the state; nothing is allocated.
-        step: (state, batches, teacher) -> (state, metrics); jitted, and donates the old state.
-        teacher: shapes, types and shardings of the teacher's parameters; None where no objective has a teacher, or
-            the state holds it.
-        learns: tree of True for the parameters that learn.
+        step: (state, batches, parameters of the start) -> (state, metrics); jitted, and donates the old state.
+        start: shapes, types and shardings of the parameters of the start.
+        needs_start: whether the step needs them; else it gets None.
+        model_params: (trained parameters, parameters of the start) -> parameters of the model; jitted where the trained
+            ones are an adapter.
+        learns: tree of True for the parameters of the model that learn, or that an adapter changes.
     """
 
-    start: jax.stages.Wrapped
+    begin: jax.stages.Wrapped
     state: State
     step: jax.stages.Wrapped
-    teacher: clip.Params | None
+    start: clip.Params
+    needs_start: bool
+    model_params: Callable[[clip.Params, clip.Params | None], clip.Params]
     learns: Any
 
     @property
     def shardings(self) -> Any:
         """The sharding of each leaf of the state."""
-        return jax.tree.map(lambda leaf: leaf.sharding, self.state)
+        return _shardings(self.state)
+
+    @property
+    def start_shardings(self) -> Any:
+        """The sharding of each parameter of the start."""
+        return _shardings(self.start)
 
 
 def make_program(experiment: Experiment, model: LoadedModel, mesh: Mesh) -> Program:
@@ -50,23 +61,43 @@ def make_program(experiment: Experiment, model: LoadedModel, mesh: Mesh) -> Prog
         mesh: the devices; they need not be attached.
 
     Raises:
-        NegjaxError: settings of the optimizer do not suit the parameters.
+        NegjaxError: settings of the optimizer or the adapter do not suit the parameters.
     """
-    optim = experiment.optim
-    optimizer = make_optimizer(optim, experiment.steps, model.params)
-    learns = trainable(model.params, optim.freeze)
+    optim, lora = experiment.optim, experiment.lora
 
-    def start(params: clip.Params) -> State:
-        return new_state(params, optimizer, optim)
+    def trained_params(params: clip.Params) -> clip.Params:
+        return new_adapter(params, lora, experiment.seed) if lora.rank else params
 
-    state = abstract_state(mesh, jax.eval_shape(start, model.params))
-    towers = Towers(model.config, model.preprocess, model.compute)
-    step = make_step(experiment.sources, towers, optimizer, learns, optim=optim, mesh=mesh, loss=experiment.loss)
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
+    trained = jax.eval_shape(trained_params, model.params)
+    optimizer = make_optimizer(optim, experiment.steps, trained)
+    learns = adapted(model.params, lora) if lora.rank else trainable(model.params, optim.freeze)
+
+    def begin(params: clip.Params) -> State:
+        return new_state(trained_params(params), optimizer, optim)
+
+    state = abstract_state(mesh, jax.eval_shape(begin, model.params))
+    start = abstract_state(mesh, jax.eval_shape(lambda params: params, model.params))
+    step = make_step(
+        experiment.sources,
+        Towers(model.config, model.preprocess, model.compute),
+        optimizer,
+        learns,
+        optim=optim,
+        lora=lora,
+        mesh=mesh,
+        loss=experiment.loss,
+    )
+    folded = jax.jit(lambda trained, start: fold(start, trained, lora), out_shardings=_shardings(start))
     return Program(
-        start=jax.jit(start, out_shardings=shardings),
+        begin=jax.jit(begin, out_shardings=_shardings(state)),
         state=state,
-        step=jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)),
-        teacher=state["params"] if experiment.teacher_objectives and not optim.teacher_ema else None,
+        step=jax.jit(step, donate_argnums=0, out_shardings=(_shardings(state), None)),
+        start=start,
+        needs_start=experiment.needs_start,
+        model_params=folded if lora.rank else lambda trained, _: trained,
         learns=learns,
     )
+
+
+def _shardings(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.sharding, tree)

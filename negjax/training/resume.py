@@ -52,7 +52,7 @@ def resume_or_start(run: PreparedRun, checkpoints: Checkpoints, meta: Mapping[st
 
 
 def _newest_state(run: PreparedRun, checkpoints: Checkpoints) -> State:
-    return checkpoints.restore_newest(run.program.state) or run.program.start(run.initial_params())
+    return checkpoints.restore_newest(run.program.state) or run.program.begin(run.initial_params())
 
 
 def _check_resumed(run: PreparedRun, meta: Mapping[str, Any], stored_meta: Mapping[str, Any]) -> None:
@@ -74,10 +74,11 @@ def _check_resumed(run: PreparedRun, meta: Mapping[str, Any], stored_meta: Mappi
                 f"config.sources.{name}.dataset: {dataset} in {experiment.data_dir} holds other rows than when this "
                 "run started: put them back, or use another --workdir"
             )
-    if experiment.teacher_objectives and stored_meta["start"] != meta["start"]:
+    if experiment.needs_start and stored_meta["start"] != meta["start"]:
+        user = "the adapter belongs to" if experiment.lora.rank else f"{experiment.teacher_objectives[0]} compares with"
         raise NegjaxError(
             f"config.model.init_from: {experiment.model.init_from} holds other weights than when this run started, and "
-            f"{experiment.teacher_objectives[0]} compares with those: put them back, or use another --workdir"
+            f"{user} those: put them back, or use another --workdir"
         )
 
 

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from negjax.config import LossSpec, Optim, Source
+from negjax.adapters.lora import fold
+from negjax.config import LoRA, LossSpec, Optim, Source
 from negjax.models import clip
 from negjax.objectives.objective import LossForm
 from negjax.training.averages import new_ema
@@ -38,6 +39,7 @@ def make_step(
     learns: Any,
     *,
     optim: Optim = Optim(),
+    lora: LoRA = LoRA(),
     mesh: Mesh | None = None,
     loss: LossSpec = LossSpec(),
 ) -> Callable[[State, Batches, clip.Params | None], tuple[State, Metrics]]:
@@ -47,24 +49,33 @@ def make_step(
         sources: objectives and inputs of each source.
         towers: the model.
         optimizer: what updates the parameters.
-        learns: tree of True for the parameters that learn.
+        learns: tree of True for the parameters of the model that learn or, with an adapter, that it changes.
         optim: whether an average is kept, and what happens after a bad step.
+        lora: the adapter that the state has as its parameters; with rank 0 these are the model's.
         mesh: the devices over which batches and state are sharded; None for one device.
         loss: how the gradient is computed, without changing its value.
 
     Returns:
-        (state, batches, teacher) -> (state, metrics). The teacher's parameters are read only; None where no objective
-        has a teacher, or the state holds it.
+        (state, batches, start) -> (state, metrics). The start's parameters, which are the teacher's and those that an
+        adapter belongs to, are read only; None where they are not needed (`Experiment.needs_start`).
     """
     # CLIP's bound on the temperature; SigLIP has none, and a frozen one is never changed.
     bounded = towers.config.logit_bias_init is None and learns["logit_scale"]
     gradient = _make_gradient(sources, towers, learns, mesh, loss)
 
-    def step(state: State, batches: Batches, teacher: clip.Params | None = None) -> tuple[State, Metrics]:
-        grads, metrics = gradient(state["params"], batches, state.get("teacher", teacher or {}))
-        metrics |= {"gradient_norm": optax.tree.norm(partition(grads, learns)[0])}
-        state, metrics = update(state, grads, metrics, optimizer, optim, bounded=bounded)
-        return state, metrics | {"logit_scale": jnp.exp(state["params"]["logit_scale"])}
+    def step(state: State, batches: Batches, start: clip.Params | None = None) -> tuple[State, Metrics]:
+        start = start or {}
+
+        def model_params(trained: clip.Params) -> clip.Params:
+            return fold(start, trained, lora) if lora.rank else trained
+
+        teacher = model_params(state["teacher"]) if "teacher" in state else start
+        params, to_trained = jax.vjp(model_params, state["params"])
+        grads, metrics = gradient(params, batches, teacher)
+        (grads,) = to_trained(grads)
+        norm = optax.tree.norm(grads if lora.rank else partition(grads, learns)[0])
+        state, metrics = update(state, grads, metrics | {"gradient_norm": norm}, optimizer, optim, bounded=bounded)
+        return state, metrics | {"logit_scale": jnp.exp({**start, **state["params"]}["logit_scale"])}
 
     return step
 

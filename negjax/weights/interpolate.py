@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from negjax.errors import NegjaxError
+from negjax.models.clip import fingerprint
 from negjax.models.loaded import LoadedModel, input_settings
-from negjax.weights.read import fingerprint
 
 # In these open_clip and transformers differ for all models.
 _OF_LIBRARIES = ("preprocessing rgb_first", "preprocessing crop_rounding")

@@ -1,14 +1,18 @@
 """Reads a model from a workdir or checkpoint of negjax, PyTorch weights, or a name to download."""
 
-import hashlib
 import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
-import numpy as np
+import jax
 from etils import epath
 
+from negjax.adapters.lora import fold, new_adapter
+from negjax.config.adapter import LoRA
 from negjax.errors import MALFORMED_CONTENT, NegjaxError
 from negjax.models.architecture import with_activation
-from negjax.models.clip import Params, abstract_params, flatten_params
+from negjax.models.clip import Params, abstract_params, fingerprint
 from negjax.models.loaded import LoadedModel, from_meta
 from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, preset, variant_names
 from negjax.runtime.checkpoint_reader import CheckpointReader
@@ -37,8 +41,8 @@ def read_model(
         arch: A preset (or open_clip config) for weights that do not state theirs; a checkpoint does, and must agree.
         activation: Overrides the activation of the weights; `info` then has activation_of_weights.
         ema: Read the running average of the weights from a training run; `info` and `origin` record it.
-        base: The weights, a path or a name to download, that an adapter of PEFT at `path` belongs to; by default those
-            that it states.
+        base: The weights, a path or a name to download, that an adapter at `path` belongs to (of PEFT, or of a run with
+            config.lora); by default those that it states.
 
     Raises:
         NegjaxError: If the model or its average does not exist or is damaged, or its activation is unknown.
@@ -59,10 +63,10 @@ def read_model(
     if part and local.is_dir():
         raise NegjaxError(f"{path}: {local} is a folder, and only a file can be followed by #PART")
     adapter = local.is_dir() and is_adapter(local)
-    if base and not adapter:
-        raise NegjaxError(f"{path} is not an adapter of PEFT, and only those have a base: omit --base")
     checkpoint = _find_checkpoint(local, step)
     if checkpoint is None:
+        if base and not adapter:
+            raise NegjaxError(f"{path} is not an adapter, and only those have a base: omit --base")
         _check_no_ema(ema, source)
         found = _find_base(local, base) if adapter else None
         model = read_pytorch(
@@ -76,15 +80,7 @@ def read_model(
         )
         model.info["source"] = source
         return model
-    return _read_checkpoint(*checkpoint, source, arch, activation, ema)
-
-
-def fingerprint(params: Params) -> str:
-    """sha256 over the bytes of all parameters, sorted by path ("visual/patch/kernel")."""
-    digest = hashlib.sha256()
-    for _, leaf in sorted(flatten_params(params).items()):
-        digest.update(np.ascontiguousarray(leaf).data)
-    return digest.hexdigest()
+    return _read_checkpoint(*checkpoint, source, arch, activation, ema, base)
 
 
 def _find_base(adapter: epath.Path, name: str) -> Download:
@@ -121,13 +117,13 @@ def _check_no_ema(ema: bool, source: str) -> None:
 
 
 def _read_checkpoint(
-    directory: epath.Path, step: int, source: str, arch: str, activation: str, ema: bool
+    directory: epath.Path, step: int, source: str, arch: str, activation: str, ema: bool, base: str
 ) -> LoadedModel:
     checkpoints = CheckpointReader(directory)
     meta = checkpoints.read_meta(step)
     where = f"checkpoint {checkpoints.directory / str(step)}"
     try:
-        model = from_meta(meta, {})
+        model, lora = from_meta(meta, {}), _read_lora(meta)
     except NegjaxError as error:
         raise NegjaxError(f"{where}: {error}") from error
     except MALFORMED_CONTENT as error:
@@ -136,7 +132,12 @@ def _read_checkpoint(
     if arch and (arch != model.config.name or preset(arch).activation != recorded):
         raise NegjaxError(f"{where} holds {model.config.name} with activation {recorded}, not {arch}: omit --arch")
     restore = checkpoints.restore_ema if ema else checkpoints.restore_params
-    model.params = restore(step, abstract_params(model.config))
+    if lora:
+        model.params = _fold_into_base(where, meta["base"], base, lora, partial(restore, step))
+    elif base:
+        raise NegjaxError(f"{source} is not an adapter, and only those have a base: omit --base")
+    else:
+        model.params = restore(step, abstract_params(model.config))
     if activation:
         model.config = with_activation(model.config, activation)
         model.origin = {"activation": recorded} | model.origin  # kept when the model is written again
@@ -156,6 +157,39 @@ def _read_checkpoint(
     if model.origin:
         model.info["origin"] = model.origin
     return model
+
+
+def _read_lora(meta: Mapping[str, Any]) -> LoRA | None:
+    """The adapter of a checkpoint, None for one of whole weights."""
+    return LoRA(**meta["lora"] | {"matrices": tuple(meta["lora"]["matrices"])}) if "lora" in meta else None
+
+
+def _fold_into_base(
+    where: str, stated: Mapping[str, str], base: str, lora: LoRA, restore: Callable[[Params], Params]
+) -> Params:
+    """The parameters of the base with the adapter of a checkpoint.
+
+    Args:
+        where: Names the checkpoint.
+        stated: The base's name, and the hash of its parameters.
+        base: The base's name if it is another now.
+        lora: The adapter's settings.
+        restore: Reads the adapter, from its shapes.
+    """
+    name = base or stated["name"]
+    if not name.startswith(SCHEMES) and not to_path(name).exists():
+        raise NegjaxError(
+            f"{where} holds an adapter, and its base {name!r} is not here: run this where it is, or give the base's "
+            "weights to `negjax convert WORKDIR DST --base WEIGHTS`"
+        )
+    params = read_model(name).params
+    if fingerprint(params) != stated["sha256"]:
+        raise NegjaxError(
+            f"{where} holds an adapter of other weights than those of {name} (sha256 {stated['sha256'][:12]}...): give "
+            "its own base"
+        )
+    adapter = restore(jax.eval_shape(partial(new_adapter, lora=lora, seed=0), params))
+    return fold(params, adapter, lora)
 
 
 def _find_checkpoint(path: epath.Path, step: str | int) -> tuple[epath.Path, int] | None:

@@ -12,6 +12,7 @@ from negjax.cli import main
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess
 from negjax.models.architecture import TextConfig, VisionConfig, for_sigmoid_loss, with_activation
+from negjax.models.clip import fingerprint
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel, to_meta
 from negjax.models.presets import preset
@@ -20,7 +21,7 @@ from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
 from negjax.tokenizers.hf import HFTokenizer
 from negjax.weights.convert import convert
 from negjax.weights.interpolate import interpolate
-from negjax.weights.read import fingerprint, read_model
+from negjax.weights.read import read_model
 from negjax.weights.write import write_negjax
 
 CONFIG = dataclasses.replace(

@@ -147,4 +147,4 @@ def test_the_base_can_be_given(base, tmp_path, capsys):
     assert main(["convert", str(lora), str(tmp_path / "merged"), "--base", str(base)]) == 0
     assert "quick_gelu" not in capsys.readouterr().out
     assert main(["convert", str(base), str(tmp_path / "x"), "--base", str(base)]) == 2
-    assert "is not an adapter of PEFT, and only those have a base: omit --base" in capsys.readouterr().err
+    assert "is not an adapter, and only those have a base: omit --base" in capsys.readouterr().err

@@ -16,11 +16,12 @@ import negjax
 from negjax.errors import NegjaxError
 from negjax.media.images import Preprocess, to_pixels
 from negjax.models.architecture import CLIPConfig, TextConfig, VisionConfig, to_dict
+from negjax.models.clip import fingerprint
 from negjax.models.init import init_params
 from negjax.models.presets import preset
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.tokenizers.clip import VOCAB_SIZE, Tokenizer
-from negjax.weights.read import fingerprint, read_model
+from negjax.weights.read import read_model
 from negjax.weights.write import write_negjax
 
 CONFIG = dataclasses.replace(

@@ -46,7 +46,7 @@ def restore(settings: BenchSettings) -> Workload:
 
 def _state(settings: BenchSettings) -> tuple[PreparedRun, State]:
     run = bench_run(settings, {"train": Source(settings.train_set, settings.batch, contrastive=1.0)})
-    return run, run.program.start(run.initial_params())
+    return run, run.program.begin(run.initial_params())
 
 
 def _megabytes(state: State) -> int:

@@ -1,0 +1,1 @@
+"""What is trained beside frozen weights and folded into them on the way out: one file a kind of adapter."""
