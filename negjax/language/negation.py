@@ -10,7 +10,8 @@ import re
 from negjax.language.words import word_set
 
 # Apostrophes are often left out in queries.
-_NEGATIVE_VERB = r"(?:\w+n't|(?<= )n't|cannot|(?:is|are|was|were|do|does|did|has|have|had|ca|could|would)nt)"
+_WITHOUT_APOSTROPHE = r"cannot|(?:is|are|was|were|do|does|did|has|have|had|ca|could|would)nt"
+_NEGATIVE_VERB = rf"(?:\w+n't|(?<= )n't|{_WITHOUT_APOSTROPHE})"
 # What adjectives in -less deny ("treeless" denies trees), of those that deny something to be seen: "careless" and
 # "wireless" do not, and "shirtless" or "sleeveless" are names of a look.
 _LESS_NAMES = """
@@ -34,7 +35,8 @@ FORWARD_CUES = (
     r"no(?:-one)?|without|w/o(?:ut)?|sans|neither|nor|none|lack(?:s|ed|ing)?"
     r"|(?:devoid|void|vacant|empty|clear|bare|bereft|barren) of"
     r"|free (?:of|from)|minus|except(?: for)?|exclud(?:e|es|ing)|omit(?:s|ting)?|instead of|rather than"
-    r"|leav(?:e|es|ing)(?=(?: \w+){0,3} out\b)|fail(?:s|ing)? to|un\w+ed by|zero(?= \w+s\b| people)"
+    r"|leav(?:e|es|ing)(?=(?: \w+){0,3} out\b)|fail(?:s|ing)? to|un\w+ed by"
+    r"|zero(?= \w+s\b| people)|(?<=everything )but|(?<=everyone )but|(?<=everybody )but"
 )
 # The negated scope is the clause that holds the cue, on both sides of it.
 CLAUSE_CUES = (
@@ -49,7 +51,7 @@ CUE_WORDS = word_set(
     excluding excludes exclude omit omits omitting instead not never nothing nobody nowhere absent absence missing
     excluded omitted nonexistent non-existent unoccupied uninhabited unattended unmanned unpopulated"""
 )
-_IS_NEGATIVE_VERB = re.compile(r"\w*n't|cannot|(?:is|are|was|were|do|does|did|has|have|had|ca|could|would)nt")
+_IS_NEGATIVE_VERB = re.compile(rf"\w*n't|{_WITHOUT_APOSTROPHE}")
 # Every cue holds "no" or one of these: looking for them is faster than for the cues.
 _STEMS = (
     "n't", "ithout", "lack", "less", "free", "absen", "missing", "except", "exclu", "omit", "minus", "w/o", "sans",

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from negjax.language.negation import is_negated, may_be_negated, normalize
 from negjax.language.parsed import Parsed
+from negjax.language.search_form import split_search_form
 from negjax.language.splitter import split
 
 HARD_SENTENCES = Path(__file__).with_name("hard_sentences.txt").read_text(encoding="utf-8")
@@ -23,6 +25,12 @@ def test_hard_sentence(sentence: str, affirmed: str, negated: str, operator: str
     assert parsed.negated == expected
     assert parsed.affirmed == (sentence if affirmed == "=" else affirmed)
     assert parsed.operator == operator
+
+
+@pytest.mark.parametrize("sentence", [row[0] for row in ROWS if row[2]])
+def test_what_is_split_counts_as_negated(sentence: str) -> None:
+    assert may_be_negated(normalize(sentence)) or split_search_form(sentence)
+    assert is_negated(sentence) or split_search_form(sentence)
 
 
 def test_there_are_enough_hard_sentences():
