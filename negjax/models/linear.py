@@ -15,7 +15,8 @@ def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array | None, shard_axis: 
 
     The gradients of kernel and bias are summed over rows in the kernel's type, float32, where x is bfloat16, too: in
     bfloat16 they would be rounded before the devices add them up, and again in that sum. The gradient of the kernel is
-    x^T dy, of the kernel's layout; JAX's own rule makes dy^T x, for which XLA on a CPU copies x and dy.
+    x^T dy, of the kernel's layout, over all rows as one axis: for dy^T x, as of JAX's own rule, or for several axes of
+    rows, XLA on a CPU transposes x or dy first, in a loop that takes longer than the product.
 
     Args:
         x: Inputs [..., D].
@@ -51,14 +52,19 @@ def _affine_forward(shard_axis: int | None, x: jax.Array, kernel: jax.Array, bia
 
 def _affine_backward(shard_axis: int | None, inputs: tuple, dy: jax.Array) -> tuple:
     x, kernel, bias = inputs
-    row_axes, output_axes = list(range(x.ndim - 1)), list(range(1, kernel.ndim))
+    # XLA on a CPU has no product of two bfloat16 matrices that is summed in float32.
+    rows = (-1,) if dy.dtype == jnp.float32 else x.shape[:-1]
+    x_RD, dy_R = x.reshape(*rows, x.shape[-1]), dy.reshape(*rows, *dy.shape[x.ndim - 1 :])
+    row_axes, output_axes = list(range(len(rows))), list(range(1, kernel.ndim))
     full_kernel = gather(kernel.astype(dy.dtype), shard_axis)
     precision = matmul_precision(dy)
-    dx = jnp.tensordot(dy, full_kernel, axes=(list(range(x.ndim - 1, dy.ndim)), output_axes), precision=precision)
-    dkernel = jnp.tensordot(x, dy, axes=(row_axes, row_axes), precision=precision, preferred_element_type=kernel.dtype)
+    dx_RD = jnp.tensordot(dy_R, full_kernel, axes=([*range(len(rows), dy_R.ndim)], output_axes), precision=precision)
+    dkernel = jnp.tensordot(
+        x_RD, dy_R, axes=(row_axes, row_axes), precision=precision, preferred_element_type=kernel.dtype
+    )
     if shard_axis is not None:
         dkernel = jax.lax.psum_scatter(dkernel, FSDP_AXIS, scatter_dimension=shard_axis, tiled=True)
-    return dx, dkernel, None if bias is None else dy.astype(bias.dtype).sum(row_axes)
+    return dx_RD.reshape(x.shape), dkernel, None if bias is None else dy_R.astype(bias.dtype).sum(row_axes)
 
 
 _affine_with_gradient = jax.custom_vjp(_affine, nondiff_argnums=(0,))
