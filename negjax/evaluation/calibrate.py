@@ -80,8 +80,10 @@ def calibrate(
     texts = list(dict.fromkeys(texts))
     media_DE, text_XE = embed(model, plan, texts, batch_size, cache_dir=cache_dir, progress=progress)
 
+    image_DE = media_DE[np.unique(task.media_N)]
+
     def score(scorer: Scorer) -> tuple[str, float]:
-        return _metric(task, media_DE, caption_vectors(scorer, plan.captions, texts, text_XE))
+        return _metric(task, media_DE, caption_vectors(scorer, plan.captions, texts, text_XE, image_DE))
 
     embeddings = dict(zip(texts, text_XE))
     fitted = {}

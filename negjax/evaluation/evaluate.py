@@ -1,7 +1,8 @@
 """Evaluates a model on any number of sets: everything is embedded once, then each set is scored separately."""
 
+import itertools
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,18 +109,35 @@ def evaluate_scorers(
     media_DE, text_XE = embed(model, data, texts, batch_size, cache_dir=cache_dir, progress=progress)
     results = []
     for scorer in scorers:
-        captions = caption_vectors(scorer, data.captions, texts, text_XE)
-        results.append(_score_tasks(model, data, media_DE, captions, seed=seed, bootstrap=bootstrap))
+        of_tasks = _vectors_of_tasks(scorer, data, media_DE, texts, text_XE)
+        results.append(_score_tasks(model, data, media_DE, of_tasks, seed=seed, bootstrap=bootstrap))
     return results
 
 
+def _vectors_of_tasks(
+    scorer: Scorer, data: EvalData, media_DE: np.ndarray, texts: Sequence[AnyText], text_XE: np.ndarray
+) -> Iterator[CaptionVectors]:
+    """The captions' query vectors for each task: the same for all, unless the scorer reads the task's images."""
+    if not scorer.reads_images:
+        yield from itertools.repeat(caption_vectors(scorer, data.captions, texts, text_XE), len(data.tasks))
+        return
+    for task in data.tasks:
+        yield caption_vectors(scorer, data.captions, texts, text_XE, media_DE[np.unique(task.media_N)])
+
+
 def _score_tasks(
-    model: LoadedModel, data: EvalData, media_DE: np.ndarray, captions: CaptionVectors, *, seed: int, bootstrap: int
+    model: LoadedModel,
+    data: EvalData,
+    media_DE: np.ndarray,
+    vectors_of_tasks: Iterable[CaptionVectors],
+    *,
+    seed: int,
+    bootstrap: int,
 ) -> TaskResults:
     """The figures and predictions of all tasks, from the embeddings of their media and the captions' query vectors."""
     tasks: dict[str, Any] = {}
     predictions: dict[str, Columns] = {}
-    for task in data.tasks:
+    for task, captions in zip(data.tasks, vectors_of_tasks, strict=True):
         text_credits = data.text_credits.get(task.name, {})
         scores = task_kind(task.kind).score(task, media_DE, captions, text_credits)
         predictions |= {f"{task.name}{suffix}": columns for suffix, columns in scores.predictions.items()}

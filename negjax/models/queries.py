@@ -33,8 +33,9 @@ def encode_query(model: "LoadedModel", texts: str | Sequence[str], negation: str
 
 def score(model: "LoadedModel", queries: str | Sequence[str], images: Any, negation: str) -> np.ndarray:
     """See `LoadedModel.score`."""
-    vectors = _query_vectors(model, queries, _choose(model, negation))
-    image_EN = _embed_images(model, images).T.astype(np.float64)
+    method, image_NE = _choose(model, negation), _embed_images(model, images)
+    vectors = _query_vectors(model, queries, method, image_NE)
+    image_EN = image_NE.T.astype(np.float64)
     query_Q1 = np.arange(len(vectors.vector_KCE[0]))[:, None]
     return vectors.scores(lambda query_QE: (query_QE @ image_EN).astype(np.float32), query_Q1)
 
@@ -74,8 +75,10 @@ def _choose(model: "LoadedModel", negation: str) -> ChosenMethod:
     return choose_method(negation, model.config.family, str(model.info.get("sha256", "")))
 
 
-def _query_vectors(model: "LoadedModel", texts: str | Sequence[str], method: ChosenMethod) -> CaptionVectors:
-    """The query vectors of texts; each distinct text is encoded once."""
+def _query_vectors(
+    model: "LoadedModel", texts: str | Sequence[str], method: ChosenMethod, image_NE: np.ndarray | None = None
+) -> CaptionVectors:
+    """The query vectors of texts, for these images; each distinct text is encoded once."""
     from negjax.language.splitter import split  # its patterns are compiled when they are used
 
     queries = [texts] if isinstance(texts, str) else list(texts)
@@ -85,7 +88,7 @@ def _query_vectors(model: "LoadedModel", texts: str | Sequence[str], method: Cho
         return CaptionVectors((np.zeros((0, model.config.embed_dim), np.float32),))
     scorer = method.scorer(split)
     needed = list(dict.fromkeys(scorer.texts(queries)))
-    return caption_vectors(scorer, queries, needed, embed_texts(model, needed))
+    return caption_vectors(scorer, queries, needed, embed_texts(model, needed), image_NE)
 
 
 def _embed_images(model: "LoadedModel", images: Any) -> np.ndarray:

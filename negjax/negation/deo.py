@@ -51,7 +51,9 @@ class DEO(NegationMethod):
         """The caption, what it affirms, and each denied concept."""
         return [parsed.caption, affirmed_text(parsed), *denied_texts(parsed)]
 
-    def vectors(self, captions: Sequence[Parsed], embed_texts: EmbedTexts) -> CaptionVectors:
+    def vectors(
+        self, captions: Sequence[Parsed], embed_texts: EmbedTexts, image_DE: np.ndarray | None = None
+    ) -> CaptionVectors:
         """One vector of each caption."""
         caption_ME = embed_texts([parsed.caption for parsed in captions])
         affirmed_ME = embed_texts([affirmed_text(parsed) for parsed in captions])

@@ -68,7 +68,9 @@ class LCSE(NegationMethod):
         """The midpoint between the mean cosines of concepts that are there and that are not, as in the source."""
         return {"midpoint": float((present.mean() + absent.mean()) / 2)}
 
-    def vectors(self, captions: Sequence[Parsed], embed_texts: EmbedTexts) -> CaptionVectors:
+    def vectors(
+        self, captions: Sequence[Parsed], embed_texts: EmbedTexts, image_DE: np.ndarray | None = None
+    ) -> CaptionVectors:
         """The caption's embedding, the mean of each concept's templates, and the function that joins the cosines."""
         concepts = [_concepts(parsed) for parsed in captions]
         caption_ME = embed_texts([parsed.caption for parsed in captions])

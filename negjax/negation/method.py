@@ -22,11 +22,14 @@ class NegationMethod:
     """A method: how captions that deny something are scored. Its fields are its constants.
 
     Attributes:
-        is_one_vector: whether a caption's score is the cosine with one query vector, which any vector database takes.
+        is_one_vector: whether images rank for a caption by the cosine with one query vector, which any vector database
+            takes.
+        reads_images: whether scores depend on the images that are scored, see `Scorer`.
         grid: constant -> the values among which `negjax calibrate` chooses.
     """
 
     is_one_vector: ClassVar[bool] = True
+    reads_images: ClassVar[bool] = False
     grid: ClassVar[dict[str, tuple[float, ...]]] = {}
 
     def changes(self, parsed: Parsed) -> bool:
@@ -37,12 +40,15 @@ class NegationMethod:
         """The texts whose embeddings `vectors` needs for a caption that it changes."""
         raise NotImplementedError
 
-    def vectors(self, captions: Sequence[Parsed], embed_texts: EmbedTexts) -> CaptionVectors:
+    def vectors(
+        self, captions: Sequence[Parsed], embed_texts: EmbedTexts, image_DE: np.ndarray | None = None
+    ) -> CaptionVectors:
         """The query vectors of captions that the method changes.
 
         Args:
             captions: the captions.
             embed_texts: returns embeddings of unit length of the texts that `texts` named.
+            image_DE: the images that are scored, for a method that `reads_images`; None where they are not known.
         """
         raise NotImplementedError
 
@@ -89,14 +95,21 @@ class NegationScorer:
             texts += self.method.texts(parsed) if self.method.changes(parsed) else [parsed.caption]
         return texts
 
-    def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts) -> CaptionVectors:
+    @property
+    def reads_images(self) -> bool:
+        """See `Scorer`."""
+        return self.method.reads_images
+
+    def vectors(
+        self, captions: Sequence[str], embed_texts: EmbedTexts, image_DE: np.ndarray | None = None
+    ) -> CaptionVectors:
         """The query vectors of captions."""
         parsed = [self.split(caption) for caption in captions]
         changed_C = np.array([self.method.changes(each) for each in parsed], bool)
         if not changed_C.any():
             return CaptionVectors((embed_texts(captions),))
         changed_M, plain = np.flatnonzero(changed_C), np.flatnonzero(~changed_C)
-        moved = self.method.vectors([parsed[c] for c in changed_M], embed_texts)
+        moved = self.method.vectors([parsed[c] for c in changed_M], embed_texts, image_DE)
         vector_KCE = [np.zeros((len(captions), vector_ME.shape[1]), np.float32) for vector_ME in moved.vector_KCE]
         for vector_CE, vector_ME in zip(vector_KCE, moved.vector_KCE):
             vector_CE[changed_M] = vector_ME

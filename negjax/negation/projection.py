@@ -47,7 +47,9 @@ class Projection(NegationMethod):
         """The caption, its denied concepts, and the neutral words."""
         return [parsed.caption, *denied_texts(parsed, self._say), *NEUTRAL_WORDS]
 
-    def vectors(self, captions: Sequence[Parsed], embed_texts: EmbedTexts) -> CaptionVectors:
+    def vectors(
+        self, captions: Sequence[Parsed], embed_texts: EmbedTexts, image_DE: np.ndarray | None = None
+    ) -> CaptionVectors:
         """One vector of each caption."""
         caption_ME = embed_texts([parsed.caption for parsed in captions])
         anchor_E = self.anchor * embed_texts(NEUTRAL_WORDS).mean(axis=0, dtype=np.float64)

@@ -20,6 +20,11 @@ class PublishedConstants:
 
 # Method -> family, a `CLIPConfig.family` -> constants. "clip" also serves the families that have no line.
 PUBLISHED_CONSTANTS = {
+    "context": {
+        "clip": PublishedConstants(
+            {"weight": 0.4, "alone": 1.3, "spread": 0.5}, "fitted to the quickstart's pre-trained model on its scenes"
+        ),
+    },
     "subtract": {
         "clip": PublishedConstants({"weight": 0.5}, "a default in the middle of what products use, .1 to 1"),
     },

@@ -87,34 +87,61 @@ class CaptionVectors:
 class Scorer(Protocol):
     """How captions are scored against images."""
 
+    @property
+    def reads_images(self) -> bool:
+        """Whether the vectors depend on the images that are scored, of which no label is seen."""
+
     def texts(self, captions: Sequence[str]) -> Sequence[AnyText]:
         """The texts whose embeddings `vectors` needs; a text may occur more than once."""
 
-    def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts) -> CaptionVectors:
-        """The query vectors of these captions; `embed_texts` returns embeddings of the texts that `texts` named."""
+    def vectors(
+        self, captions: Sequence[str], embed_texts: EmbedTexts, image_DE: np.ndarray | None = None
+    ) -> CaptionVectors:
+        """The query vectors of these captions.
+
+        Args:
+            captions: the captions.
+            embed_texts: returns embeddings of the texts that `texts` named.
+            image_DE: embeddings of the images that are scored, for a scorer that `reads_images`; None where they are
+                not known.
+        """
 
 
 @dataclass(frozen=True)
 class CosineScorer:
     """The cosine of caption and image."""
 
+    @property
+    def reads_images(self) -> bool:
+        """No."""
+        return False
+
     def texts(self, captions: Sequence[str]) -> list[str]:
         """The captions themselves."""
         return list(captions)
 
-    def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts) -> CaptionVectors:
+    def vectors(
+        self, captions: Sequence[str], embed_texts: EmbedTexts, image_DE: np.ndarray | None = None
+    ) -> CaptionVectors:
         """Each caption's embedding."""
         return CaptionVectors((embed_texts(captions),))
 
 
 def caption_vectors(
-    scorer: Scorer, captions: Sequence[str], texts: Sequence[AnyText], text_XE: np.ndarray
+    scorer: Scorer,
+    captions: Sequence[str],
+    texts: Sequence[AnyText],
+    text_XE: np.ndarray,
+    image_DE: np.ndarray | None = None,
 ) -> CaptionVectors:
-    """The query vectors of captions, from the embeddings [X, E] of the distinct texts that the scorer named."""
+    """The query vectors of captions, from the embeddings [X, E] of the distinct texts that the scorer named.
+
+    image_DE: see `Scorer.vectors`.
+    """
     index = {text: i for i, text in enumerate(texts)}
 
     def embed_texts(chosen: Sequence[AnyText]) -> np.ndarray:
         index_N = np.array([index[text] for text in chosen], np.int64)
         return text_XE if np.array_equal(index_N, np.arange(len(text_XE))) else text_XE[index_N]
 
-    return scorer.vectors(captions, embed_texts)
+    return scorer.vectors(captions, embed_texts, image_DE)

@@ -44,7 +44,9 @@ class Space(NegationMethod):
         """What is affirmed, and each denied concept."""
         return [affirmed_text(parsed), *denied_texts(parsed)]
 
-    def vectors(self, captions: Sequence[Parsed], embed_texts: EmbedTexts) -> CaptionVectors:
+    def vectors(
+        self, captions: Sequence[Parsed], embed_texts: EmbedTexts, image_DE: np.ndarray | None = None
+    ) -> CaptionVectors:
         """One vector of each caption."""
         affirmed_ME = embed_texts([affirmed_text(parsed) for parsed in captions]).astype(np.float64)
         texts, owner_P, start_M = denied_rows(captions)

@@ -6,6 +6,8 @@ Shapes: L blocks of the text tower, D its width, M captions.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from negjax.errors import NegjaxError
 from negjax.language.parsed import Parsed
 from negjax.negation.method import NegationMethod
@@ -41,7 +43,9 @@ class Steering(NegationMethod):
         """The caption, steered."""
         return [self._steered(parsed)]
 
-    def vectors(self, captions: Sequence[Parsed], embed_texts: EmbedTexts) -> CaptionVectors:
+    def vectors(
+        self, captions: Sequence[Parsed], embed_texts: EmbedTexts, image_DE: np.ndarray | None = None
+    ) -> CaptionVectors:
         """Each caption's steered embedding."""
         return CaptionVectors((embed_texts([self._steered(parsed) for parsed in captions]),))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from negjax.errors import NegjaxError
 from negjax.negation.calibration import Calibration, read_calibration
+from negjax.negation.context import Context
 from negjax.negation.deo import DEO
 from negjax.negation.lcse import LCSE
 from negjax.negation.method import NegationMethod, NegationScorer, Split
@@ -23,6 +24,7 @@ METHODS: dict[str, type[NegationMethod]] = {
     "projection": Projection,
     "deo": DEO,
     "lcse": LCSE,
+    "context": Context,
     "steering": Steering,
 }
 GIVEN = "given by hand"  # the origin of constants that the user gives

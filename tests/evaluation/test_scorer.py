@@ -29,12 +29,14 @@ def split(caption: str) -> tuple[str, str] | None:
 class Subtraction:
     """One query vector: what is affirmed less what is denied. Captions without a negation are left alone."""
 
+    reads_images = False
+
     weight: float = 0.5
 
     def texts(self, captions: Sequence[str]) -> list[str]:
         return [text for caption in captions for text in split(caption) or (caption,)]
 
-    def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts) -> CaptionVectors:
+    def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts, image_DE: object = None) -> CaptionVectors:
         vectors = []
         for caption in captions:
             parts = split(caption)
@@ -50,12 +52,14 @@ class Subtraction:
 class Rescore:
     """Two query vectors and a function of both cosines: that of the whole caption less that of what is denied."""
 
+    reads_images = False
+
     weight: float = 2.0
 
     def texts(self, captions: Sequence[str]) -> list[str]:
         return [text for caption in captions for text in (caption, *(split(caption) or ()))]
 
-    def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts) -> CaptionVectors:
+    def vectors(self, captions: Sequence[str], embed_texts: EmbedTexts, image_DE: object = None) -> CaptionVectors:
         parts = [split(caption) for caption in captions]
         denied_CE = embed_texts([part[1] if part else caption for caption, part in zip(captions, parts)])
         weight_C = np.array([self.weight if part else 0.0 for part in parts])

@@ -8,6 +8,7 @@ import pytest
 
 from negjax.errors import NegjaxError
 from negjax.language.parsed import Parsed
+from negjax.negation.context import CONTEXTS, Context
 from negjax.negation.deo import DEO
 from negjax.negation.lcse import LCSE, MAX_CONCEPTS
 from negjax.negation.method import NegationMethod, NegationScorer
@@ -29,6 +30,7 @@ CAPTIONS = [
 ]
 READ = {parsed.caption: parsed for parsed in CAPTIONS}
 METHODS = [
+    Context(0.4, 1.3, 0.5),
     Subtract(0.5),
     Space(0.92),
     Space(-0.2),
@@ -72,6 +74,25 @@ def article(name: str) -> str:
     return {"people": "people", "umbrella": "an umbrella"}.get(name, f"a {name}")
 
 
+def context_score(method: Context, parsed: Parsed, of: dict[str, np.ndarray], image: np.ndarray, images=None) -> float:
+    """The score of a caption that denies something, written out."""
+    names = list(dict.fromkeys(parsed.negated))
+    joined = " and ".join(map(article, names))
+    away, threshold = np.zeros(WIDTH), 0.0
+    for name in names:
+        direction = np.zeros(WIDTH)
+        for thing in CONTEXTS:
+            photo = f"A photo of {article(thing)}"
+            direction += (of[f"{photo} with {article(name)}"] - of[photo]) / len(CONTEXTS)
+        away += direction / len(names)
+        if images is not None:
+            threshold += (np.mean(images @ direction) + method.spread * np.std(images @ direction)) / len(names)
+    if not parsed.affirmed:
+        return float(of[f"A photo of {joined}"] @ image - method.alone * (away @ image - threshold))
+    affirmed = (of[parsed.affirmed] + of[f"{parsed.affirmed} with {joined}"]) / 2
+    return float(affirmed @ image - method.weight * (away @ image - threshold))
+
+
 def expected(method: NegationMethod, parsed: Parsed, of: dict[str, np.ndarray], image: np.ndarray) -> float:
     """The score of one caption, written out."""
     of = {text: vector.astype(np.float64) for text, vector in of.items()}
@@ -79,6 +100,8 @@ def expected(method: NegationMethod, parsed: Parsed, of: dict[str, np.ndarray], 
     is_list = isinstance(method, LCSE) and method.lists and parsed.operator == "and"
     if not names and not is_list:
         return float(of[parsed.caption] @ image)
+    if isinstance(method, Context):
+        return context_score(method, parsed, of, image)
     affirmed = of[parsed.affirmed or "A photo of something"] if not isinstance(method, Projection | LCSE) else None
     photos = [of[f"A photo of {article(name)}"] for name in names] if affirmed is not None else []
     if isinstance(method, Subtract):
@@ -296,3 +319,37 @@ def test_what_users_write_gives_finite_scores(method):
 def test_wrong_constants_are_refused(make: Callable[[], NegationMethod], message: str):
     with pytest.raises(NegjaxError, match=message):
         make()
+
+
+def test_the_threshold_of_context_is_read_from_the_images_and_ranks_nothing():
+    method = Context(0.4, 1.3, 0.5)
+    scorer = NegationScorer(method, READ.__getitem__)
+    captions = [parsed.caption for parsed in CAPTIONS]
+    texts = Texts(scorer.texts(captions))
+    rng = np.random.default_rng(2)
+    images = np.stack([unit(texts(["a dog"])[0] + rng.normal(size=WIDTH) * 0.3) for _ in range(40)]).astype(np.float32)
+    with_images, without = (scorer.vectors(captions, texts, each) for each in (images, None))
+    of = {text: vector.astype(np.float64) for text, vector in texts.of.items()}
+    for number, parsed in enumerate(CAPTIONS):
+        index = np.full(len(images), number)
+        scores, unplaced = (
+            each.scores(lambda vector_CE, n=number: images.astype(np.float64) @ vector_CE[n], index)
+            for each in (with_images, without)
+        )
+        if not parsed.negated:
+            np.testing.assert_array_equal(scores, images.astype(np.float64) @ texts([parsed.caption])[0])
+            continue
+        wanted = [context_score(method, parsed, of, image, images) for image in images.astype(np.float64)]
+        np.testing.assert_allclose(scores, wanted, atol=1e-6)
+        np.testing.assert_allclose(scores - unplaced, (scores - unplaced)[0], atol=1e-6)
+        cosines = images @ with_images.vector_KCE[0][number]  # what a vector database sees
+        np.testing.assert_array_equal(np.argsort(scores), np.argsort(cosines))
+
+
+def test_without_weight_context_denies_nothing():
+    vectors, texts = vectors_of(Context(0.0, 0.0, 0.5), CAPTIONS)
+    image = unit(texts(["a dog"])[0].astype(np.float64))
+    scores = scores_of(vectors, image)
+    asked = (texts(["a beach"])[0] + texts(["a beach with people"])[0]).astype(np.float64) / 2
+    assert scores[1] == pytest.approx(asked @ image, abs=1e-6)
+    assert scores[2] == pytest.approx(texts(["A photo of an umbrella"])[0] @ image, abs=1e-6)
