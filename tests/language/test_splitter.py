@@ -1,11 +1,13 @@
 """The splitter on sentences written for it, on odd input, and on time."""
 
+import random
 import time
 from pathlib import Path
 
 import pytest
 
-from negjax.language.negation import is_negated, may_be_negated, normalize
+from negjax.language import words
+from negjax.language.negation import CUE_WORDS, is_negated, may_be_negated, normalize
 from negjax.language.parsed import Parsed
 from negjax.language.search_form import split_search_form
 from negjax.language.splitter import split
@@ -109,3 +111,17 @@ def test_time_grows_with_length(unit: str) -> None:
     short, long = (min(seconds(length) for _ in range(2)) for length in (10_000, 40_000))
     assert short < 0.5
     assert long < 8 * short + 0.05
+
+
+def test_any_order_of_words_is_read_without_error():
+    """Words of all rules in random order: whatever is read, the caption is kept, and no concept is empty."""
+    vocabulary = sorted(
+        words.EMPTY | words.ACTORS | words.FINITE | words.HOLDING | CUE_WORDS | {"n't", "NOT", "w/o", "-a"}
+    )
+    generator = random.Random(0)
+    for _ in range(2000):
+        caption = " ".join(generator.choices(vocabulary, k=generator.randint(1, 14)))
+        parsed = split(caption)
+        assert parsed.caption == caption
+        assert all(parsed.negated)
+        assert parsed.negated or parsed.affirmed == caption
