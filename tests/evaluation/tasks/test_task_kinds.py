@@ -17,6 +17,7 @@ from negjax.evaluation.embed.embed import embed
 from negjax.evaluation.embed.vectors import unit_rows
 from negjax.evaluation.evaluate import evaluate
 from negjax.evaluation.media import VideoSampling
+from negjax.evaluation.methods import choose_methods, evaluate_methods
 from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.tasks.affirmation import Sentences, principal_components, text_separation
 from negjax.evaluation.tasks.queries import query_credits, top_any, top_share
@@ -207,6 +208,22 @@ def test_clips_beside_pictures(model, mcq_set, tmp_path, mode):
         np.testing.assert_allclose(vector, expected, atol=1e-6)
     result = evaluate(model, [data], video=video, bootstrap=0, progress=False)
     assert result.results["tasks"]["clips"]["video"] == {"frames": 4, "preprocess": mode}
+
+
+def test_a_negation_method_scores_clips(model, tmp_path):
+    clips = [clip([0, 90, 180]), clip(list(range(0, 250, 10)))]
+    rows = [{"media": media, "options": ["a dog without a cat", "a dog"], "answer": 0} for media in clips]
+    said = {"task_kind": "binary_mcq", "negated": True, "media_type": "video"}
+    write_set(tmp_path, "denied_clips", lambda: iter(rows), ["question"], said)
+    plan = prepare_eval_data([open_set(tmp_path, "denied_clips")], model.preprocess, progress=False)
+    media, _ = embed(model, plan, plan.captions, 16, progress=False)
+    (results,) = evaluate_methods(
+        model, plan, choose_methods(["subtract,weight=0.7"], model), bootstrap=0, progress=False
+    ).values()
+    query = unit(text_of(model, "a dog") - 0.7 * text_of(model, "A photo of a cat"))
+    columns = results.predictions["denied_clips"]
+    np.testing.assert_allclose(columns["score_0"], media @ query, atol=1e-6)
+    np.testing.assert_allclose(columns["score_1"], media @ text_of(model, "a dog"), atol=1e-6)
 
 
 def test_the_same_file_as_a_picture_and_as_a_clip(model, make_set):
