@@ -120,6 +120,7 @@ def _make_parser() -> Parser:
         quickstart,
         report,
         search,
+        serve,
         split,
         train,
     )
@@ -134,7 +135,7 @@ def _make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"negjax {__version__}")
     parser.set_defaults(run=None, parser=parser, heavy=False, overridable=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    rooms = (quickstart, data, train, evaluate, calibrate, split, index, search)
+    rooms = (quickstart, data, train, evaluate, calibrate, split, index, search, serve)
     for module in (*rooms, convert, report, compile, bench, doctor):
         module.add(commands)
     return parser

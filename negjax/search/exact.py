@@ -3,11 +3,18 @@
 Shapes: N vectors, n of a block, K query vectors, E embedding width.
 """
 
+import functools
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from negjax.negation.scorer import CaptionVectors
 
 SCORED_BYTES = 1 << 22  # of vectors that are scored at a time: a block stays in the cache for all vectors of a query
+_searching = threading.Lock()  # a search uses all cores, and the limit of BLAS is the process's
 
 
 def score_all(vector_NE: np.ndarray, query: CaptionVectors) -> np.ndarray:
@@ -23,14 +30,25 @@ def score_all(vector_NE: np.ndarray, query: CaptionVectors) -> np.ndarray:
     size = max(1, SCORED_BYTES // max(1, vector_NE.shape[1] * 4))
     score_N = np.empty(len(vector_NE), np.float32)
     index = np.zeros(1, np.int64)
-    for start in range(0, len(vector_NE), size):
+
+    def score_block(start: int) -> None:
         block_nE = np.asarray(vector_NE[start : start + size], np.float32)
 
-        def cosines(query_1E: np.ndarray, block_nE: np.ndarray = block_nE) -> np.ndarray:
+        def cosines(query_1E: np.ndarray) -> np.ndarray:
             return block_nE @ query_1E[0].astype(np.float32)
 
         score_N[start : start + size] = query.scores(cosines, index)
+
+    # A thread a core, each with blocks of its own: BLAS's own threads would meet after each of these small products.
+    with _searching, _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
+        for _ in threads.map(score_block, range(0, len(vector_NE), size)):
+            pass
     return score_N
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def best_rows(score_N: np.ndarray, count: int) -> np.ndarray:

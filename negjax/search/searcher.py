@@ -12,6 +12,7 @@ import numpy as np
 
 from negjax.evaluation.media import VideoSampling
 from negjax.language.parsed import Parsed
+from negjax.language.splitter import split
 from negjax.media.arguments import ImageArgument, open_image
 from negjax.media.images import to_pixels
 from negjax.models.loaded import LoadedModel
@@ -24,6 +25,7 @@ from negjax.search.exact import score_all
 from negjax.search.index_folder import FileIndex
 from negjax.search.request import SearchRequest
 
+WORDY = "an old black and white photograph of a long street in the rain, without people or cars in it"
 UNLIKE_SHARE = 0.5  # of the cosine with a picture to avoid, which images share with all others to a large part
 
 
@@ -51,6 +53,12 @@ class Searcher:
             NegjaxError: it is unknown.
         """
         return choose_method(negation, self.model.config.family, str(self.model.info.get("sha256", "")))
+
+    def warm_up(self, negation: str) -> None:
+        """Searches once for queries of the usual lengths, so that their programs are compiled. Raises as `scores`."""
+        for query in ("a cat", "a cat but no dog", "a cat with no dog, no people, no car", WORDY):
+            for method in dict.fromkeys((negation, NO_METHOD)):
+                self._vectors(self.method(method).scorer(split), query)
 
     def embed_image(self, image: ImageArgument) -> np.ndarray:
         """The embedding of a picture, unit length [E].
