@@ -122,6 +122,7 @@ def _make_parser() -> Parser:
         search,
         serve,
         split,
+        synth,
         train,
     )
 
@@ -135,7 +136,7 @@ def _make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"negjax {__version__}")
     parser.set_defaults(run=None, parser=parser, heavy=False, overridable=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    rooms = (quickstart, data, train, evaluate, calibrate, split, index, search, serve)
+    rooms = (quickstart, data, train, evaluate, calibrate, split, synth, index, search, serve)
     for module in (*rooms, convert, report, compile, bench, doctor):
         module.add(commands)
     return parser

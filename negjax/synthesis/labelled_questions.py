@@ -3,13 +3,13 @@
 NegBench's construction is in arXiv 2501.09425, section 3.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from negjax.language.phrases import with_article
 from negjax.synthesis.labels import ObjectLabels
-from negjax.synthesis.questions import MCQ_KINDS, NEGBENCH_WORDING, Question, build_mcq
+from negjax.synthesis.questions import MCQ_KINDS, NEGBENCH_WORDING, OptionWording, Question, build_mcq
 
 MAX_PARTNER_DRAWS = 100  # images that are tried as the partner of another
 # Sentences of the analysis of affirmation bias; {a} and {b} are object names with their articles. Presence questions
@@ -29,9 +29,15 @@ def select_mcq_images(labels: ObjectLabels) -> list[int]:
 
 
 def build_mcq_questions(
-    labels: ObjectLabels, count: int, reuse: int, rng: np.random.Generator
+    labels: ObjectLabels,
+    count: int,
+    reuse: int,
+    rng: np.random.Generator,
+    *,
+    kinds: Sequence[str] = MCQ_KINDS,
+    wording: OptionWording = NEGBENCH_WORDING,
 ) -> Iterator[tuple[int, Question]]:
-    """Build NegBench questions in its own templates, with the kinds of MCQ_KINDS in turn.
+    """Build NegBench questions, by default in its own templates, with the kinds in turn.
 
     A and B are drawn from the objects of the image, and N by how often it occurs beside them, as NegBench chooses the
     object that a model would expect. Each image gets a question before any gets a second one; which images get one
@@ -42,6 +48,8 @@ def build_mcq_questions(
         count: the largest number of questions.
         reuse: the largest number of questions about one image.
         rng: draws images, objects and the order of options.
+        kinds: of the questions.
+        wording: puts options into words.
 
     Yields:
         The row of an image and a question about it, in the order of the images.
@@ -52,8 +60,8 @@ def build_mcq_questions(
         objects = labels.objects_in(image)
         first, second = (objects[i] for i in rng.permutation(len(objects))[:2])
         (absent,) = labels.draw_likely_absent(image, 1, rng)
-        kind = MCQ_KINDS[number % len(MCQ_KINDS)]
-        yield int(image), build_mcq(kind, (first, second), absent, NEGBENCH_WORDING, rng)
+        kind = kinds[number % len(kinds)]
+        yield int(image), build_mcq(kind, (first, second), absent, wording, rng)
 
 
 def build_presence_questions(

@@ -1,7 +1,8 @@
 """Object labels of a set of images: which objects each image holds, which are surely absent, which occur together.
 
-Labels are taken to be complete: an object that an image is not labelled with is not in it. Shape suffixes: I images,
-N object names, P the objects of one image.
+Labels are taken to be complete: an object that an image is not labelled with is not in it. Where they are partial, as
+those from captions, the absences that are known are given. Shape suffixes: I images, N object names, P the objects of
+one image.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,10 +20,13 @@ class ObjectLabels:
     Attributes:
         names: the names of all N objects.
         present_IN: whether image i is labelled with object `names[n]`.
+        known_absent_IN: where labels are partial, whether image i is known to lack the object; None where they are
+            complete.
     """
 
     names: tuple[str, ...]
     present_IN: NDArray[np.bool_]
+    known_absent_IN: NDArray[np.bool_] | None = None
 
     @cached_property
     def similar_NN(self) -> NDArray[np.bool_]:
@@ -36,7 +40,10 @@ class ObjectLabels:
 
         An image of a teddy bear neither surely holds a bear nor surely lacks one.
         """
-        return np.asfortranarray(self.present_IN.astype(np.float32) @ self.similar_NN == 0)
+        lacks_similar_IN = self.present_IN.astype(np.float32) @ self.similar_NN == 0
+        if self.known_absent_IN is not None:
+            lacks_similar_IN &= self.known_absent_IN
+        return np.asfortranarray(lacks_similar_IN)
 
     @cached_property
     def cooccurrence_NN(self) -> NDArray[np.int64]:
@@ -75,17 +82,27 @@ class ObjectLabels:
         return [self.names[n] for n in rng.choice(len(self.names), count, replace=False, p=weight_N / weight_N.sum())]
 
 
-def build_labels(objects: Sequence[Iterable[str]], names: Sequence[str] | None = None) -> ObjectLabels:
+def build_labels(
+    objects: Sequence[Iterable[str]],
+    names: Sequence[str] | None = None,
+    absent: Sequence[Iterable[str]] | None = None,
+) -> ObjectLabels:
     """Build the labels of images.
 
     Args:
         objects: for each image the names of the objects that it holds.
         names: the objects to keep; others are ignored. By default all that occur, in alphabetical order.
+        absent: where labels are partial, for each image the names of objects that it is known to lack.
     """
     if names is None:
         names = sorted({name for names_of_image in objects for name in names_of_image})
     column = {name: n for n, name in enumerate(names)}
-    present_IN = np.zeros((len(objects), len(column)), bool, order="F")
-    for image, names_of_image in enumerate(objects):
-        present_IN[image, [column[name] for name in names_of_image if name in column]] = True
-    return ObjectLabels(tuple(column), present_IN)
+    present_IN = _mark(objects, column)
+    return ObjectLabels(tuple(column), present_IN, None if absent is None else _mark(absent, column))
+
+
+def _mark(objects: Sequence[Iterable[str]], column: dict[str, int]) -> NDArray[np.bool_]:
+    marked_IN = np.zeros((len(objects), len(column)), bool, order="F")
+    for image, names in enumerate(objects):
+        marked_IN[image, [column[name] for name in names if name in column]] = True
+    return marked_IN

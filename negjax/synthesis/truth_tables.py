@@ -32,12 +32,13 @@ def build_truth_tables(
     rng = writer.rng
     column = {name: n for n, name in enumerate(labels.names)}
     uses_I = np.zeros(len(labels.present_IN), int)
+    usable_I = np.ones(len(uses_I), bool) if labels.known_absent_IN is None else labels.absent_IN.any(1)
     group = 0
     for pair in pairs:
         first, second = writer.shuffle(pair)
         has_first_I, has_second_I = labels.present_IN[:, column[first]], labels.present_IN[:, column[second]]
         no_first_I, no_second_I = labels.absent_IN[:, column[first]], labels.absent_IN[:, column[second]]
-        available_I = uses_I < reuse
+        available_I = (uses_I < reuse) & usable_I
         candidates = {
             "a_only": available_I & has_first_I & no_second_I,
             "b_only": available_I & no_first_I & has_second_I,

@@ -3,15 +3,18 @@
 import numpy as np
 
 from negjax.datasets.derive.request import DeriveRequest
-from negjax.datasets.derive.rows import DerivedRows, LabelledImages, truth_table_rows
+from negjax.datasets.derive.rows import DerivedRows, LabelledImages, question_rows, truth_table_rows
 from negjax.datasets.records import Record
 from negjax.errors import NegjaxError
 from negjax.synthesis.captions import NEGCAP_NEGATIONS, CaptionWriter
+from negjax.synthesis.exclusive_groups import build_exclusive_groups
 from negjax.synthesis.questions import TRUTH_TABLE_CELLS
 
 
 def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Generator) -> DerivedRows:
     """Make truth tables with options in training patterns, and negated captions of the same images.
+
+    Of partial labels, groups of exclusive objects take the place of truth tables.
 
     The default number of groups puts each image into one of them on average.
 
@@ -25,18 +28,29 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
     """
     writer = CaptionWriter(rng, held_out=False, medium="photo")
     max_groups = max(1, len(images) // len(TRUTH_TABLE_CELLS))
-    rows = [
-        (image, question | _caption_columns(images, image, writer))
-        for image, question in truth_table_rows(request, images, writer, max_groups)
-    ]
+    if images.labels.known_absent_IN is None:
+        questions = truth_table_rows(request, images, writer, max_groups)
+    else:  # of partial labels, few give an image for each cell of a truth table
+        count = request.groups or max_groups
+        questions = question_rows(build_exclusive_groups(images.labels, writer, count, request.max_uses))
+    rows = [(image, question | caption_columns(images, image, writer)) for image, question in questions]
     metadata = {"task_kind": "train", "negated": True, "group_size": len(TRUTH_TABLE_CELLS)}
     return DerivedRows(
         rows, ["captions", "negated_captions", "question"], metadata, len(rows) // len(TRUTH_TABLE_CELLS)
     )
 
 
-def _caption_columns(images: LabelledImages, image: int, writer: CaptionWriter) -> Record:
-    """Build the captions and negated captions of an image, the latter from its captions where it has any."""
+def caption_columns(images: LabelledImages, image: int, writer: CaptionWriter) -> Record:
+    """Build the captions and negated captions of an image, the latter from its captions where it has any.
+
+    Args:
+        images: the images of the source.
+        image: the number of the image.
+        writer: writes the negated captions, and draws.
+
+    Raises:
+        NegjaxError: the image is not known to lack any object.
+    """
     absent = images.labels.draw_likely_absent(image, NEGCAP_NEGATIONS, writer.rng)
     if not absent:
         raise NegjaxError("an image holds every object, so that no caption can say what is absent: add objects")

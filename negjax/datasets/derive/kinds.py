@@ -33,6 +33,7 @@ class DerivedKind:
         reuse: the default of `--reuse`, how many groups or questions an image may be in; None where there is no limit.
         max_groups: the largest number of parts without `--groups`; None where the source decides.
         has_least: whether `--least` applies.
+        partial_labels: whether labels from captions are enough, of which only the listed absences are known.
     """
 
     summary: str
@@ -42,6 +43,7 @@ class DerivedKind:
     reuse: int | None = None
     max_groups: int | None = None
     has_least: bool = False
+    partial_labels: bool = True
 
 
 _REQUIRES_PAIR = "it takes two objects with images of each alone, of both and of neither"
@@ -68,6 +70,27 @@ DERIVED_KINDS = {
         _REQUIRES_PAIR,
         reuse=4,
     ),
+    "half_negated": DerivedKind(
+        "questions in fours, half of the options negated, no shortcut",
+        "groups",
+        "up to 2,000",
+        "it takes four images, each with an object that the three others lack",
+        reuse=4,
+        max_groups=2_000,
+    ),
+    "negfull": DerivedKind(
+        "for training: captions, negated captions, NegBench's questions",
+        "questions",
+        "one for each image of two objects",
+        "it takes an image of two objects, and a third one that is absent",
+        reuse=1,
+    ),
+    "negated_retrieval": DerivedKind(
+        "retrieval: the captions, each with an absent object",
+        "images",
+        "all with an absent object",
+        "it takes an image with captions and an absent object",
+    ),
     "queries": DerivedKind(
         'negated retrieval: "A but no B", judged by the labels',
         "queries",
@@ -75,6 +98,7 @@ DERIVED_KINDS = {
         "it takes an object that occurs both with another and without it",
         max_groups=500,
         has_least=True,
+        partial_labels=False,
     ),
     "affirmation": DerivedKind(
         '"This image includes A" or "does not include A"',

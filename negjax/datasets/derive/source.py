@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from etils import epath
 
+from negjax.datasets.derive.kinds import DERIVED_KINDS
 from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.rows import LabelledImages
 from negjax.datasets.stored.stored_set import StoredSet
@@ -11,6 +12,9 @@ from negjax.errors import NegjaxError
 from negjax.runtime.progress import track_progress
 from negjax.runtime.regular import read_regular
 from negjax.synthesis.labels import build_labels
+
+# Metadata "labels" of a set whose positive_objects are not all there is: only its negative_objects are absent.
+PARTIAL_LABELS = "partial"
 
 
 def check_source(source: StoredSet, request: DeriveRequest) -> None:
@@ -30,7 +34,9 @@ def check_source(source: StoredSet, request: DeriveRequest) -> None:
         )
     if source.metadata.get("media_type", "image") != "image":
         raise NegjaxError(f"set {source.name} is of videos: give a set of images, because derived captions name images")
-    if request.kind == "balanced" and source.metadata["negated"]:
+    if source.metadata.get("labels") == PARTIAL_LABELS and not DERIVED_KINDS[request.kind].partial_labels:
+        raise NegjaxError(f"set {source.name} has labels from captions: --kind {request.kind} needs complete labels")
+    if request.kind in {"balanced", "negfull"} and source.metadata["negated"]:
         raise NegjaxError(f"set {source.name} has captions that negate already: --kind balanced takes plain captions")
 
 
@@ -66,6 +72,7 @@ def read_images(source: StoredSet, names: Sequence[str] | None, progress: bool) 
     """
     rows: dict[str, int] = {}
     objects: dict[str, set[str]] = {}
+    absent: dict[str, set[str]] = {}
     captions: list[list[str]] = []
     with track_progress(len(source), f"reading {source.name}", progress) as advance:
         for row, record in enumerate(source.rows()):
@@ -75,5 +82,7 @@ def read_images(source: StoredSet, names: Sequence[str] | None, progress: bool) 
                 captions.append(record["captions"])
             names_of_row = (name.strip() for name in record["positive_objects"])
             objects.setdefault(sha256, set()).update(filter(None, names_of_row))
+            absent.setdefault(sha256, set()).update(record["negative_objects"])
             advance(1)
-    return list(rows.values()), LabelledImages(build_labels(list(objects.values()), names), captions)
+    known_absent = list(absent.values()) if source.metadata.get("labels") == PARTIAL_LABELS else None
+    return list(rows.values()), LabelledImages(build_labels(list(objects.values()), names, known_absent), captions)

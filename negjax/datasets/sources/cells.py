@@ -20,7 +20,7 @@ STRING_LITERAL = re.compile(
     r"""'{3}(?:[^\\]|\\.)*?'{3}|"{3}(?:[^\\]|\\.)*?"{3}|'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+\"""", re.DOTALL
 )
 JSON_LIST = re.compile(r'\s*\[\s*"')
-PATH_COLUMNS = ("filepath", "image_path")
+PATH_COLUMNS = ("filepath", "image_path", "image")
 
 
 def media_path(cells: Cells) -> str:

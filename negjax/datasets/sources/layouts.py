@@ -55,7 +55,7 @@ class TableLayout:
 
     def absent_columns(self, columns: Sequence[str]) -> list[str]:
         """The required columns that are not among these."""
-        path = [" or ".join(PATH_COLUMNS)] if self.has_path and not set(PATH_COLUMNS) & set(columns) else []
+        path = ["filepath or image_path"] if self.has_path and not set(PATH_COLUMNS) & set(columns) else []
         return path + [name for name in self.columns if name not in columns]
 
     def absent_options(self, columns: Sequence[str]) -> list[str]:

@@ -31,7 +31,11 @@ class ParquetFile:
     @cached_property
     def columns(self) -> list[str]:
         with self._open() as file:
-            return file.schema_arrow.names
+            schema = file.schema_arrow
+            return [
+                f"{name} (pictures)" if name == "image" and not _is_text(kind) else name
+                for name, kind in zip(schema.names, schema.types)
+            ]
 
     @cached_property
     def _group_starts(self) -> list[int]:
@@ -78,3 +82,7 @@ class ParquetFile:
         except (pyarrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise NegjaxError(f"{self.path} cannot be read as Parquet ({reason}): write it again") from error
+
+
+def _is_text(kind: pyarrow.DataType) -> bool:
+    return pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)

@@ -20,8 +20,9 @@ from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.rows import LabelledImages
 from negjax.datasets.stored.store import open_set, write_set
 from negjax.errors import NegjaxError
+from negjax.language.negation import is_negated
 from negjax.synthesis.labels import build_labels
-from negjax.synthesis.questions import MCQ_KINDS, TRUTH_TABLE_CELLS
+from negjax.synthesis.questions import MCQ_KINDS, NEGMCQ_KINDS, TRUTH_TABLE_CELLS
 
 NAMES = ["bus", "cat", "dog", "scissors", "umbrella"]
 PLAIN = {"task_kind": "retrieval", "negated": False}
@@ -66,7 +67,7 @@ def test_the_command_offers_the_kinds_of_the_table_and_each_has_its_module(capsy
     with pytest.raises(SystemExit):
         parser.parse_args(["derive", "--help"])
     text = capsys.readouterr().out
-    assert "{truth_table,questions,balanced,queries,affirmation}" in text
+    assert "{truth_table,questions,balanced,half_negated,negfull,negated_retrieval,queries,affirmation}" in text
     for name, kind in DERIVED_KINDS.items():
         assert re.search(rf"^  {name} +{re.escape(kind.summary)}$", text, re.MULTILINE)
         assert load_row_maker(name).__module__ == f"negjax.datasets.derive.{name}"
@@ -246,7 +247,7 @@ def test_no_more_than_the_labels_allow(sets):
     ("kind", "limits", "message"),
     [
         ("tables", {}, "unknown --kind 'tables'; choose one of truth_table, questions"),
-        ("queries", {"reuse": 2}, "--reuse is for --kind truth_table, questions, balanced, not for queries"),
+        ("queries", {"reuse": 2}, "--reuse is for --kind truth_table, questions, balanced, .*, not for queries"),
         ("questions", {"least": 2}, "--least is for --kind queries, not for questions"),
         ("questions", {"groups": 0}, "--groups 0: give 1 or more"),
         ("questions", {"seed": -1}, "--seed -1: give 0 or more"),
@@ -361,3 +362,41 @@ def test_nothing_is_woven_into_an_empty_caption(tmp_path):
     texts = [text for row in data.rows() for text in row["negated_captions"]]
     assert not [text for text in texts if text.startswith((",", ";", ".", " ")) or text.endswith((" ", ": "))]
     assert any("scene" in text.lower() for text in texts)
+
+
+def test_negfull_is_for_training(sets):
+    _, data = derive(sets, "negfull")
+    objects = objects_by_image(labelled())
+    assert (data.metadata["task_kind"], data.metadata["negated"]) == ("train", True)
+    assert {row["kind"] for row in data.rows()} == set(NEGMCQ_KINDS)
+    for row in data.rows():
+        assert len(row["negated_captions"]) == min(3, 5 - len(objects[row["media"]]))
+        assert not set(row["negative_objects"]) & objects[row["media"]]
+        assert all(is_negated(text) for text in row["negated_captions"])
+
+
+def test_negated_retrieval_says_what_is_absent(sets):
+    result, data = derive(sets, "negated_retrieval")
+    objects = objects_by_image(labelled())
+    assert data.metadata["task_kind"] == "retrieval"
+    assert result.rows == sum(len(held) < 5 for held in objects.values())
+    for row in data.rows():
+        assert len(row["captions"]) == 2
+        for caption in row["captions"]:
+            (absent,) = [name for name in NAMES if name in caption]
+            assert absent not in objects[row["media"]]
+
+
+def test_of_partial_labels_only_listed_absences_count(tmp_path):
+    """A cat is nowhere listed as absent: no question may deny it."""
+    rows = labelled()
+    for row in rows:
+        row["negative_objects"] = [name for name in NAMES[:1] + NAMES[2:] if name not in row["positive_objects"]]
+    write(tmp_path, rows, labels="partial")
+    _, data = derive(tmp_path, "questions")
+    assert len(data)
+    for row in data.rows():
+        denied = [text for text in row["options"][row["answer"] :][:1] if " not " in text]
+        assert not any("cat" in text.split(" not ")[1] for text in denied)
+    with pytest.raises(NegjaxError, match="set source has labels from captions: --kind queries needs complete labels"):
+        derive(tmp_path, "queries", "other")

@@ -1,0 +1,1 @@
+"""`negjax synth`: from captions or labels to sets with negation, in stages that each write Parquet."""

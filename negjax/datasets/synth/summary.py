@@ -1,0 +1,48 @@
+"""What a stage made, in a few lines for the user and for the card."""
+
+from collections import Counter
+
+from etils import epath
+
+from negjax.datasets.synth.shards import read_stage
+
+
+def summarize_stage(out: epath.PathLike, stage: str) -> list[str]:
+    """Describes the rows of stage propose or verify: objects, absences with their risk, remarks.
+
+    Args:
+        out: the folder of all stages.
+        stage: a stage that ended.
+    """
+    images = empty = denied = 0
+    risks: list[float] = []
+    present: Counter[str] = Counter()
+    absent: Counter[str] = Counter()
+    remarks: Counter[str] = Counter()
+    for row in read_stage(out, stage):
+        images += 1
+        empty += not row["positive_objects"]
+        denied += bool(row["denied_objects"])
+        present.update(row["positive_objects"])
+        absent.update(row["negative_objects"])
+        risks += row["risks"]
+        if row["remark"]:
+            remarks[row["remark"].split(":")[0]] += 1
+    mean_risk = sum(risks) / max(len(risks), 1)
+    lines = [
+        f"{stage}: {sum(present.values()) / max(images, 1):.1f} objects and {len(risks) / max(images, 1):.1f} absent "
+        f"ones an image; of the absent ones {mean_risk:.2%} are there after all, by estimate",
+        f"  most frequent: {_listed(present)}; absent: {_listed(absent)}",
+    ]
+    if denied:
+        lines.append(f"  {denied:,} images have captions that deny an object themselves")
+    if empty:
+        lines.append(f"  of {empty:,} images no object is known")
+    if remarks:
+        told = ", ".join(f"{remark} ({count:,})" for remark, count in remarks.most_common(5))
+        lines.append(f"  no proposals for {sum(remarks.values()):,} images: {told}")
+    return lines
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(name for name, _ in counts.most_common(5)) or "none"
