@@ -95,6 +95,7 @@ class Searcher:
         return asked_N + np.float32(strength) * (score_N - asked_N)
 
     def _vectors(self, scorer: Scorer, caption: str) -> CaptionVectors:
+        # Of a scorer that reads images the vectors are made without them: one query's ranking does not depend on them.
         texts: list[AnyText] = list(dict.fromkeys(scorer.texts([caption])))
         with self._lock:  # one program at a time on the devices
             text_XE = embed_texts(self.model, texts)

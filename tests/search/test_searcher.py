@@ -32,6 +32,12 @@ def test_scores_are_those_of_the_model(searcher, negation):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_a_method_that_reads_images_ranks_as_the_model_does(searcher):
+    found = searcher.scores(SearchRequest(read_query(QUERY), "context"))
+    expected = searcher.model.score(QUERY, np.array(searcher.index.vector_NE), "context")[0]
+    np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), atol=1e-6)
+
+
 def test_the_strength_of_exclusion(searcher):
     vector_NE = np.array(searcher.index.vector_NE, np.float64)
     beach, people = embed(searcher, "a beach"), embed(searcher, "A photo of people")
