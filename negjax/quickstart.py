@@ -1,7 +1,8 @@
 """The quickstart: a CLIP that fails at negation, a control that does not improve, and a model trained on negation.
 
 Draws the scenes, pre-trains on affirmative captions, fine-tunes once on affirmative captions alone (the control) and
-once on negation data, evaluates all three, and writes results.json and report.html. Started again in the same
+once on negation data, evaluates all three, the first also with a negation method that needs no training, and writes
+results.json and report.html. Started again in the same
 workdir with the same seed, it resumes where it stopped.
 """
 
@@ -22,11 +23,13 @@ from negjax.config import Experiment, ModelSpec, Optim, Source
 from negjax.datasets.scenes.sets import SCENE_TASKS, Size, build_scenes
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
-from negjax.evaluation.evaluate import evaluate
+from negjax.evaluation.evaluate import TaskResults
+from negjax.evaluation.methods import choose_methods, evaluate_methods
 from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.report.report import write_report
 from negjax.evaluation.results import write_results
 from negjax.experiment import run_experiment
+from negjax.negation.table import NO_METHOD
 from negjax.runtime.checksums import write_with_checksums
 from negjax.runtime.files import write_atomic
 from negjax.runtime.memory import host_peak_bytes
@@ -43,6 +46,8 @@ ANNOUNCEMENTS = {  # stage -> what is shown when it begins
     "negfull": "The cure: fine-tuning on negated captions and questions",
 }
 SECONDS = {"pretrained": 100, "affirmative": 35, "negfull": 200}  # of each with its evaluation, on two CPU cores
+METHOD = "context"  # the negation method that is shown
+WITH_METHOD = f"pretrained_{METHOD}"  # the pre-trained model with it
 HEADLINE = {  # column -> task and metric
     "R@5": ("scenes_retrieval", "image_retrieval_recall@5"),
     "negated R@5": ("scenes_negated_retrieval", "image_retrieval_recall@5"),
@@ -97,6 +102,7 @@ def run(workdir: epath.PathLike, seed: int = 0, short: bool = False) -> dict[str
     tasks = [open_set(data_dir, name) for name in SCENE_TASKS]
 
     stages: dict[str, Any] = {}
+    untrained: dict[str, Any] = {}
     eval_data = None
     for stage, experiment in experiments(str(data_dir), str(workdir / "pretrained"), seed).items():
         _announce(console, ANNOUNCEMENTS[stage])
@@ -109,13 +115,15 @@ def run(workdir: epath.PathLike, seed: int = 0, short: bool = False) -> dict[str
             run_experiment(experiment, workdir / stage)
         model = read_model(workdir / stage)
         eval_data = eval_data or prepare_eval_data(tasks, model.preprocess)
-        evaluated = evaluate(model, eval_data)
-        write_results(evaluated, workdir / stage / "eval")
-        stages[stage] = evaluated.results
-        console.print(headline(stages))
+        methods = choose_methods([NO_METHOD, METHOD] if stage == "pretrained" else [NO_METHOD], model)
+        evaluated = evaluate_methods(model, eval_data, methods)
+        stages[stage] = _write(evaluated[NO_METHOD], workdir / stage)
+        if METHOD in evaluated:
+            untrained[WITH_METHOD] = _write(evaluated[METHOD], workdir / WITH_METHOD)
+        console.print(headline(stages | untrained))
 
     write_report(
-        [workdir / stage / "eval" for stage in stages],
+        [workdir / name / "eval" for name in ("pretrained", *untrained, *list(stages)[1:])],
         workdir / "report.html",
         title="negjax quickstart: a CLIP that understands “no”",
         data_dir=data_dir,
@@ -125,10 +133,17 @@ def run(workdir: epath.PathLike, seed: int = 0, short: bool = False) -> dict[str
         "seconds": round(time.monotonic() - begin, 1),
         "peak_memory_bytes": host_peak_bytes(),
         "stages": stages,
+        "without_training": untrained,
     }
     write_with_checksums(epath.Path(workdir), {"results.json": json.dumps(results, indent=2) + "\n"})
     console.print(f"{results['seconds']:.0f} s. Open {escape(printable(workdir / 'report.html'))} in a browser.")
     return results
+
+
+def _write(evaluated: TaskResults, folder: Path) -> dict[str, Any]:
+    """Writes the results to FOLDER/eval and returns the content of results.json."""
+    write_results(evaluated, folder / "eval")
+    return evaluated.results
 
 
 def headline(stages: dict[str, Any]) -> Table:

@@ -31,8 +31,14 @@ def test_the_whole_story_and_once_more(tmp_path):
         for task in results["tasks"].values():
             assert all(0 <= value <= 1 for value in task["metrics"].values())
             assert ("mean_image" in task["blind"]) == (task["kind"] in ("mcq", "truth_table"))
+    untrained = found["without_training"]["pretrained_context"]
+    assert untrained["model"]["negation"]["method"] == "context"
+    plain, moved = (results["tasks"] for results in (found["stages"]["pretrained"], untrained))
+    for name in ("scenes_retrieval", "scenes_zeroshot"):
+        assert moved[name]["metrics"] == plain[name]["metrics"]
+    assert moved["scenes_mcq"]["metrics"] != plain["scenes_mcq"]["metrics"]
     page = (tmp_path / "report.html").read_text()
-    for stage in found["stages"]:
+    for stage in (*found["stages"], "pretrained_context"):
         assert f"<th>{stage}</th>" in page
 
     # Once more in the same place: nothing is trained again, and the figures are the same.

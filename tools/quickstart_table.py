@@ -47,6 +47,8 @@ def main() -> None:
     runs = [_read_results(workdir) for workdir in args.workdirs]
     for stage in runs[0]["stages"] if runs else ():
         print(format_row(stage, [run["stages"][stage] for run in runs]))
+    for name in runs[0]["without_training"] if runs else ():
+        print(format_row(name, [run["without_training"][name] for run in runs]))
     for stage in args.stage:
         name, _, folders = stage.partition("=")
         print(format_row(name, [_read_results(folder) for folder in folders.split(",")]))

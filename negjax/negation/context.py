@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from negjax.language.parsed import Parsed
-from negjax.language.phrases import join_names, with_article
+from negjax.language.phrases import with_article
 from negjax.negation.method import NegationMethod, unit_or
-from negjax.negation.prompts import affirmed_text, photo_text
+from negjax.negation.prompts import photo_text
 from negjax.negation.scorer import CaptionVectors, EmbedTexts
 
 # The categories of COCO that most of its photographs hold.
@@ -32,9 +32,9 @@ class Context(NegationMethod):
     t_c = mean + spread * standard deviation of v_c.I over the images that are scored, which needs no labels. It is the
     same for all of them: it decides between one image's captions, and one caption's images are ranked without it, by
     one query vector.
-    Beside something affirmed q is the mean of T(affirmed) and T(affirmed with the denied), and w is `weight`; for a
-    caption that only denies q is T(the denied), and w is `alone`: q stands for what the caption would say without "no",
-    and v_c turns it over.
+    Beside something affirmed q is the mean of T(affirmed) and T(caption), and w is `weight`; for a caption that only
+    denies q is T(caption), and w is `alone`. An encoder that ignores "no" reads the caption as if it affirmed
+    everything, which v_c turns over.
     Source: this project; the constants were fitted on the quickstart's scenes of seed 0 with its pre-trained model.
 
     Without images (`encode_query`) t_c is 0. Several denied concepts share w.
@@ -62,8 +62,8 @@ class Context(NegationMethod):
         self.check(True, "spread", "a number")
 
     def texts(self, parsed: Parsed) -> list[str]:
-        """What is affirmed, the same with what is denied, and the contexts without and with each denied concept."""
-        texts = [affirmed_text(parsed), _undenied_text(parsed), *_context_texts("")]
+        """The caption, what it affirms, and the contexts without and with each denied concept."""
+        texts = [parsed.caption, _affirmed_or_caption(parsed), *_context_texts("")]
         return texts + [text for concept in dict.fromkeys(parsed.negated) for text in _context_texts(concept)]
 
     def vectors(
@@ -79,11 +79,9 @@ class Context(NegationMethod):
         direction_ME = np.stack([direction_NE[own].mean(axis=0) for own in rows])
         threshold_M = np.array([threshold_N[own].mean() for own in rows])
 
-        affirmed_ME = embed_texts([affirmed_text(parsed) for parsed in captions]).astype(np.float64)
-        undenied_ME = embed_texts([_undenied_text(parsed) for parsed in captions]).astype(np.float64)
-        affirms_M = np.array([bool(parsed.affirmed.strip()) for parsed in captions])
-        weight_M = np.where(affirms_M, self.weight, self.alone)
-        base_ME = np.where(affirms_M[:, None], (affirmed_ME + undenied_ME) / 2, undenied_ME)
+        caption_ME = embed_texts([parsed.caption for parsed in captions]).astype(np.float64)
+        base_ME = (caption_ME + embed_texts([_affirmed_or_caption(parsed) for parsed in captions])) / 2
+        weight_M = np.array([self.weight if parsed.affirmed.strip() else self.alone for parsed in captions])
         moved_ME = base_ME - weight_M[:, None] * direction_ME
         length_M, offset_M = np.linalg.norm(moved_ME, axis=-1), weight_M * threshold_M
 
@@ -100,10 +98,8 @@ class Context(NegationMethod):
         return response_DN.mean(axis=0) + self.spread * response_DN.std(axis=0)
 
 
-def _undenied_text(parsed: Parsed) -> str:
-    """What the caption would say if it did not deny: "a beach with a dog", "A photo of a cat and a dog"."""
-    denied = join_names(list(dict.fromkeys(parsed.negated)))
-    return f"{parsed.affirmed.strip().rstrip('.')} with {denied}" if parsed.affirmed.strip() else f"A photo of {denied}"
+def _affirmed_or_caption(parsed: Parsed) -> str:
+    return parsed.affirmed.strip() or parsed.caption
 
 
 def _context_texts(concept: str) -> list[str]:

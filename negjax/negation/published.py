@@ -22,7 +22,7 @@ class PublishedConstants:
 PUBLISHED_CONSTANTS = {
     "context": {
         "clip": PublishedConstants(
-            {"weight": 0.4, "alone": 1.3, "spread": 0.5}, "fitted to the quickstart's pre-trained model on its scenes"
+            {"weight": 0.35, "alone": 1.4, "spread": 0.5}, "fitted to the quickstart's pre-trained model on its scenes"
         ),
     },
     "subtract": {
