@@ -5,6 +5,7 @@ For a column of texts NAME: "NAME", int16 [rows], the tokens of each row's longe
 Sets with questions also have "answer", int32 [rows]. Sets of earlier versions have only the first.
 """
 
+import threading
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from negjax.tokenizers.clip import Tokenizer
 
 LENGTHS_FILE = "lengths.npz"
 ANSWER = "answer"
+_READING = threading.Lock()
 _PARTS = ("", ".texts", ".tokens")
 
 
@@ -75,8 +77,12 @@ def write_lengths(path: epath.Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_lengths(path: epath.Path) -> dict[str, np.ndarray]:
-    """The arrays of the file. Raises what NumPy and zipfile raise for one that is damaged."""
-    with path.open("rb") as file, np.load(file) as stored:
+    """The arrays of the file. Raises what NumPy and zipfile raise for one that is damaged.
+
+    NumPy reads headers with `ast.literal_eval`, which fails now and then in two threads at once (Python 3.11's "AST
+    constructor recursion depth mismatch"), and each thread of a source may be the first to ask.
+    """
+    with _READING, path.open("rb") as file, np.load(file) as stored:
         return {name: stored[name] for name in stored.files}
 
 
