@@ -82,6 +82,13 @@ def test_public_functions_say_what_they_do():
     assert not missing
 
 
+def test_test_files_have_names_of_their_own():
+    """pytest collects no two files of one name, unless each folder were a package."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert len(names) > 100
+    assert sorted(names) == sorted(set(names))
+
+
 def assigned(tree: ast.Module) -> list[str]:
     """The names that a module assigns at its top level."""
     targets = [
