@@ -16,7 +16,12 @@ example:
 
 The table has the columns filepath (or image) and captions, or one caption a row
 with the rows of an image after each other. `negjax synth STAGE --help` lists
-the flags of a stage. A stage that was stopped goes on with the same command."""
+the flags of a stage. A stage that was stopped goes on with the same command.
+
+What changed is made again, shard by shard: a stage whose flags changed, and what
+was made of a shard that was edited or made again. A shard that you edited is used
+as it is and never overwritten: where it would have to be made again, the command
+stops and names it; delete it to have it made again."""
 STAGE_EXAMPLES = {
     "extract": "negjax synth extract --csv captions.csv --media-root photos --out work",
     "propose": "negjax synth propose --out work --max-risk 0.01",

@@ -17,6 +17,8 @@ from negjax.datasets.synth.shards import (
     Share,
     StageRow,
     finish_input,
+    is_to_make,
+    shard_origin,
     shard_path,
     start_stage,
     write_shard,
@@ -46,12 +48,13 @@ def run_extract(
         The facts of the input: shards, images, captions, malformed rows with the first explanation.
 
     Raises:
-        NegjaxError: the settings differ from those of an earlier run, an image's rows do not follow each other, or
-            there are no rows or no objects.
+        NegjaxError: an image's rows do not follow each other, there are no rows, or a shard was edited and the
+            source or the settings are others now.
     """
     origin = {name: value for name, value in source.describe().items() if name != "media_root"}
     settings = {"source": origin, "labelled": labelled, "images_per_shard": IMAGES_PER_SHARD}
     start_stage(out, "extract", settings)
+    stage_origin = shard_origin(settings)
     malformed: list[str] = []
     seen: list[int] = []
     captions = shards = 0
@@ -61,8 +64,8 @@ def run_extract(
             seen += [_key(path_of(group[0])) for group in rows]
             captions += sum(len(row.record["captions"]) for group in rows for row in group)
             target = shard_path(out, "extract", shards)
-            if share.has(shards) and not target.exists():
-                write_shard(target, [describe_image(group, labelled) for group in rows], "extract")
+            if share.has(shards) and is_to_make(target, stage_origin):
+                write_shard(target, [describe_image(group, labelled) for group in rows], "extract", stage_origin)
             shards += 1
     if not shards:
         raise NegjaxError(f"{source.name} has no usable row; the first: {malformed[0] if malformed else 'none'}")

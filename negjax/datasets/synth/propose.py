@@ -70,7 +70,7 @@ def run_propose(
         for row in rows:
             yield add_absent(row, occurrences, settings)
 
-    map_stage(out, "propose", asdict(settings), share, change, progress)
+    map_stage(out, "propose", asdict(settings) | {"labelled": labelled}, share, change, progress)
 
 
 def add_absent(row: StageRow, occurrences: Occurrences, settings: ProposeSettings) -> StageRow:

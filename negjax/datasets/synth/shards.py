@@ -1,9 +1,15 @@
-"""The files of a stage: a Parquet file a shard, written whole, and settings that a resumed run must share.
+"""The files of a stage: a Parquet file a shard, written whole, and a record of what it was made of.
 
-OUT/STAGE/00000.parquet, 00001.parquet, ... and OUT/STAGE/settings.json. A shard that exists is complete; what it holds
-depends on its input and the settings alone, so that any number of processes write the same bytes.
+OUT/STAGE/00000.parquet, 00001.parquet, ..., a 00000.json beside each, and OUT/STAGE/settings.json. A shard that exists
+is complete; what it holds depends on its input and the settings alone, so that any number of processes write the same
+bytes. Its record holds a digest of these, its origin, and one of its bytes as they were written. By them
+
+- a shard is made again if its origin changed, and kept otherwise;
+- a shard that was edited is used as it is, and is an error if its origin changed: it is never overwritten;
+- a stage is complete only if all its shards are of their present origin.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +19,9 @@ import pyarrow
 import pyarrow.parquet
 from etils import epath
 
+from negjax.datasets.sources.table_file import file_sha256
 from negjax.errors import NegjaxError
-from negjax.runtime.files import open_atomic, write_atomic
+from negjax.runtime.files import write_atomic
 from negjax.runtime.paths import to_path
 from negjax.runtime.progress import track_progress
 
@@ -36,6 +43,7 @@ COLUMNS_OF_STAGE = {
     "verify": {"checked_by": pyarrow.string()},
 }
 STAGES = tuple(COLUMNS_OF_STAGE)
+COUNTING_STAGES = ("propose",)  # each shard depends on all shards of the stage before
 StageRow = dict[str, Any]
 
 
@@ -72,11 +80,48 @@ def shard_path(out: epath.PathLike, stage: str, shard: int) -> epath.Path:
     return to_path(out) / stage / f"{shard:05d}.parquet"
 
 
-def write_shard(path: epath.Path, rows: Sequence[StageRow], stage: str) -> None:
-    """Writes the rows of a shard."""
+def write_shard(path: epath.Path, rows: Sequence[StageRow], stage: str, origin: str) -> None:
+    """Writes the rows of a shard and the record of its origin, in place of those that there are."""
     schema = pyarrow.schema(list(stage_columns(stage).items()))
-    with open_atomic(path) as file:
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema), file, compression="zstd")
+    buffer = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema), buffer, compression="zstd")
+    content = buffer.getvalue().to_pybytes()
+    # In this order, so that a process killed in between leaves no shard whose record is of another.
+    path.unlink(missing_ok=True)
+    record = {"origin": origin, "sha256": hashlib.sha256(content).hexdigest()}
+    write_atomic(_record_path(path), json.dumps(record, indent=1))
+    write_atomic(path, content)
+
+
+def is_to_make(path: epath.Path, origin: str) -> bool:
+    """Whether a shard is missing or was made of something else.
+
+    Raises:
+        NegjaxError: it was made of something else, and edited since.
+    """
+    if not path.exists():
+        return True
+    if _is_of(path, origin):
+        return False
+    if _read_record(path).get("sha256") != file_sha256(path):
+        raise NegjaxError(
+            f"{path} was edited, and the flags or files that it was made with have changed since: to have it made "
+            "again, delete it; to keep it, give another --out"
+        )
+    return True
+
+
+def _is_of(path: epath.Path, origin: str) -> bool:
+    return _read_record(path).get("origin") == origin
+
+
+def _record_path(path: epath.Path) -> epath.Path:
+    return path.parent / f"{path.stem}.json"
+
+
+def _read_record(path: epath.Path) -> dict[str, str]:
+    record = _record_path(path)
+    return json.loads(record.read_text()) if record.exists() else {}
 
 
 def read_shard(path: epath.Path, stage: str) -> list[StageRow]:
@@ -93,44 +138,66 @@ def read_shard(path: epath.Path, stage: str) -> list[StageRow]:
 
 
 def start_stage(out: epath.PathLike, stage: str, settings: Mapping[str, Any]) -> None:
-    """Writes the settings of a stage.
+    """Writes the settings of a stage: its shards that were made with other ones no longer count."""
+    path, text = _settings_path(out, stage), json.dumps(settings, indent=1, sort_keys=True)
+    if path.exists() and path.read_text() == text:
+        return
+    if stage == STAGES[0]:
+        _facts_path(out).unlink(missing_ok=True)  # how many shards another input makes is not known yet
+    write_atomic(path, text)
 
-    Raises:
-        NegjaxError: the stage was begun with other settings.
-    """
-    path = to_path(out) / stage / "settings.json"
-    text = json.dumps(settings, indent=1, sort_keys=True)
-    if not path.exists():
-        write_atomic(path, text)
-    elif (earlier := json.loads(path.read_text())) != json.loads(text):
-        changed = [name for name in settings if earlier.get(name) != settings[name]] or sorted(earlier)
-        raise NegjaxError(
-            f"{path.parent} was made with another {', '.join(changed)}: delete this folder and those of later "
-            "stages, or give another --out"
-        )
+
+def _settings_path(out: epath.PathLike, stage: str) -> epath.Path:
+    return to_path(out) / stage / "settings.json"
+
+
+def shard_origin(settings: Mapping[str, Any], inputs: Sequence[str] = ()) -> str:
+    """The digest of what a shard is made of: the stage's settings, and the sha256 of files of the stage before."""
+    return hashlib.sha256(json.dumps([settings, list(inputs)], sort_keys=True).encode()).hexdigest()
+
+
+def _origins(out: epath.PathLike, stage: str) -> list[str]:
+    """The origin of each shard of a stage, by its settings and the files that there are now."""
+    path = _settings_path(out, stage)
+    settings = json.loads(path.read_text()) if path.exists() else {}
+    if stage == STAGES[0]:
+        return [shard_origin(settings)] * read_input_facts(out)["shards"]
+    inputs = [file_sha256(path) for path in complete_shards(out, STAGES[STAGES.index(stage) - 1])]
+    if stage in COUNTING_STAGES:
+        return [shard_origin(settings, inputs)] * len(inputs)
+    return [shard_origin(settings, [digest]) for digest in inputs]
+
+
+def _facts_path(out: epath.PathLike) -> epath.Path:
+    return to_path(out) / STAGES[0] / "input.json"
 
 
 def finish_input(out: epath.PathLike, facts: Mapping[str, Any]) -> None:
     """Writes how many shards the input makes, and what is to be told about it."""
-    write_atomic(to_path(out) / "extract" / "input.json", json.dumps(facts, indent=1, sort_keys=True))
+    write_atomic(_facts_path(out), json.dumps(facts, indent=1, sort_keys=True))
 
 
 def read_input_facts(out: epath.PathLike) -> dict[str, Any]:
     """What `finish_input` wrote; raises NegjaxError if the first stage did not end."""
-    path = to_path(out) / "extract" / "input.json"
+    path = _facts_path(out)
     if not path.exists():
         raise NegjaxError(f"{out}: stage extract has not ended: run negjax synth extract first")
     return json.loads(path.read_text())
 
 
 def complete_shards(out: epath.PathLike, stage: str) -> list[epath.Path]:
-    """The files of a stage that ended; raises NegjaxError if some are missing."""
+    """The files of a stage that ended; raises NegjaxError if some are missing, or of another origin than now."""
     count = read_input_facts(out)["shards"]
     paths = [shard_path(out, stage, shard) for shard in range(count)]
     if missing := [path for path in paths if not path.exists()]:
         raise NegjaxError(
             f"{out}: stage {stage} has made {count - len(missing)} of {count} shards: run negjax synth {stage} first"
             ", for all of --shard I/N"
+        )
+    if stale := [path for path, origin in zip(paths, _origins(out, stage)) if not _is_of(path, origin)]:
+        raise NegjaxError(
+            f"{out}: {len(stale)} of {count} shards of stage {stage} were made with other flags, or of files that have "
+            f"changed since: run negjax synth {stage} again, for all of --shard I/N"
         )
     return paths
 
@@ -143,7 +210,7 @@ def map_stage(
     change: Callable[[list[StageRow]], Iterable[StageRow]],
     progress: bool,
 ) -> None:
-    """Runs a stage: its shards that this process makes and that do not exist yet.
+    """Runs a stage: its shards that this process makes and that do not exist yet, or are of another origin.
 
     Args:
         out: the folder of all stages.
@@ -152,15 +219,20 @@ def map_stage(
         share: which shards this process makes.
         change: makes the rows of a shard from those of the stage before; a pure function.
         progress: whether to show progress.
+
+    Raises:
+        NegjaxError: the stage before has not ended, or a shard was edited and is of another origin.
     """
     before = STAGES[STAGES.index(stage) - 1]
     paths = complete_shards(out, before)
     start_stage(out, stage, settings)
+    origins = _origins(out, stage)
+    to_make = {n for n in range(len(paths)) if share.has(n) and is_to_make(shard_path(out, stage, n), origins[n])}
     with track_progress(len(paths), stage, progress) as advance:
         for shard, path in enumerate(paths):
-            target = shard_path(out, stage, shard)
-            if share.has(shard) and not target.exists():
-                write_shard(target, list(change(read_shard(path, before))), stage)
+            if shard in to_make:
+                rows = list(change(read_shard(path, before)))
+                write_shard(shard_path(out, stage, shard), rows, stage, origins[shard])
             advance(1)
 
 

@@ -1,6 +1,10 @@
-"""Stage 4, `negjax synth write`: stored sets for training and for evaluation, of different images."""
+"""Stage 4, `negjax synth write`: stored sets for training and for evaluation, of different images.
+
+OUT/write/SET.json holds the fingerprint of each set as it was written: only a set that still has it is replaced.
+"""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -15,8 +19,11 @@ from negjax.datasets.derive.source import PARTIAL_LABELS
 from negjax.datasets.sources.media_root import MediaRoot, plain_path
 from negjax.datasets.sources.rows import Row, RowSource, SkipRow
 from negjax.datasets.stored.store import open_set
+from negjax.datasets.stored.stored_set import StoredSet
 from negjax.datasets.synth.shards import complete_shards, read_input_facts, read_shard
 from negjax.errors import NegjaxError
+from negjax.runtime.files import write_atomic
+from negjax.runtime.paths import to_path
 
 TRAINING_KINDS = ("negfull", "balanced")
 TEST_KINDS = ("questions", "half_negated", "truth_table", "negated_retrieval")
@@ -65,7 +72,7 @@ class StageShard:
 
 
 def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = True) -> list[str]:
-    """Runs the stage. Sets that were written before, from the same rows, are kept.
+    """Runs the stage. Sets that were written before are kept if they are of the same rows, and replaced otherwise.
 
     Args:
         out: the folder of all stages.
@@ -76,8 +83,8 @@ def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = 
         For each set its name, and what there is to tell about it.
 
     Raises:
-        NegjaxError: the stage before has not ended, images are missing, a set of a name exists that was made of
-            something else, or no set can be made.
+        NegjaxError: the stage before has not ended, images are missing, a set of a name exists that this stage did
+            not write, or no set can be made.
     """
     notes, derived = [], 0
     for part, kinds in (("train", TRAINING_KINDS), ("test", TEST_KINDS)):
@@ -85,23 +92,33 @@ def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = 
         source = part_source(out, part, settings)
         if not source.rows:
             raise NegjaxError(f"{out}: no image is in the {part} part: give another --test-share")
-        if not _is_written(base, settings, {"sha256": source.sha256}):
-            build_evaluation_set(source, base, settings.data_dir, skip_missing=settings.skip_missing, progress=progress)
-        data = open_set(settings.data_dir, base)
+        if not _is_written(out, base, settings, {"sha256": source.sha256}):
+            build_evaluation_set(
+                source,
+                base,
+                settings.data_dir,
+                skip_missing=settings.skip_missing,
+                overwrite=True,
+                progress=progress,
+            )
+        data = _record_written(out, base, settings)
         notes.append(f"{base}: {len(data):,} images with their captions")
         for kind in kinds:
             name = f"{settings.name}_{kind}"
             origin = {"derived_from": base, "fingerprint": data.fingerprint, "seed": settings.seed}
-            if not _is_written(name, settings, origin):
+            if not _is_written(out, name, settings, origin):
                 try:
-                    derive_set(DeriveRequest(kind, settings.seed), base, name, settings.data_dir, progress=progress)
+                    request = DeriveRequest(kind, settings.seed)
+                    derive_set(request, base, name, settings.data_dir, overwrite=True, progress=progress)
                 except NegjaxError as error:
                     if "can be made of these labels" not in str(error):
                         raise
+                    if (former := to_path(settings.data_dir) / name).exists():
+                        former.rmtree()  # of rows that are no more
                     notes.append(f"{name}: not made, because {error}")
                     continue
             derived += 1
-            notes.append(f"{name}: {len(open_set(settings.data_dir, name)):,} rows")
+            notes.append(f"{name}: {len(_record_written(out, name, settings)):,} rows")
     if not derived:
         raise NegjaxError(f"{out}: too few objects for any set: give more captions, or a larger --max-risk")
     return notes
@@ -109,13 +126,13 @@ def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = 
 
 def part_source(out: epath.PathLike, part: str, settings: WriteSettings) -> RowSource:
     """The rows of stage verify of one part, as the source of a captions set."""
-    digest = hashlib.sha256(f"{part} {settings.test_share}".encode())
+    labels = {} if read_input_facts(out)["labelled"] else {"labels": PARTIAL_LABELS}
+    digest = hashlib.sha256(f"{part} {settings.test_share} {settings.skip_missing} {labels}".encode())
     shards = []
     for path in complete_shards(out, "verify"):
         digest.update(path.read_bytes())
         count = sum(1 for _ in _rows_of_part(str(path), part, settings.test_share))
         shards.append(StageShard(str(path), part, settings.test_share, count))
-    labels = {} if read_input_facts(out)["labelled"] else {"labels": PARTIAL_LABELS}
     return RowSource(
         kind="captions",
         name=str(out),
@@ -143,12 +160,34 @@ def _rows_of_part(path: str, part: str, test_share: float) -> Iterator[dict[str,
             yield row
 
 
-def _is_written(name: str, settings: WriteSettings, origin: dict[str, Any]) -> bool:
-    """Whether a set exists and was made of this; raises NegjaxError if it was made of something else."""
-    folder = epath.Path(settings.data_dir) / name
+def _is_written(out: epath.PathLike, name: str, settings: WriteSettings, origin: dict[str, Any]) -> bool:
+    """Whether a set exists and was made of this.
+
+    Raises:
+        NegjaxError: it was made of something else, and is not as this stage wrote it.
+    """
+    folder = to_path(settings.data_dir) / name
     if not folder.exists():
         return False
-    made_of = open_set(settings.data_dir, name).metadata.get("source", {})
-    if any(made_of.get(key) != value for key, value in origin.items()):
-        raise NegjaxError(f"{folder} was made of something else: delete it, or give another --name")
-    return True
+    data = open_set(settings.data_dir, name)
+    made_of = data.metadata.get("source", {})
+    if all(made_of.get(key) == value for key, value in origin.items()):
+        return True
+    record = _record_path(out, name)
+    if not record.exists() or json.loads(record.read_text())["fingerprint"] != data.fingerprint:
+        raise NegjaxError(
+            f"{folder} was made of something else, and not by negjax synth write of {out}: delete it, or give another "
+            "--name"
+        )
+    return False
+
+
+def _record_written(out: epath.PathLike, name: str, settings: WriteSettings) -> StoredSet:
+    """Opens a set of this stage and records it as such, for `_is_written`."""
+    data = open_set(settings.data_dir, name)
+    write_atomic(_record_path(out, name), json.dumps({"fingerprint": data.fingerprint}, indent=1))
+    return data
+
+
+def _record_path(out: epath.PathLike, name: str) -> epath.Path:
+    return to_path(out) / "write" / f"{name}.json"

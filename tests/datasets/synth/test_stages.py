@@ -17,6 +17,7 @@ from negjax.datasets.synth.extract import run_extract
 from negjax.datasets.synth.propose import ProposeSettings, run_propose
 from negjax.datasets.synth.shards import Share, parse_share, read_stage
 from negjax.datasets.synth.verify import run_verify
+from negjax.datasets.synth.write import WriteSettings, run_write
 from negjax.errors import NegjaxError
 from negjax.language.negation import is_negated
 
@@ -115,11 +116,11 @@ def test_a_stopped_stage_goes_on(table, tmp_path, monkeypatch):
     run_stages(table, tmp_path / "one")
     written = []
 
-    def stop_at_the_third(path, rows, stage):
+    def stop_at_the_third(path, *shard):
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(path)
-        shards.write_shard(path, rows, stage)
+        shards.write_shard(path, *shard)
 
     monkeypatch.setattr("negjax.datasets.synth.extract.write_shard", stop_at_the_third)
     with pytest.raises(KeyboardInterrupt):
@@ -132,10 +133,132 @@ def test_a_stopped_stage_goes_on(table, tmp_path, monkeypatch):
     assert digests(tmp_path / "two") == digests(tmp_path / "one")
 
 
-def test_other_settings_are_refused(table, tmp_path):
+def edit(shard: Path, change) -> None:
+    """Edits the first row of a shard, as a user does with a tool that knows nothing of this project."""
+    rows = pyarrow.parquet.read_table(shard).to_pylist()
+    change(rows[0])
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), shard)
+
+
+def deny_dragon(row: dict) -> None:
+    row["negative_objects"], row["risks"] = ["dragon"], [0.0]
+
+
+def made(out: Path, stage: str) -> list[tuple[int, int]]:
+    """When each shard was written, and which file it is."""
+    return [((stat := path.stat()).st_mtime_ns, stat.st_ino) for path in sorted((out / stage).glob("*.parquet"))]
+
+
+def write_sets(tmp_path: Path) -> list[str]:
+    settings = WriteSettings("mine", tmp_path / "data", tmp_path / "photos", test_share=0.4)
+    return run_write(tmp_path / "out", settings, progress=False)
+
+
+def test_nothing_changed_is_kept(table, tmp_path):
+    out = tmp_path / "out"
+    run_stages(table, out)
+    before = {stage: made(out, stage) for stage in shards.STAGES}
+    run_stages(table, out)
+    assert {stage: made(out, stage) for stage in shards.STAGES} == before
+    assert [len(files) for files in before.values()] == [4, 4, 4]
+
+
+def test_an_edited_shard_is_used_and_never_overwritten(table, tmp_path):
+    out, data = tmp_path / "out", tmp_path / "data"
+    run_stages(table, out)
+    write_sets(tmp_path)
+    before = made(out, "verify")
+    edited = out / "propose" / "00001.parquet"
+    edit(edited, deny_dragon)
+    content = edited.read_bytes()
+    with pytest.raises(NegjaxError, match=r"1 of 4 shards of stage verify .* run negjax synth verify again"):
+        write_sets(tmp_path)
+    run_stages(table, out)
+    assert edited.read_bytes() == content
+    assert [old == new for old, new in zip(before, made(out, "verify"))] == [True, False, True, True]
+    assert list(read_stage(out, "verify"))[30]["negative_objects"] == ["dragon"]
+    write_sets(tmp_path)
+    absent = [row["negative_objects"] for part in ("train", "test") for row in open_set(data, f"mine_{part}").rows()]
+    assert absent.count(["dragon"]) == 1
+    base, derived = (open_set(data, f"mine_{name}") for name in ("train", "negfull"))
+    assert derived.metadata["source"]["fingerprint"] == base.fingerprint
+    with pytest.raises(NegjaxError, match=r"00001.parquet was edited, .* delete it"):
+        run_propose(out, ProposeSettings(max_risk=0.5), progress=False)
+    assert edited.read_bytes() == content
+
+
+def test_an_earlier_stage_of_other_settings_is_used(table, tmp_path):
+    out = tmp_path / "out"
+    run_stages(table, out)
+    former = list(read_stage(out, "verify"))
+    run_propose(out, ProposeSettings(max_risk=0.02), share=Share(0, 2), progress=False)
+    with pytest.raises(NegjaxError, match=r"2 of 4 shards of stage propose .* run negjax synth propose again"):
+        run_verify(out, progress=False)
+    run_propose(out, ProposeSettings(max_risk=0.02), share=Share(1, 2), progress=False)
+    run_verify(out, progress=False)
+    anew = list(read_stage(out, "verify"))
+    assert [row["negative_objects"] for row in anew] == [row["negative_objects"] for row in read_stage(out, "propose")]
+    assert sum(len(row["risks"]) for row in anew) < sum(len(row["risks"]) for row in former)
+    run_stages(table, tmp_path / "fresh")
+    run_stages(table, out)  # and back
+    assert digests(out) == digests(tmp_path / "fresh")
+
+
+def test_an_edited_or_other_input_changes_all_later_stages(table, tmp_path):
+    out = tmp_path / "out"
+    run_stages(table, out)
+    before = made(out, "propose")
+    edit(out / "extract" / "00003.parquet", lambda row: row.update(positive_objects=[], mentions=[]))
+    run_stages(table, out)
+    assert not set(made(out, "propose")) & set(before)  # counts over all shards
+    (out / "extract" / "00003.parquet").unlink()
+    table.write_text(table.read_text() + "".join(f"more/{i}.png,A dog on a sofa\n" for i in range(60)))
+    run_stages(table, out)
+    run_stages(table, tmp_path / "fresh")
+    assert digests(out) == digests(tmp_path / "fresh")
+
+
+def test_a_stopped_stage_of_another_input_has_not_ended(table, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run_stages(table, out)
+    table.write_text(table.read_text() + "".join(f"more/{i}.png,A dog on a sofa\n" for i in range(60)))
+    written = []
+
+    def stop_at_the_fifth(path, *shard):
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        written.append(path)
+        shards.write_shard(path, *shard)
+
+    monkeypatch.setattr("negjax.datasets.synth.extract.write_shard", stop_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        run_stages(table, out)
+    with pytest.raises(NegjaxError, match="stage extract has not ended"):
+        run_propose(out, ProposeSettings(max_risk=RISK), progress=False)
+
+
+def test_only_sets_of_this_folder_are_replaced(table, tmp_path):
     run_stages(table, tmp_path / "out")
-    with pytest.raises(NegjaxError, match=r"propose was made with another max_risk: delete this folder"):
-        run_propose(tmp_path / "out", ProposeSettings(max_risk=0.5), progress=False)
+    write_sets(tmp_path)
+    shutil.rmtree(tmp_path / "out" / "write")  # as if another --out had written them
+    edit(tmp_path / "out" / "verify" / "00000.parquet", deny_dragon)
+    with pytest.raises(NegjaxError, match=r"made of something else, and not by negjax synth write of .*: delete it"):
+        write_sets(tmp_path)
+
+
+def test_sets_that_can_no_longer_be_made_are_removed(table, tmp_path):
+    run_stages(table, tmp_path / "out")
+    write_sets(tmp_path)
+    assert (tmp_path / "data" / "mine_half_negated").exists()
+    for shard in (tmp_path / "out" / "verify").glob("*.parquet"):
+        rows = pyarrow.parquet.read_table(shard).to_pylist()
+        edited = [row | {"negative_objects": [], "risks": []} for row in rows]
+        pyarrow.parquet.write_table(
+            pyarrow.Table.from_pylist(edited, pyarrow.schema(shards.stage_columns("verify").items())), shard
+        )
+    with pytest.raises(NegjaxError, match="too few objects for any set"):
+        write_sets(tmp_path)
+    assert not (tmp_path / "data" / "mine_half_negated").exists()
 
 
 def test_labels_replace_captions(tmp_path):
@@ -156,7 +279,6 @@ def test_labels_refute_what_is_there(table, tmp_path):
     there = claimed[0]["negative_objects"][0]
     labels = tmp_path / "labels.csv"
     labels.write_text(f"filepath,positive_objects\n0.png,\"['{there}']\"\n")
-    shutil.rmtree(tmp_path / "out" / "verify")
     run_verify(tmp_path / "out", labels, progress=False)
     kept = list(read_stage(tmp_path / "out", "verify"))
     assert there not in kept[0]["negative_objects"]
