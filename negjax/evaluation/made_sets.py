@@ -10,6 +10,7 @@ from negjax.datasets.records import columns
 from negjax.datasets.stored.store import list_sets, open_set
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.datasets.synth.summary import summarize_stage
+from negjax.datasets.synth.write import check_rows
 from negjax.errors import NegjaxError
 from negjax.evaluation.blind.text_only import cross_validated_credit
 from negjax.language.negation import is_negated
@@ -57,11 +58,13 @@ def check_sets(out: epath.PathLike, name: str, data_dir: epath.PathLike) -> list
         What was found, a line each.
 
     Raises:
-        NegjaxError: there are no such sets.
+        NegjaxError: there are no such sets, or one is of other rows than the stages have now.
     """
     names = [line.name for line in list_sets(data_dir) if line.name.startswith(f"{name}_")]
     if not names:
         raise NegjaxError(f"no sets {name}_... in {data_dir}: run negjax synth write first")
+    for set_name in names:
+        check_rows(out, set_name)
     checks = [check_set(open_set(data_dir, set_name)) for set_name in names]
     lines = []
     for check in checks:

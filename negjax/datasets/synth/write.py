@@ -1,6 +1,7 @@
 """Stage 4, `negjax synth write`: stored sets for training and for evaluation, of different images.
 
-OUT/write/SET.json holds the fingerprint of each set as it was written: only a set that still has it is replaced.
+OUT/write/SET.json holds the fingerprint of each set as it was written, as only a set that still has it is replaced, and
+a digest of the rows of stage verify that it was made of.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.source import PARTIAL_LABELS
 from negjax.datasets.sources.media_root import MediaRoot, plain_path
 from negjax.datasets.sources.rows import Row, RowSource, SkipRow
+from negjax.datasets.sources.table_file import file_sha256
 from negjax.datasets.stored.store import open_set
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.datasets.synth.shards import complete_shards, read_input_facts, read_shard
@@ -86,7 +88,7 @@ def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = 
         NegjaxError: the stage before has not ended, images are missing, a set of a name exists that this stage did
             not write, or no set can be made.
     """
-    notes, derived = [], 0
+    notes, derived, rows = [], 0, _digest_of_rows(out)
     for part, kinds in (("train", TRAINING_KINDS), ("test", TEST_KINDS)):
         base = f"{settings.name}_{part}"
         source = part_source(out, part, settings)
@@ -101,7 +103,7 @@ def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = 
                 overwrite=True,
                 progress=progress,
             )
-        data = _record_written(out, base, settings)
+        data = _record_written(out, base, settings, rows)
         notes.append(f"{base}: {len(data):,} images with their captions")
         for kind in kinds:
             name = f"{settings.name}_{kind}"
@@ -118,7 +120,7 @@ def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = 
                     notes.append(f"{name}: not made, because {error}")
                     continue
             derived += 1
-            notes.append(f"{name}: {len(_record_written(out, name, settings)):,} rows")
+            notes.append(f"{name}: {len(_record_written(out, name, settings, rows)):,} rows")
     if not derived:
         raise NegjaxError(f"{out}: too few objects for any set: give more captions, or a larger --max-risk")
     return notes
@@ -182,11 +184,22 @@ def _is_written(out: epath.PathLike, name: str, settings: WriteSettings, origin:
     return False
 
 
-def _record_written(out: epath.PathLike, name: str, settings: WriteSettings) -> StoredSet:
-    """Opens a set of this stage and records it as such, for `_is_written`."""
+def _record_written(out: epath.PathLike, name: str, settings: WriteSettings, rows: str) -> StoredSet:
+    """Opens a set of this stage and records it as such, for `_is_written` and `check_rows`."""
     data = open_set(settings.data_dir, name)
-    write_atomic(_record_path(out, name), json.dumps({"fingerprint": data.fingerprint}, indent=1))
+    write_atomic(_record_path(out, name), json.dumps({"fingerprint": data.fingerprint, "rows": rows}, indent=1))
     return data
+
+
+def check_rows(out: epath.PathLike, name: str) -> None:
+    """Raises NegjaxError if a set of this stage was made of other rows than stage verify has now."""
+    record = _record_path(out, name)
+    if record.exists() and json.loads(record.read_text())["rows"] != _digest_of_rows(out):
+        raise NegjaxError(f"set {name} is of other rows than stage verify of {out} now: run negjax synth write again")
+
+
+def _digest_of_rows(out: epath.PathLike) -> str:
+    return hashlib.sha256(" ".join(map(file_sha256, complete_shards(out, "verify"))).encode()).hexdigest()
 
 
 def _record_path(out: epath.PathLike, name: str) -> epath.Path:

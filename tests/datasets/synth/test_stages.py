@@ -19,6 +19,7 @@ from negjax.datasets.synth.shards import Share, parse_share, read_stage
 from negjax.datasets.synth.verify import run_verify
 from negjax.datasets.synth.write import WriteSettings, run_write
 from negjax.errors import NegjaxError
+from negjax.evaluation.made_sets import check_sets
 from negjax.language.negation import is_negated
 
 SCENES = {
@@ -177,6 +178,8 @@ def test_an_edited_shard_is_used_and_never_overwritten(table, tmp_path):
     assert edited.read_bytes() == content
     assert [old == new for old, new in zip(before, made(out, "verify"))] == [True, False, True, True]
     assert list(read_stage(out, "verify"))[30]["negative_objects"] == ["dragon"]
+    with pytest.raises(NegjaxError, match=r"set mine_.* is of other rows .* run negjax synth write again"):
+        check_sets(out, "mine", data)
     write_sets(tmp_path)
     absent = [row["negative_objects"] for part in ("train", "test") for row in open_set(data, f"mine_{part}").rows()]
     assert absent.count(["dragon"]) == 1
