@@ -2,7 +2,7 @@
 
     python tools/methods_table.py runs/seed0 runs/seed1 runs/seed2
 
-Every stage's model is evaluated on the scenes of its workdir with each method twice: with published constants, and with
+Every stage's model is evaluated on the scenes of its workdir with each method twice: with its default constants, and with
 constants that `negjax calibrate` would fit to that model on the questions of the next workdir, which have other images,
 sentences and pairs of objects. Results are kept in WORKDIR/methods and not made again. Each cell is the mean over the
 workdirs in per cent, with minimum and maximum in brackets; a method's blind figures are those of the mean image.
@@ -91,7 +91,7 @@ def format_table(runs: list[dict[str, Results]]) -> str:
     lines = [f"| | constants | {' | '.join(COLUMNS)} |", "| --- | --- |" + " ---: |" * len(COLUMNS)]
     for row in zip(*(run.items() for run in runs)):
         name, _, fitted = row[0][0].partition(",")
-        constants = "fitted" if fitted else "" if name == NO_METHOD else "published"
+        constants = "fitted" if fitted else "" if name == NO_METHOD else "default"
         cells = [_cell([100 * figure(results) for _, results in row]) for figure in COLUMNS.values()]
         lines.append(f"| {name} | {constants} | {' | '.join(cells)} |")
     return "\n".join(lines)
