@@ -2,10 +2,10 @@
 
     python tools/methods_table.py runs/seed0 runs/seed1 runs/seed2
 
-Every stage's model is evaluated on the scenes of its workdir with each method twice: with its default constants, and with
-constants that `negjax calibrate` would fit to that model on the questions of the next workdir, which have other images,
-sentences and pairs of objects. Results are kept in WORKDIR/methods and not made again. Each cell is the mean over the
-workdirs in per cent, with minimum and maximum in brackets; a method's blind figures are those of the mean image.
+Every stage's model is evaluated on the scenes of its workdir with each method twice: with its default constants, and
+with constants that `negjax calibrate` would fit to that model on the questions of the next workdir, which have other
+images, sentences and pairs of objects. Results are kept in WORKDIR/methods and not made again. Each cell is the mean
+over the workdirs in per cent, with minimum and maximum in brackets; blind figures are those of the mean image.
 
 For other weights and sets the same is done by commands:
 
