@@ -150,7 +150,7 @@ def test_a_plan_serves_several_models_and_decodes_once(model, mcq_set, monkeypat
     assert first["questions"]["ci95"] == {}
     whole = evaluate(model, [mcq_set], bootstrap=0, progress=False).results["tasks"]
     assert first == whole
-    monkeypatch.setattr(type(plan.images), "_decode", None)  # reading again would fail
+    monkeypatch.setattr(type(plan.images), "decode", None)  # reading again would fail
     other = dataclasses.replace(model, params=jax.tree.map(lambda x: x * 1.1, model.params))
     second = evaluate(other, plan, batch_size=4, bootstrap=0, progress=False).results["tasks"]
     assert second != first
