@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from etils import epath
+from quickstart_table import format_cell
 
 from negjax.datasets.scenes.sets import SCENE_TASKS
 from negjax.datasets.stored.store import open_set
@@ -92,14 +93,9 @@ def format_table(runs: list[dict[str, Results]]) -> str:
     for row in zip(*(run.items() for run in runs)):
         name, _, fitted = row[0][0].partition(",")
         constants = "fitted" if fitted else "" if name == NO_METHOD else "default"
-        cells = [_cell([100 * figure(results) for _, results in row]) for figure in COLUMNS.values()]
+        cells = [format_cell([figure(results) for _, results in row]) for figure in COLUMNS.values()]
         lines.append(f"| {name} | {constants} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _cell(per_cent: list[float]) -> str:
-    mean = f"{sum(per_cent) / len(per_cent):.1f}"
-    return mean if len(per_cent) == 1 else f"{mean} ({min(per_cent):.1f}–{max(per_cent):.1f})"
 
 
 def main() -> None:

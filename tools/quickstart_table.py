@@ -21,9 +21,9 @@ BLIND = ("scenes_mcq", "accuracy")
 
 def format_row(name: str, runs: list[dict[str, Any]]) -> str:
     """One line of the table. runs: the content of a stage's results.json for each seed."""
-    cells = [_cell([run["tasks"][task]["metrics"][metric] for run in runs]) for task, metric in HEADLINE.values()]
+    cells = [format_cell([run["tasks"][task]["metrics"][metric] for run in runs]) for task, metric in HEADLINE.values()]
     task, metric = BLIND
-    cells.append(_cell([run["tasks"][task]["blind"]["mean_image"][metric] for run in runs]))
+    cells.append(format_cell([run["tasks"][task]["blind"]["mean_image"][metric] for run in runs]))
     return f"| {name} | {' | '.join(cells)} |"
 
 
@@ -31,7 +31,8 @@ def _read_results(folder: epath.PathLike) -> dict[str, Any]:
     return json.loads(read_verified(epath.Path(folder), "results.json"))
 
 
-def _cell(figures: list[float]) -> str:
+def format_cell(figures: list[float]) -> str:
+    """Mean of figures in [0, 1] over the runs, with their minimum and maximum, in per cent."""
     per_cent = [100 * figure for figure in figures]
     mean = f"{sum(per_cent) / len(per_cent):.1f}"
     return mean if len(per_cent) == 1 else f"{mean} ({min(per_cent):.1f}–{max(per_cent):.1f})"

@@ -94,7 +94,7 @@ class LoadedModel:
                 "space,threshold=0.9". All other queries are encoded as they stand.
 
         Returns:
-            float32 [Q, E], unit length; the score of an image is the cosine with its embedding.
+            float32 [Q, E], unit length; images rank by the cosine with their embedding.
 
         Raises:
             TypeError: A query is no string.
