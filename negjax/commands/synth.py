@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from negjax.commands.parsing import Parser, command, path
+from negjax.commands.verify_flags import add_verify_flags, open_verifier
 from negjax.errors import NegjaxError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ stops and names it; delete it to have it made again."""
 STAGE_EXAMPLES = {
     "extract": "negjax synth extract --csv captions.csv --media-root photos --out work",
     "propose": "negjax synth propose --out work --max-risk 0.01",
-    "verify": "negjax synth verify --out work --labels labels.csv",
+    "verify": "negjax synth verify --out work --media-root photos --detector owlvit-base-patch32",
     "write": "negjax synth write --out work --media-root photos --name mine --data-dir data",
     "check": "negjax synth check --out work --name mine --data-dir data",
     "all": "negjax synth all --csv captions.csv --media-root photos --out work --name mine --data-dir data",
@@ -33,7 +34,7 @@ STAGE_EXAMPLES = {
 SUMMARIES = {
     "extract": "the objects that captions name, and those that they deny",
     "propose": "absent objects that one could expect in each image",
-    "verify": "drop absent objects that are there after all",
+    "verify": "drop absent objects that are there after all, and present ones that are not",
     "write": "the sets for training and for evaluation",
     "check": "duplicates, lengths, what the text alone gives away, and a card",
     "all": "all stages, one after the other",
@@ -78,7 +79,7 @@ def _add_flags(parser: Parser, stages: set[str]) -> None:
         parser.add_argument("--csv-separator", default=",", metavar="C", help=separator)
         labelled = "take objects from the column positive_objects, as complete labels, instead of from the captions"
         parser.add_argument("--labelled", action="store_true", help=labelled)
-    if stages & {"extract", "write"}:
+    if stages & {"extract", "verify", "write"}:
         parser.add_argument("--media-root", type=path, metavar="DIR", help="folder of the images")
     if "propose" in stages:
         parser.add_argument("--absent", type=int, default=64, metavar="N", help="of an image, at most; default: 64")
@@ -89,14 +90,14 @@ def _add_flags(parser: Parser, stages: set[str]) -> None:
     if stages & {"propose", "write"}:
         parser.add_argument("--seed", type=int, default=0, help="decides everything that is drawn; default: 0")
     if "verify" in stages:
-        labels = "a table with complete labels, columns filepath and positive_objects: drops what they refute"
-        parser.add_argument("--labels", type=path, metavar="FILE", help=labels)
+        add_verify_flags(parser)
     if stages & {"write", "check"}:
         parser.add_argument("--name", required=True, help="first part of the names of the sets")
         parser.add_argument("--data-dir", type=path, required=True, metavar="DIR", help="folder of the sets")
     if "write" in stages:
         share = "share of the images that only the test sets show; default: 0.2"
         parser.add_argument("--test-share", type=float, default=0.2, metavar="S", help=share)
+    if stages & {"verify", "write"}:
         parser.add_argument("--skip-missing", action="store_true", help="leave out images that are missing or broken")
     if stages <= {"extract", "propose", "verify"}:
         shard = "make part I of N, from 0/N, in processes that share --out; the files are the same for any N"
@@ -153,7 +154,7 @@ def _verify(args: argparse.Namespace) -> None:
     from negjax.runtime.streams import announce
 
     share = _share(args)
-    run_verify(args.out, args.labels, share=share)
+    run_verify(args.out, open_verifier(args), share=share)
     if share.count == 1:
         for line in summarize_stage(args.out, "verify"):
             announce(line)

@@ -13,6 +13,7 @@ from negjax.models.linear import Linear, affine, matmul_precision
 from negjax.models.rotary import rotate
 
 _POOL_EPS = 1e-5  # of the norms in CoCa's pooling, whatever the tower's
+_MOST_KEYS = 1024  # of longer sequences, as a detector's, the scores of one head at a time are kept in memory
 TokenIndex = int | jax.Array  # one token, the same in all rows, from the end if negative; or K of each row, [B, K]
 
 
@@ -43,6 +44,14 @@ def attend(
     Returns:
         The mixed values [B, T, N, H], in the type of `v_BSNH`.
     """
+    if k_BSNH.shape[1] > _MOST_KEYS and k_BSNH.shape[2] > 1:
+
+        def attend_head(qkv: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+            q_BT1H, k_BS1H, v_BS1H = (x[:, :, None] for x in qkv)
+            return attend(q_BT1H, k_BS1H, v_BS1H, causal, mask_BTS)[:, :, 0]
+
+        heads = (q_BTNH.transpose(2, 0, 1, 3), k_BSNH.transpose(2, 0, 1, 3), v_BSNH.transpose(2, 0, 1, 3))
+        return jax.lax.map(attend_head, heads).transpose(1, 2, 0, 3)
     q_BNTH, k_BNSH, v_BNSH = (x.transpose(0, 2, 1, 3) for x in (q_BTNH, k_BSNH, v_BSNH))
     scores_BNTS = _scores(q_BNTH, k_BNSH) * q_BNTH.shape[-1] ** -0.5
     if causal:

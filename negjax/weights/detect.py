@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig, TextEncoderConfig, VisionConfig
-from negjax.models.clip import abstract_params, flatten_params
+from negjax.models.clip import Params, abstract_params, flatten_params
 from negjax.models.convnets import ConvNeXtConfig
 from negjax.models.presets import PRESETS
-from negjax.weights.entries import entries
+from negjax.weights.entries import parameter_entries
 from negjax.weights.families.family import WeightFormat
 from negjax.weights.families.table import all_formats, family_of, supported_models
 from negjax.weights.lazy_tensor import LazyTensor
@@ -108,7 +108,12 @@ def find_mismatches(tensors: Mapping[str, LazyTensor], format: WeightFormat, con
 
     Image position embeddings may be of another grid: they are resized when they are read.
     """
-    shapes = {path: leaf.shape for path, leaf in flatten_params(abstract_params(config)).items()}
+    return compare_with_table(tensors, format, abstract_params(config))
+
+
+def compare_with_table(tensors: Mapping[str, LazyTensor], format: WeightFormat, params: Params) -> list[str]:
+    """As `find_mismatches`, for any tree of the parameters' shapes."""
+    shapes = {path: leaf.shape for path, leaf in flatten_params(params).items()}
     wanted = sum(map(math.prod, shapes.values()))
     present = sum(math.prod(tensor.shape) for tensor in tensors.values())
     if wanted > _MAX_SIZE_RATIO * present:  # comparing all shapes could take more memory than there is
@@ -119,7 +124,7 @@ def find_mismatches(tensors: Mapping[str, LazyTensor], format: WeightFormat, con
         ]
     messages, expected_names = [], set()
     try:
-        for entry in entries(format, config):
+        for entry in parameter_entries(format, params):
             for name, expected in zip(entry.names, entry.tensor_shapes()):
                 expected_names.add(name)
                 shape = tensors[name].shape if name in tensors else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from negjax.models.architecture import CLIPConfig
-from negjax.models.clip import abstract_params, flatten_params
+from negjax.models.clip import Params, abstract_params, flatten_params
 from negjax.weights.families.family import WeightFormat
 from negjax.weights.tensor_layouts import TensorLayout
 
@@ -42,8 +42,13 @@ def entries(format: WeightFormat, config: CLIPConfig) -> Iterator[ParameterEntry
     Raises:
         KeyError: If the format has no row for a parameter; the argument is the row's path.
     """
+    return parameter_entries(format, abstract_params(config))
+
+
+def parameter_entries(format: WeightFormat, params: Params) -> Iterator[ParameterEntry]:
+    """As `entries`, for any tree of parameters or of their shapes."""
     rows = {row.path: row for row in format.rows}
-    for path, leaf in flatten_params(abstract_params(config)).items():
+    for path, leaf in flatten_params(params).items():
         block = next((part for part in path.split("/") if part.isdecimal()), "")
         row = rows[path.replace(f"/{block}/", "/{i}/") if block else path]
         yield ParameterEntry(path, leaf.shape, tuple(name.replace("{i}", block) for name in row.names), row.layout)

@@ -54,6 +54,11 @@ _CLASS_DEFAULTS: dict[str, dict[str, Any]] = {
     "DeiTImageProcessor": _ALL | {"size": [256, 256], "do_center_crop": True, "crop_size": 224},
     "BlipImageProcessor": _ALL | _OPENAI | {"size": [384, 384]},
 }
+# Those of detectors, each for its own model alone.
+_DETECTOR_DEFAULTS: dict[str, dict[str, Any]] = {
+    "OwlViTImageProcessor": _ALL | _OPENAI | {"size": [768, 768]},
+    "Owlv2ImageProcessor": _ALL | _OPENAI | {"size": [960, 960], "resample": 2, "do_pad": True},
+}
 _INTERPOLATION_OF_RESAMPLE = {int(number): name for name, number in RESAMPLING.items()}  # Pillow's numbers
 
 
@@ -71,11 +76,25 @@ def read_preprocess(folder: epath.Path, config: CLIPConfig, support: HfSupport) 
     Raises:
         NegjaxError: If a setting is malformed, or asks for what is not computed here; it names file and field.
     """
+    return read_image_settings(folder, config.vision.image_size, support.image_processor)
+
+
+def read_image_settings(
+    folder: epath.Path, image_size: int, image_processor: str, *, pads: bool = False
+) -> Preprocess | None:
+    """As `read_preprocess`, for any model.
+
+    Args:
+        folder: A Hugging Face folder.
+        image_size: Side of its images in pixels.
+        image_processor: transformers' class for it, where the folder does not name one.
+        pads: Whether the model's images are padded to a square before they are resized, which the result does not say.
+    """
     where, data = _find_settings(folder)
     if data is None:
         return None
     try:
-        return parse_preprocess(data, config.vision.image_size, support)
+        return _read_settings(_complete(data, image_processor), image_size, pads)
     except NegjaxError as error:
         raise NegjaxError(f"{where}: {error}") from error
 
@@ -86,7 +105,7 @@ def parse_preprocess(data: Mapping[str, Any], image_size: int, support: HfSuppor
     Raises:
         NegjaxError: If a setting is malformed, or asks for what is not computed here.
     """
-    return _read_settings(_complete(data, support), image_size)
+    return _read_settings(_complete(data, support.image_processor), image_size)
 
 
 def write_preprocess(support: HfSupport, preprocess: Preprocess) -> dict[str, Any]:
@@ -128,27 +147,29 @@ def _find_settings(folder: epath.Path) -> tuple[str, dict[str, Any] | None]:
     return str(preprocessor), read_json_object(preprocessor) if preprocessor.exists() else None
 
 
-def _complete(data: Mapping[str, Any], support: HfSupport) -> dict[str, Any]:
+def _complete(data: Mapping[str, Any], image_processor: str) -> dict[str, Any]:
     """All fields: those that the file leaves out have the defaults of its class; null switches off."""
-    class_name = data.get("image_processor_type") or data.get("feature_extractor_type") or support.image_processor
+    class_name = data.get("image_processor_type") or data.get("feature_extractor_type") or image_processor
     class_name = str(class_name).replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast").removesuffix("Pil")
-    if class_name not in _CLASS_DEFAULTS:
-        raise NegjaxError(
-            f"unsupported image_processor_type {class_name!r}; supported are {', '.join(_CLASS_DEFAULTS)}"
-        )
-    fields = {field: data.get(field, default) for field, default in _CLASS_DEFAULTS[class_name].items()}
+    of_detector = image_processor in _DETECTOR_DEFAULTS
+    classes = {image_processor: _DETECTOR_DEFAULTS[image_processor]} if of_detector else _CLASS_DEFAULTS
+    if class_name not in classes:
+        raise NegjaxError(f"unsupported image_processor_type {class_name!r}; supported are {', '.join(classes)}")
+    if of_detector and "rescale" in data:  # as the first files of OWL-ViT have it
+        data = {**data, "do_rescale": data["rescale"]}
+    fields = {field: data.get(field, default) for field, default in classes[class_name].items()}
     return {field: False if x is None and field in _SWITCHES else x for field, x in fields.items()}
 
 
-def _read_settings(fields: Mapping[str, Any], image_size: int) -> Preprocess:
+def _read_settings(fields: Mapping[str, Any], image_size: int, pads: bool = False) -> Preprocess:
     for field in _SWITCHES:
         if not isinstance(fields[field], bool):
             raise NegjaxError(f"{field} is {fields[field]!r}: it must be true or false")
     if not fields["do_resize"]:
         raise NegjaxError("do_resize is false: not supported, images are resized to the model's size")
-    for field in ("do_pad", "use_square_size"):
-        if fields[field]:
-            raise NegjaxError(f"{field} is true: not supported")
+    for field, supported in (("do_pad", pads), ("use_square_size", False)):
+        if fields[field] != supported:
+            raise NegjaxError(f"{field} is {str(fields[field]).lower()}: not supported")
     resample = fields["resample"]
     if type(resample) is not int or resample not in _INTERPOLATION_OF_RESAMPLE:
         names = ", ".join(f"{number} ({name})" for number, name in sorted(_INTERPOLATION_OF_RESAMPLE.items()))

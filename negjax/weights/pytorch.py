@@ -106,7 +106,7 @@ def read_pytorch(
     except NegjaxError as error:
         raise NegjaxError(f"{file}: {error}") from error
     params, types = read_params(tensors, format, config, str(file), done)
-    sha256 = _sha256(opened.files)
+    sha256 = files_sha256(opened.files)
     weights_activation = description.weights_activation
     info = {"arch": config.name, "activation": config.activation, "source": str(path), "sha256": sha256}
     if config.activation != weights_activation:
@@ -168,16 +168,31 @@ def read_params(
     Raises:
         NegjaxError: If a tensor is of another type or not finite.
     """
+
+    def resize(value: np.ndarray) -> np.ndarray:
+        logger.info("position embeddings resized for images of %d pixels", config.vision.image_size)
+        return resize_positions(value, config)
+
+    return read_entries(tensors, entries(format, config), where, done, resize)
+
+
+def read_entries(
+    tensors: Mapping[str, LazyTensor],
+    entries: Iterable[ParameterEntry],
+    where: str,
+    done: Callable[[int], None] = no_progress,
+    resize: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> tuple[Params, dict[str, str]]:
+    """As `read_params`, for the entries of any table. resize: of image positions on another grid, where they may be."""
     params: Params = {}
     types = {}
-    for entry in entries(format, config):
+    for entry in entries:
         parts = [tensors[name].load() for name in entry.names]
         value, type_name = _convert(parts, entry, where)
         if type_name in HALF_TYPES:
             types[entry.path] = type_name
-        if value.shape != entry.shape:
-            value = resize_positions(value, config)
-            logger.info("position embeddings resized for images of %d pixels", config.vision.image_size)
+        if value.shape != entry.shape and resize:
+            value = resize(value)
         _set_param(params, entry.path, value)
         done(1)
     return params, types
@@ -216,7 +231,7 @@ def _set_param(params: Params, path: str, value: Any) -> None:
     params[leaf] = value
 
 
-def _sha256(files: Iterable[epath.Path]) -> str:
+def files_sha256(files: Iterable[epath.Path]) -> str:
     """The sha256 of the concatenated files."""
     digest = hashlib.sha256()
     for path in files:

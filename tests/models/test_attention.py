@@ -38,6 +38,15 @@ def gradients_written_out(q, k, v, dy, allowed):
     return dq, dk, np.einsum("bnts,btnh->bsnh", p, dy)
 
 
+def test_long_sequences_are_computed_head_by_head():
+    rng = np.random.default_rng(2)
+    q, k, v = (rng.normal(size=(B, length, N, H)) for length in (5, 1025, 1025))
+    y = attend(*(jnp.asarray(x, "float32") for x in (q, k, v)))
+    np.testing.assert_allclose(y, written_out(q, k, v, np.ones((B, 5, 1025), bool))[0], atol=2e-6)
+    compiled = jax.jit(attend).lower(*(jnp.asarray(x, "float32") for x in (q, k, v))).as_text()
+    assert "while" in compiled
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("bfloat16", 3e-2)])

@@ -27,6 +27,8 @@ from negjax.runtime.progress import track_progress
 
 IMAGES_PER_SHARD = 2_000
 _TEXTS = pyarrow.list_(pyarrow.string())
+_SIDES = dict.fromkeys(("left", "top", "right", "bottom"), pyarrow.float32())  # in [0, 1] of the image
+_BOX = pyarrow.struct({"name": pyarrow.string(), "score": pyarrow.float32(), **_SIDES}.items())
 # Columns of the stages' tables; a stage adds its own to those of the stage before it.
 COLUMNS_OF_STAGE = {
     "extract": {
@@ -40,7 +42,7 @@ COLUMNS_OF_STAGE = {
         "remark": pyarrow.string(),
     },
     "propose": {"negative_objects": _TEXTS, "risks": pyarrow.list_(pyarrow.float64())},
-    "verify": {"checked_by": pyarrow.string()},
+    "verify": {"checked_by": pyarrow.string(), "boxes": pyarrow.list_(_BOX)},
 }
 STAGES = tuple(COLUMNS_OF_STAGE)
 COUNTING_STAGES = ("propose",)  # each shard depends on all shards of the stage before

@@ -4,7 +4,7 @@ from collections import Counter
 
 from etils import epath
 
-from negjax.datasets.synth.shards import read_stage
+from negjax.datasets.synth.shards import STAGES, read_stage
 
 
 def summarize_stage(out: epath.PathLike, stage: str) -> list[str]:
@@ -34,6 +34,8 @@ def summarize_stage(out: epath.PathLike, stage: str) -> list[str]:
         f"ones an image; of the absent ones {mean_risk:.2%} are there after all, by estimate",
         f"  most frequent: {_listed(present)}; absent: {_listed(absent)}",
     ]
+    if stage == "verify":
+        lines += _dropped(out)
     if denied:
         lines.append(f"  {denied:,} images have captions that deny an object themselves")
     if empty:
@@ -42,6 +44,22 @@ def summarize_stage(out: epath.PathLike, stage: str) -> list[str]:
         told = ", ".join(f"{remark} ({count:,})" for remark, count in remarks.most_common(5))
         lines.append(f"  no proposals for {sum(remarks.values()):,} images: {told}")
     return lines
+
+
+def _dropped(out: epath.PathLike) -> list[str]:
+    """What stage verify dropped, and by what."""
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    checks: dict[str, None] = {}
+    for counts, stage in ((before, STAGES[STAGES.index("verify") - 1]), (after, "verify")):
+        for row in read_stage(out, stage):
+            counts.update({column: len(row[column]) for column in ("negative_objects", "positive_objects")})
+            checks |= {row["checked_by"]: None} if "checked_by" in row else {}
+    absent, there = ((before[x] - after[x], before[x]) for x in ("negative_objects", "positive_objects"))
+    return [
+        f"  checked by {', '.join(checks)}: dropped {absent[0]:,} of {absent[1]:,} absent objects, which are there, "
+        f"and {there[0]:,} of {there[1]:,} objects that are not"
+    ]
 
 
 def _listed(counts: Counter[str]) -> str:

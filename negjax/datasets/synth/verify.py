@@ -1,11 +1,12 @@
-"""Stage 3, `negjax synth verify`: drops absent objects that are there after all.
+"""Stage 3, `negjax synth verify`: drops absent objects that are there after all, and present ones that are not.
 
-A verifier is a function of the rows of a shard: now complete labels of the images, where there are any; a detector or a
-model that answers questions about pictures is another function of the same form.
+A verifier is a function of the rows of a shard: complete labels of the images, a detector, a model. Those that look at
+the images need rooms above this one, and are given to `run_verify`: see `negjax.evaluation.verifiers`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple, Protocol
 
 from etils import epath
 
@@ -18,6 +19,29 @@ from negjax.errors import NegjaxError
 from negjax.synthesis.absent import Names
 
 
+class FoundBox(NamedTuple):
+    """Where an object is seen: its score, and its sides in [0, 1] of the image."""
+
+    name: str
+    score: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Verdict(NamedTuple):
+    """What is found about the claims on an image.
+
+    Attributes:
+        refuted: those of its objects whose claim is wrong: absent ones that are there, present ones that are not.
+        boxes: where objects were seen.
+    """
+
+    refuted: AbstractSet[str]
+    boxes: Sequence[FoundBox] = ()
+
+
 class Verifier(Protocol):
     """Checks the claims about images."""
 
@@ -25,18 +49,23 @@ class Verifier(Protocol):
     def name(self) -> str:
         """What the claims are checked by, for the data-set card."""
 
-    def refuted(self, rows: Sequence[StageRow]) -> list[set[str]]:
-        """The negative_objects of each row that are in its image."""
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What its verdicts depend on beside rows and images, JSON-able."""
+
+    def check(self, rows: Sequence[StageRow]) -> list[Verdict]:
+        """The verdict on each row."""
 
 
 class CaptionsAlone:
     """No check beside the estimate of the stage before."""
 
     name = "captions"
+    settings: Mapping[str, Any] = {}
 
-    def refuted(self, rows: Sequence[StageRow]) -> list[set[str]]:
+    def check(self, rows: Sequence[StageRow]) -> list[Verdict]:
         """Nothing is refuted."""
-        return [set() for _ in rows]
+        return [Verdict(set()) for _ in rows]
 
 
 class CompleteLabels:
@@ -44,18 +73,18 @@ class CompleteLabels:
 
     name = "labels"
 
-    def __init__(self, labels: Mapping[str, Sequence[str]]):
-        """labels: path of an image as in `plain_path` -> the names of all objects in it."""
-        self._labels = labels
+    def __init__(self, labels: Mapping[str, Sequence[str]], sha256: str):
+        """labels: path of an image as in `plain_path` -> the names of all objects in it. sha256: of their file."""
+        self._labels, self.settings = labels, {"labels": sha256}
 
-    def refuted(self, rows: Sequence[StageRow]) -> list[set[str]]:
+    def check(self, rows: Sequence[StageRow]) -> list[Verdict]:
         """See `Verifier`. Of images without labels nothing is refuted."""
-        refuted: list[set[str]] = []
+        verdicts: list[Verdict] = []
         for row in rows:
             names = Names(tuple(row["negative_objects"]))
             there = self._labels.get(plain_path(row["filepath"]), ())
-            refuted.append({names.names[n] for label in there for n in names.related(label)})
-        return refuted
+            verdicts.append(Verdict({names.names[n] for label in there for n in names.related(label)}))
+        return verdicts
 
 
 def read_labels(path: epath.PathLike) -> CompleteLabels:
@@ -75,12 +104,12 @@ def read_labels(path: epath.PathLike) -> CompleteLabels:
             )
         except ValueError as error:
             raise NegjaxError(f"{path} {start}: {error}") from error
-    return CompleteLabels(labels)
+    return CompleteLabels(labels, file_sha256(path))
 
 
 def run_verify(
     out: epath.PathLike,
-    labels: epath.PathLike | None = None,
+    verifier: Verifier | None = None,
     *,
     share: Share = Share(),
     progress: bool = True,
@@ -89,28 +118,33 @@ def run_verify(
 
     Args:
         out: the folder of all stages.
-        labels: a file with complete labels; None to keep all claims.
+        verifier: what checks the claims; None to keep all.
         share: which shards this process makes.
         progress: whether to show progress.
     """
-    verifier: Verifier = CaptionsAlone() if labels is None else read_labels(labels)
-    settings = {"verifier": verifier.name, "labels": "" if labels is None else file_sha256(labels)}
+    verifier = verifier or CaptionsAlone()
+    settings = {"verifier": verifier.name, **verifier.settings}
     map_stage(out, "verify", settings, share, _keep_unrefuted(verifier), progress)
 
 
 def _keep_unrefuted(verifier: Verifier) -> Callable[[list[StageRow]], list[StageRow]]:
     def change(rows: list[StageRow]) -> list[StageRow]:
-        kept = []
-        for row, refuted in zip(rows, verifier.refuted(rows)):
-            pairs = [pair for pair in zip(row["negative_objects"], row["risks"]) if pair[0] not in refuted]
-            kept.append(
-                row
-                | {
-                    "negative_objects": [name for name, _ in pairs],
-                    "risks": [risk for _, risk in pairs],
-                    "checked_by": verifier.name,
-                }
-            )
-        return kept
+        return [_apply(row, verdict, verifier.name) for row, verdict in zip(rows, verifier.check(rows), strict=True)]
 
     return change
+
+
+def _apply(row: StageRow, verdict: Verdict, checked_by: str) -> StageRow:
+    """The row without refuted claims. Objects that captions name and that are not there are among its other names."""
+    there = [pair for pair in zip(row["positive_objects"], row["mentions"]) if pair[0] not in verdict.refuted]
+    absent = [pair for pair in zip(row["negative_objects"], row["risks"]) if pair[0] not in verdict.refuted]
+    not_there = [name for name in row["positive_objects"] if name in verdict.refuted]
+    return row | {
+        "positive_objects": [name for name, _ in there],
+        "mentions": [mentions for _, mentions in there],
+        "other_names": [*row["other_names"], *not_there],
+        "negative_objects": [name for name, _ in absent],
+        "risks": [risk for _, risk in absent],
+        "checked_by": checked_by,
+        "boxes": [box._asdict() for box in verdict.boxes],
+    }

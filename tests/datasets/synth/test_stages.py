@@ -16,7 +16,7 @@ from negjax.datasets.synth import shards
 from negjax.datasets.synth.extract import run_extract
 from negjax.datasets.synth.propose import ProposeSettings, run_propose
 from negjax.datasets.synth.shards import Share, parse_share, read_stage
-from negjax.datasets.synth.verify import run_verify
+from negjax.datasets.synth.verify import read_labels, run_verify
 from negjax.datasets.synth.write import WriteSettings, run_write
 from negjax.errors import NegjaxError
 from negjax.evaluation.made_sets import check_sets
@@ -282,7 +282,7 @@ def test_labels_refute_what_is_there(table, tmp_path):
     there = claimed[0]["negative_objects"][0]
     labels = tmp_path / "labels.csv"
     labels.write_text(f"filepath,positive_objects\n0.png,\"['{there}']\"\n")
-    run_verify(tmp_path / "out", labels, progress=False)
+    run_verify(tmp_path / "out", read_labels(labels), progress=False)
     kept = list(read_stage(tmp_path / "out", "verify"))
     assert there not in kept[0]["negative_objects"]
     assert len(kept[0]["negative_objects"]) < len(claimed[0]["negative_objects"])

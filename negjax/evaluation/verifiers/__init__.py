@@ -1,0 +1,1 @@
+"""What the claims of `negjax synth` are checked by: functions of rows that are given to its stage verify."""
