@@ -5,6 +5,7 @@ from typing import Any
 
 from negjax.commands.parsing import command, path
 from negjax.datasets.derive.kinds import DEFAULT_LEAST, DERIVED_KINDS, DerivedKind, kinds_with_reuse
+from negjax.synthesis.mediums import PICTURED
 
 _KIND_LINES = "\n".join(f"  {name:<12} {kind.summary}" for name, kind in DERIVED_KINDS.items())
 DERIVE_HELP = f"""\
@@ -52,6 +53,8 @@ def add(of_data: Any) -> None:
     parser.add_argument("--least", type=int, metavar="N", help=least)
     objects = "names of all objects, one per line, others are ignored; default: all that are labelled"
     parser.add_argument("--objects", type=path, metavar="FILE", help=objects)
+    medium = "what the sentences are about; default: photo"
+    parser.add_argument("--medium", choices=PICTURED, default="photo", help=medium)
     parser.add_argument("--overwrite", action="store_true", help="replace a set of this name")
 
 
@@ -71,7 +74,7 @@ def _derive(args: argparse.Namespace) -> int:
     from negjax.datasets.derive.request import DeriveRequest
     from negjax.runtime.streams import announce
 
-    request = DeriveRequest(args.kind, args.seed, args.groups, args.reuse, args.least)
+    request = DeriveRequest(args.kind, args.seed, args.groups, args.reuse, args.least, args.medium)
     derived = derive_set(request, args.source, args.name, args.data_dir, objects=args.objects, overwrite=args.overwrite)
     announce(
         f"{args.name}: {derived.rows:,} rows that show {derived.images:,} of {derived.source_images:,} images, "

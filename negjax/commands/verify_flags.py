@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from negjax.evaluation.verifiers.photos import Photos
 
 
-def add_verify_flags(parser: Parser) -> None:
-    """Adds the flags that say what checks the claims."""
+def add_verify_flags(parser: Parser, *, labels: bool) -> None:
+    """Adds the flags that say what checks the claims. labels: with that of labels."""
     by = parser.add_mutually_exclusive_group()
-    labels = "a table with complete labels, columns filepath and positive_objects: drops what they refute"
-    by.add_argument("--labels", type=path, metavar="FILE", help=labels)
+    if labels:
+        told = "drop what labels refute, in any form that `negjax synth extract` reads"
+        by.add_argument("--labels", type=path, metavar="FILE", help=told)
     detector = "drop what an OWL-ViT or OWLv2 refutes: its folder of Hugging Face, or hf-hub:ORG/NAME"
     by.add_argument("--detector", type=path, metavar="FOLDER", help=detector)
     clip = "drop what a CLIP model refutes by its calibrated presence; FILE is of `negjax calibrate --negation lcse`"
@@ -32,7 +33,8 @@ def open_verifier(args: argparse.Namespace) -> "Verifier":
     Raises:
         NegjaxError: a value is wrong, or what it names cannot be read.
     """
-    from negjax.datasets.synth.verify import CaptionsAlone, read_labels
+    from negjax.datasets.labels.label_file import read_labels
+    from negjax.datasets.synth.verify import CaptionsAlone, KnownLabels
 
     looks = args.detector is not None or args.clip is not None
     given = {"--threshold": args.threshold, "--batch-size": args.batch_size}
@@ -53,7 +55,8 @@ def open_verifier(args: argparse.Namespace) -> "Verifier":
         name, _, constants = args.clip.partition(",")
         photos = _photos(args)
         return CLIPVerifier(read_model(name), photos, constants, **settings)
-    return CaptionsAlone() if args.labels is None else read_labels(args.labels)
+    labels = getattr(args, "labels", None)
+    return CaptionsAlone() if labels is None else KnownLabels(read_labels(labels))
 
 
 def _photos(args: argparse.Namespace) -> "Photos":

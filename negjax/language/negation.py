@@ -34,7 +34,7 @@ LESS = {f"{_without_plural(name)}less": name for name in f"{_LESS_NAMES} people"
 FORWARD_CUES = (
     r"no(?:-one)?|without|w/o(?:ut)?|sans|neither|nor|none|lack(?:s|ed|ing)?"
     r"|(?:devoid|void|vacant|empty|clear|bare|bereft|barren) of"
-    r"|free (?:of|from)|minus|except(?: for)?|exclud(?:e|es|ing)|omit(?:s|ting)?|instead of|rather than"
+    r"|free (?:of|from)|negative for|minus|except(?: for)?|exclud(?:e|es|ing)|omit(?:s|ting)?|instead of|rather than"
     r"|leav(?:e|es|ing)(?=(?: \w+){0,3} out\b)|fail(?:s|ing)? to|un\w+ed by"
     r"|zero(?= \w+s\b| people)|(?<=everything )but|(?<=everyone )but|(?<=everybody )but"
 )
@@ -58,7 +58,7 @@ _STEMS = (
     "never", "neither", "void", "empty of", "clear of", "bare of", "vacant of", "bereft", "barren of", "instead of",
     "rather than", "leav", "left out", "fail", "zero", "occupied", "habited", "attended", "manned", "populated",
     "ed by", "isnt", "arent", "wasnt", "werent", "dont", "doesnt", "didnt", "hasnt", "havent", "hadnt", "cant",
-    "couldnt", "wouldnt", "thing but", "one but", "body but",
+    "couldnt", "wouldnt", "thing but", "one but", "body but", "negative for",
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from negjax.language.tokens import Tokens
 
 # Cues whose object belongs to the phrase before them.
 _ATTACHED = w.word_set(
-    """without w sans minus lacking excluding devoid void vacant bereft bare barren empty clear free"""
+    """without w sans minus lacking excluding devoid void vacant bereft bare barren empty clear free negative"""
 )
 _ABSENT = w.word_set("absent missing excluded omitted nonexistent non-existent")
 _DESERTED = w.word_set("unoccupied uninhabited unattended unmanned unpopulated")
@@ -31,6 +31,7 @@ _SECOND_WORDS = {
     **dict.fromkeys(("devoid", "void", "vacant", "bereft", "empty", "clear", "bare", "barren", "instead"), ("of",)),
     **dict.fromkeys(("fail", "fails", "failing"), ("to",)),
     "free": ("of", "from"),
+    "negative": ("for",),  # "the X-ray is negative for pneumonia"
     "rather": ("than",),
     "w": ("/",),  # "w/o", "w/out"
     "left": ("out",),

@@ -12,11 +12,15 @@ measured on COCO, where one caption names 44 % of the labelled objects and five 
 .63 % of the objects proposed at a risk of at most .01 are labelled after all (.95 % with one caption an image).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from negjax.language.lexicon import lexicon
 from negjax.language.words import word_set
@@ -24,6 +28,7 @@ from negjax.language.words import word_set
 MAX_NAMES = 2_000  # the most frequent objects are candidates
 LEAST_IMAGES = 5  # with an object, for it to be a candidate
 NAMED_SHARE = {1: 0.44, 5: 0.60}  # of the labelled objects, by the number of captions, on COCO
+IMAGES_COUNTED = 2_000  # at a time
 PRIOR_IMAGES = 10.0  # weight of the overall share of an object beside the images of one object
 # Background, clothes and what is too general: they are nearly everywhere, or cannot be denied for sure.
 _NEVER_DENIED = word_set(
@@ -38,8 +43,7 @@ _NEVER_DENIED = word_set(
 _KINDS_NEVER_DENIED = ("clothing", "footwear", "jewelry")
 
 
-@dataclass(frozen=True)
-class Proposal:
+class Proposal(NamedTuple):
     """An absent object. risk: the estimated probability that the image holds it all the same. expected: how often
     images with the same objects mention it."""
 
@@ -60,7 +64,7 @@ class Names:
 
     names: tuple[str, ...]
     _general: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    _related: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    _related: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         things = lexicon()
@@ -89,8 +93,8 @@ class Names:
             self._general[name] = tuple(sorted(held | ({self._index[name]} if name in self._index else set())))
         return self._general[name]
 
-    def related(self, name: str) -> tuple[int, ...]:
-        """The candidates that must not be denied beside this object; see `Lexicon.related`."""
+    def related(self, name: str) -> NDArray[np.int64]:
+        """The numbers of the candidates that must not be denied beside this object; see `Lexicon.related`."""
         if name not in self._related:
             things = lexicon()
             meanings = (things.names[name],) if name in things.names else things.unclear.get(name, ())
@@ -109,8 +113,32 @@ class Names:
                 others = set(self.names[n].split())
                 if words <= others or others <= words:
                     found.add(n)
-            self._related[name] = tuple(sorted(found))
+            self._related[name] = np.array(sorted(found), np.int64)
         return self._related[name]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was counted in some images; sums of integers, so that parts can be added in any order.
+
+    Attributes:
+        images: the number of images.
+        captions: the number of their captions.
+        several: the number of images with several captions.
+        together_NN: the number of images that hold both objects; on the diagonal, that hold the object.
+        once_N, twice_N: the numbers of images with several captions of which one, or two, mention the object.
+    """
+
+    images: int
+    captions: int
+    several: int
+    together_NN: csr_array
+    once_N: NDArray[np.int64]
+    twice_N: NDArray[np.int64]
+
+    def __add__(self, other: "Counts") -> "Counts":
+        pairs = (getattr(self, name) + getattr(other, name) for name in vars(self))
+        return Counts(*pairs)
 
 
 @dataclass(frozen=True)
@@ -129,6 +157,17 @@ class Occurrences:
     together_NN: NDArray[np.int64]
     missed_odds_N: NDArray[np.float64]
 
+    @cached_property
+    def share_N(self) -> NDArray[np.float64]:
+        """The share of the images that hold each object."""
+        return self.together_NN.diagonal() / max(self.images, 1)
+
+    @cached_property
+    def share_NN(self) -> NDArray[np.float64]:
+        """The share of the images with the first object that hold the second, drawn to the share of all images."""
+        number_N = self.together_NN.diagonal()
+        return (self.together_NN + PRIOR_IMAGES * self.share_N) / (number_N[:, None] + PRIOR_IMAGES)
+
 
 def choose_names(counts: Mapping[str, int]) -> tuple[str, ...]:
     """Choose the candidates, in the order of their frequency.
@@ -140,6 +179,57 @@ def choose_names(counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(name for _, name in frequent[:MAX_NAMES])
 
 
+def count_images(candidates: Names, images: Iterable[tuple[Sequence[str], Sequence[int], int]]) -> Counts:
+    """Count what occurs together in some images.
+
+    Args:
+        candidates: the names.
+        images: of each image its objects, how many of its captions mention each, and its number of captions.
+    """
+    held: list[int] = []
+    starts = [0]
+    several: list[bool] = []
+    times: list[int] = []  # of each object that an image holds, the captions that mention it
+    captions = 0
+    for objects, mentions, caption_count in images:
+        most: dict[int, int] = {}
+        for name, count in zip(objects, mentions):
+            for n in candidates.general(name):
+                most[n] = max(most.get(n, 0), count)
+        held += most
+        times += most.values()
+        starts.append(len(held))
+        several.append(caption_count > 1)
+        captions += caption_count
+    size = len(candidates.names)
+    held_H, times_H = np.array(held, np.int64), np.array(times, np.int64)
+    is_several_H = np.repeat(several, np.diff(starts)).astype(bool)
+    held_IN = csr_array((np.ones(len(held), np.int64), held_H, np.array(starts)), (len(several), size))
+    once_N, twice_N = (np.bincount(held_H[is_several_H & (times_H == k)], minlength=size) for k in (1, 2))
+    return Counts(len(several), captions, sum(several), held_IN.T @ held_IN, once_N, twice_N)
+
+
+def conclude(candidates: Names, counts: Counts, *, complete: bool) -> Occurrences:
+    """Estimate from counts how many objects captions miss.
+
+    Args:
+        candidates: the names.
+        counts: of all images.
+        complete: whether the objects are complete labels.
+    """
+    together_NN = counts.together_NN.toarray()
+    size = len(candidates.names)
+    if complete:
+        return Occurrences(candidates, counts.images, together_NN, np.zeros(size))
+    named = np.interp(counts.captions / max(counts.images, 1), list(NAMED_SHARE), list(NAMED_SHARE.values()))
+    usual_odds = (1 - named) / named
+    odds_N = np.full(size, usual_odds)
+    if counts.several > counts.images / 2:
+        unseen_N = counts.once_N**2 / (2 * np.maximum(counts.twice_N, 1))
+        odds_N = (unseen_N + PRIOR_IMAGES * usual_odds) / (together_NN.diagonal() + PRIOR_IMAGES)
+    return Occurrences(candidates, counts.images, together_NN, odds_N)
+
+
 def count_occurrences(
     names: Sequence[str], images: Iterable[tuple[Sequence[str], Sequence[int], int]], *, complete: bool
 ) -> Occurrences:
@@ -147,35 +237,14 @@ def count_occurrences(
 
     Args:
         names: the candidates.
-        images: of each image its objects, how many of its captions mention each, and its number of captions.
+        images: as in `count_images`.
         complete: whether the objects are complete labels.
     """
-    candidates = Names(tuple(names))
-    together_NN = np.zeros((len(names), len(names)), np.int64)
-    once_N, twice_N = np.zeros(len(names)), np.zeros(len(names))
-    several, captions, total = 0, 0, 0
-    for objects, mentions, caption_count in images:
-        held = sorted({n for name in objects for n in candidates.general(name)})
-        together_NN[np.ix_(held, held)] += 1
-        total, captions = total + 1, captions + caption_count
-        if caption_count > 1:
-            several += 1
-            times: dict[int, int] = {}
-            for name, count in zip(objects, mentions):
-                for n in candidates.general(name):
-                    times[n] = max(times.get(n, 0), count)
-            for n, count in times.items():
-                once_N[n] += count == 1
-                twice_N[n] += count == 2
-    if complete:
-        return Occurrences(candidates, total, together_NN, np.zeros(len(names)))
-    named = np.interp(captions / max(total, 1), list(NAMED_SHARE), list(NAMED_SHARE.values()))
-    usual_odds = (1 - named) / named
-    odds_N = np.full(len(names), usual_odds)
-    if several > total / 2:
-        unseen_N = once_N**2 / (2 * np.maximum(twice_N, 1))
-        odds_N = (unseen_N + PRIOR_IMAGES * usual_odds) / (together_NN.diagonal() + PRIOR_IMAGES)
-    return Occurrences(candidates, total, together_NN, odds_N)
+    candidates, rest = Names(tuple(names)), iter(images)
+    counts = count_images(candidates, islice(rest, IMAGES_COUNTED))
+    while (more := count_images(candidates, islice(rest, IMAGES_COUNTED))).images:
+        counts += more
+    return conclude(candidates, counts, complete=complete)
 
 
 def propose(
@@ -203,16 +272,12 @@ def propose(
     Returns:
         The proposals, the most expected ones first.
     """
-    candidates = occurrences.candidates
-    number_N = occurrences.together_NN.diagonal()
-    share_N = number_N / max(occurrences.images, 1)
+    candidates, share_N = occurrences.candidates, occurrences.share_N
     held = sorted({n for name in present for n in candidates.general(name)})
-    expected_N = share_N
-    if held:
-        share_PN = (occurrences.together_NN[held] + PRIOR_IMAGES * share_N) / (number_N[held, None] + PRIOR_IMAGES)
-        expected_N = share_PN.mean(0)
+    share_PN = occurrences.share_NN[held] if held else share_N[None]
+    expected_N = share_PN.mean(0)
     # The risk by the object that makes n most likely: a plate beside a fork, whatever else is there.
-    likeliest_N = share_PN.max(0) if held else share_N
+    likeliest_N = share_PN.max(0)
     risk_N = np.minimum(likeliest_N / np.maximum(1 - likeliest_N, 1e-9) * occurrences.missed_odds_N, 1)
     if candidates.people:  # who may be called many things: nobody is denied where anybody may be
         risk_N[candidates.people] = risk_N[candidates.people].max()
@@ -220,19 +285,30 @@ def propose(
     if occurrences.missed_odds_N.any():
         allowed_N[candidates.background] = False
     for name in (*present, *mentioned):
-        allowed_N[list(candidates.related(name))] = False
+        allowed_N[candidates.related(name)] = False
     possible = np.flatnonzero(allowed_N)
     if not len(possible):
         return []
     # Gumbel noise on the logarithm of the weights draws without replacement.
     score_N = np.log(expected_N[possible]) / temperature + rng.gumbel(size=len(possible))
-    drawn = possible[np.argsort(-score_N, kind="stable")]
     chosen: list[int] = []
-    for n in drawn:
-        name = candidates.names[n]
-        if not any(n in candidates.related(candidates.names[other]) for other in chosen):
-            chosen.append(int(n))
+    for n in _best_first(possible, score_N, 2 * count):
+        if allowed_N[n]:
+            chosen.append(n)
+            allowed_N[candidates.related(candidates.names[n])] = False
         if len(chosen) == count:
             break
     chosen.sort(key=lambda n: -expected_N[n])
     return [Proposal(candidates.names[n], float(risk_N[n]), float(expected_N[n])) for n in chosen]
+
+
+def _best_first(numbers_K: NDArray[np.int64], score_K: NDArray[np.float64], likely: int) -> Iterator[int]:
+    """The numbers by falling score; only the first `likely` ones are sorted unless more are asked for."""
+    if likely < len(numbers_K):
+        best = np.argpartition(-score_K, likely)[:likely]
+        best = best[np.argsort(-score_K[best], kind="stable")]
+        yield from numbers_K[best].tolist()
+        rest = np.ones(len(numbers_K), bool)
+        rest[best] = False
+        numbers_K, score_K = numbers_K[rest], score_K[rest]
+    yield from numbers_K[np.argsort(-score_K, kind="stable")].tolist()

@@ -5,19 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from negjax.language.phrases import is_or_are, join_names, lower_initial, with_article
-from negjax.synthesis.patterns import (
-    ABSENT,
-    AFFIRMATIVE,
-    INSERTED_NEGATION,
-    NEGATION_FIRST,
-    NEGATION_LAST,
-    NEITHER,
-    OPENERS,
-    UNNEGATED,
-    Medium,
-    SentencePatterns,
-    select_for_medium,
-)
+from negjax.synthesis.mediums import Medium, clashes, select_tables
+from negjax.synthesis.patterns import SentencePatterns
 
 NEGCAP_NEGATIONS = 3  # negated captions for each image in NegBench's training set NegCap
 
@@ -54,10 +43,11 @@ class CaptionWriter:
         self.rng = rng
         self.held_out = held_out
         self.medium = medium
+        self.tables = select_tables(medium)
 
     def write_affirmative(self, present: Sequence[str]) -> str:
         """Write a caption that names the objects in the image, in random order."""
-        return fill_pattern(self._draw_sentence(AFFIRMATIVE), self.shuffle(present))
+        return fill_pattern(self._draw_sentence(self.tables.affirmative), self.shuffle(present))
 
     def write_negated(self, present: Sequence[str], absent: str) -> str:
         """Write a caption that names the objects in the image, in random order, and one absent object first or last."""
@@ -77,20 +67,20 @@ class CaptionWriter:
             KeyError: for a writer of training captions, as only held-out patterns have a plain form.
         """
         pattern, names = self._draw_pattern(self._draw_order()), self.shuffle(present)
-        return fill_pattern(pattern, names, [absent]), fill_pattern(UNNEGATED[pattern], names)
+        return fill_pattern(pattern, names, [absent]), fill_pattern(self.tables.unnegated[pattern], names)
 
     def write_absent(self, absent: str) -> str:
         """Write a caption that names one absent object and nothing else."""
-        return fill_pattern(self._draw_sentence(ABSENT), absent=[absent])
+        return fill_pattern(self._draw_sentence(self.tables.absent), absent=[absent])
 
     def write_neither(self, absent: Sequence[str]) -> str:
         """Write a caption that names two absent objects, in random order, and nothing else."""
-        return fill_pattern(self._draw_sentence(NEITHER), absent=self.shuffle(absent))
+        return fill_pattern(self._draw_sentence(self.tables.neither), absent=self.shuffle(absent))
 
     def insert_negation(self, caption: str, absent: str) -> str:
         """Add one absent object to an image's own caption, before or after it."""
-        caption = caption.strip().rstrip(".").rstrip()
-        pattern = INSERTED_NEGATION[self.rng.integers(len(INSERTED_NEGATION))]
+        caption = caption.strip().rstrip(" .,;:!?")
+        pattern = self.tables.inserted[self.rng.integers(len(self.tables.inserted))]
         return fill_pattern(pattern, absent=[absent], caption=caption, continued=lower_initial(caption))
 
     def shuffle(self, names: Sequence[str]) -> list[str]:
@@ -99,14 +89,15 @@ class CaptionWriter:
 
     def _draw_order(self) -> SentencePatterns:
         """Draw whether the absent object is named first or last."""
-        return NEGATION_FIRST if self.rng.integers(2) else NEGATION_LAST
+        return self.tables.negation_first if self.rng.integers(2) else self.tables.negation_last
 
     def _draw_sentence(self, patterns: SentencePatterns) -> str:
-        """Draw an opener and a pattern."""
-        return self._draw_pattern(OPENERS) + self._draw_pattern(patterns)
+        """Draw an opener and a pattern; the opener is left out where the two do not fit."""
+        opener, pattern = self._draw_pattern(self.tables.openers), self._draw_pattern(patterns)
+        # The drawn world keeps its sentences as they are: published figures are of them.
+        return pattern if self.medium != "drawing" and clashes(opener, pattern) else opener + pattern
 
     def _draw_pattern(self, patterns: SentencePatterns) -> str:
-        """Draw a pattern of this writer's part and medium."""
-        fitting = select_for_medium(patterns, self.medium)
-        choices = fitting.held_out if self.held_out else fitting.train
+        """Draw a pattern of this writer's part."""
+        choices = patterns.held_out if self.held_out else patterns.train
         return choices[self.rng.integers(len(choices))]

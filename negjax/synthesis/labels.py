@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,15 @@ class ObjectLabels:
     def similar_NN(self) -> NDArray[np.bool_]:
         """Whether all words of one name are in the other, as in "bear" and "teddy bear"; true on the diagonal."""
         words = [set(name.lower().split()) for name in self.names]
-        return np.array([[first <= second or second <= first for second in words] for first in words])
+        having: dict[str, list[int]] = {}  # word -> the names with it
+        for n, some in enumerate(words):
+            for word in some:
+                having.setdefault(word, []).append(n)
+        similar_NN = np.zeros((len(words), len(words)), bool)
+        for n, some in enumerate(words):
+            within = set.intersection(*(set(having[word]) for word in some)) if some else range(len(words))
+            similar_NN[n, list(within)] = True
+        return similar_NN | similar_NN.T
 
     @cached_property
     def absent_IN(self) -> NDArray[np.bool_]:
@@ -40,7 +49,9 @@ class ObjectLabels:
 
         An image of a teddy bear neither surely holds a bear nor surely lacks one.
         """
-        lacks_similar_IN = self.present_IN.astype(np.float32) @ self.similar_NN == 0
+        lacks_similar_IN = ~self.present_IN
+        for n, other in np.argwhere(self.similar_NN & ~np.eye(len(self.names), dtype=bool)):
+            lacks_similar_IN[:, n] &= ~self.present_IN[:, other]
         if self.known_absent_IN is not None:
             lacks_similar_IN &= self.known_absent_IN
         return np.asfortranarray(lacks_similar_IN)
@@ -48,8 +59,8 @@ class ObjectLabels:
     @cached_property
     def cooccurrence_NN(self) -> NDArray[np.int64]:
         """The number of images that hold both objects; on the diagonal, the number that hold the object."""
-        present_IN = self.present_IN.astype(np.float64)
-        return (present_IN.T @ present_IN).astype(np.int64)
+        present_IN = csr_array(self.present_IN, dtype=np.int64)
+        return (present_IN.T @ present_IN).toarray()
 
     def objects_in(self, image: int) -> list[str]:
         """Return the names of the objects in an image, in the order of `names`."""

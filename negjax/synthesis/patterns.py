@@ -12,16 +12,14 @@ a `str.format` template that `negjax.synthesis.captions.fill_pattern` fills in. 
     {caption}    a caption from elsewhere that begins the sentence (INSERTED_NEGATION only)
     {continued}  the same caption after the beginning of the sentence, with a small first letter (likewise)
 
+The tables are written for drawings; `negjax.synthesis.mediums` adapts them to photographs and clips.
+
 To add a sentence, add a line to a table. The tests check each line: that it says what its table says, that verbs and
 articles agree, and that no training sentence contains one of NegBench's templates.
 """
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Literal
-
-Medium = Literal["drawing", "photo"]
 
 
 @dataclass(frozen=True)
@@ -37,25 +35,30 @@ class SentencePatterns:
     held_out: tuple[str, ...]
 
 
-@cache
-def select_for_medium(patterns: SentencePatterns, medium: Medium) -> SentencePatterns:
-    """Select the patterns that fit a medium, and adapt their words to it.
+@dataclass(frozen=True)
+class PatternTables:
+    """The sentence patterns for one medium.
 
-    Args:
-        patterns: a table of this module, whose patterns are written for drawings.
-        medium: what the images are.
-
-    Returns:
-        The table itself for drawings. For photos "drawing" becomes "photo", and patterns that mention drawing are
-        omitted.
+    Attributes:
+        affirmative: name the objects in the image and nothing else.
+        negation_last: name the objects in the image, then one absent object.
+        negation_first: name one absent object, then the objects in the image.
+        openers: words before any of these sentences. An empty opener is repeated, as each is drawn equally often.
+        absent: name one absent object and nothing else.
+        neither: name two absent objects and nothing else.
+        inserted: add one absent object to an image's own caption, after it or before it; for training only. They fit
+            captions that are sentences, and those that have no verb.
+        unnegated: held-out pattern of negation_last or negation_first -> the same without the absent object.
     """
 
-    def adapt_to_photos(part: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(text.replace("drawing", "photo") for text in part if not re.search(r"\b(draw|drew|drawn)\b", text))
-
-    if medium == "drawing":
-        return patterns
-    return SentencePatterns(adapt_to_photos(patterns.train), adapt_to_photos(patterns.held_out))
+    affirmative: SentencePatterns
+    negation_last: SentencePatterns
+    negation_first: SentencePatterns
+    openers: SentencePatterns
+    absent: SentencePatterns
+    neither: SentencePatterns
+    inserted: tuple[str, ...]
+    unnegated: Mapping[str, str]
 
 
 # Names the objects in the image and nothing else.
@@ -266,14 +269,19 @@ UNNEGATED = {
 INSERTED_NEGATION = (
     "{caption}, but there {N_is} no {N}",
     "{caption}, but there {N_is} no {N} in sight",
+    "{caption}, but {a_N} {N_is} nowhere to be seen",
     "{caption}, with no {N} to be seen",
-    "{caption}, and {a_N} {N_is} nowhere in the picture",
-    "{caption}; {a_N} {N_is} not there",
-    "{caption}. The {N} {N_is} absent",
+    "{caption}, without any {N}",
+    "{caption}. There {N_is} no {N}",
+    "{caption}. No {N} {N_is} visible",
     "There {N_is} no {N}, but {continued}",
-    "No {N} {N_is} in the picture, but {continued}",
+    "No {N} to be seen, but {continued}",
     "With no {N} in sight, {continued}",
     "Without any {N}: {continued}",
-    "The {N} {N_is} missing, yet {continued}",
+    "No {N} in the picture: {continued}",
     "The picture does not show {a_N}, but {continued}",
+)
+
+DRAWINGS = PatternTables(
+    AFFIRMATIVE, NEGATION_LAST, NEGATION_FIRST, OPENERS, ABSENT, NEITHER, INSERTED_NEGATION, UNNEGATED
 )

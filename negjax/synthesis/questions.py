@@ -11,6 +11,7 @@ import numpy as np
 
 from negjax.language.phrases import with_article
 from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.mediums import NOUNS, Medium
 
 # Which of two objects A and B an image holds: the kinds of the four questions of a truth table, in their order.
 TRUTH_TABLE_CELLS = ("a_only", "b_only", "both", "neither")
@@ -61,13 +62,24 @@ class OptionWording:
     negative: Callable[[str], str]
 
 
-# NegBench's own templates, before a language model paraphrases them (arXiv 2501.09425, appendix).
-NEGBENCH_WORDING = OptionWording(
-    pair=lambda first, second: f"This image features {with_article(first)} and {with_article(second)}",
-    hybrid=lambda present, absent: f"This image features {with_article(present)}, but not {with_article(absent)}",
-    single=lambda present: f"This image features {with_article(present)}",
-    negative=lambda absent: f"This image does not feature {with_article(absent)}",
-)
+def negbench_wording(medium: Medium) -> OptionWording:
+    """NegBench's own templates, before a language model paraphrases them.
+
+    Those of X-rays are the ones of its CheXpert files. Source: arXiv 2501.09425, appendix.
+
+    Args:
+        medium: what the images are.
+    """
+    image, verb = f"This {NOUNS[medium]}", "show" if medium == "xray" else "feature"
+    return OptionWording(
+        pair=lambda first, second: f"{image} {verb}s {with_article(first)} and {with_article(second)}",
+        hybrid=lambda present, absent: f"{image} {verb}s {with_article(present)}, but not {with_article(absent)}",
+        single=lambda present: f"{image} {verb}s {with_article(present)}",
+        negative=lambda absent: f"{image} does not {verb} {with_article(absent)}",
+    )
+
+
+NEGBENCH_WORDING = negbench_wording("photo")
 
 
 def varied_wording(writer: CaptionWriter) -> OptionWording:

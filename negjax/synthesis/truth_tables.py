@@ -7,6 +7,7 @@ same four options are put to each. Each option is right once, so a model that se
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from negjax.synthesis.captions import CaptionWriter
 from negjax.synthesis.labels import ObjectLabels
@@ -69,10 +70,12 @@ def draw_co_occurring_pairs(labels: ObjectLabels, rng: np.random.Generator) -> I
     Yields:
         Each pair as often as its rarest cell has images, in random order.
     """
-    present_IN, absent_IN = labels.present_IN.astype(np.float64), labels.absent_IN.astype(np.float64)
-    only_NN = present_IN.T @ absent_IN
-    cells = [labels.cooccurrence_NN, only_NN, only_NN.T, absent_IN.T @ absent_IN]
-    rarest_NN = np.minimum.reduce(cells).astype(np.int64)
+    present_IN, absent_IN = csr_array(labels.present_IN, dtype=np.int64), labels.absent_IN
+    only_NN = present_IN.T @ absent_IN.astype(np.int32)
+    rarest_NN = np.minimum.reduce([labels.cooccurrence_NN, only_NN, only_NN.T])
     first, second = np.nonzero(np.triu(rarest_NN * ~labels.similar_NN, 1))
-    for pair in rng.permutation(np.repeat(np.arange(len(first)), rarest_NN[first, second])):
+    neither = np.array([np.count_nonzero(absent_IN[:, a] & absent_IN[:, b]) for a, b in zip(first, second)], np.int64)
+    rarest = np.minimum(rarest_NN[first, second], neither)
+    first, second, rarest = first[rarest > 0], second[rarest > 0], rarest[rarest > 0]
+    for pair in rng.permutation(np.repeat(np.arange(len(first)), rarest)):
         yield labels.names[first[pair]], labels.names[second[pair]]

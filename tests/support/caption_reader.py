@@ -7,7 +7,7 @@ English is read by a few rules. Names joined by "and", "or", "nor" or commas for
 import re
 from collections.abc import Sequence
 
-CUES_BEFORE = {"no", "not", "cannot", "without", "lacks", "lacking", "neither"}
+CUES_BEFORE = {"no", "not", "never", "cannot", "without", "lacks", "lacking", "neither"}
 CUES_AFTER = {"not", "cannot", "absent", "missing", "nowhere"}
 
 

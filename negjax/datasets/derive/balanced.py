@@ -1,11 +1,14 @@
 """The derived kind `balanced`: for training, each image with captions, negated captions and a truth-table question."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.rows import DerivedRows, LabelledImages, question_rows, truth_table_rows
 from negjax.datasets.records import Record
 from negjax.errors import NegjaxError
+from negjax.language.negation import is_negated
 from negjax.synthesis.captions import NEGCAP_NEGATIONS, CaptionWriter
 from negjax.synthesis.exclusive_groups import build_exclusive_groups
 from negjax.synthesis.questions import TRUTH_TABLE_CELLS
@@ -26,7 +29,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
     Raises:
         NegjaxError: for an image that holds every object.
     """
-    writer = CaptionWriter(rng, held_out=False, medium="photo")
+    writer = CaptionWriter(rng, held_out=False, medium=request.medium)
     max_groups = max(1, len(images) // len(TRUTH_TABLE_CELLS))
     if images.labels.known_absent_IN is None:
         questions = truth_table_rows(request, images, writer, max_groups)
@@ -54,11 +57,11 @@ def caption_columns(images: LabelledImages, image: int, writer: CaptionWriter) -
     absent = images.labels.draw_likely_absent(image, NEGCAP_NEGATIONS, writer.rng)
     if not absent:
         raise NegjaxError("an image holds every object, so that no caption can say what is absent: add objects")
-    captions = images.captions[image]
-    texts = [caption for caption in captions if caption.strip()]
+    captions, objects = images.captions[image], images.labels.objects_in(image)
+    texts = plain_texts(captions, objects)
     return {
         "captions": list(captions),
-        "positive_objects": images.labels.objects_in(image),
+        "positive_objects": objects,
         "negative_objects": absent,
         "negated_captions": [
             writer.insert_negation(texts[int(writer.rng.integers(len(texts)))], name)
@@ -67,3 +70,13 @@ def caption_columns(images: LabelledImages, image: int, writer: CaptionWriter) -
             for name in absent
         ],
     }
+
+
+def plain_texts(captions: Sequence[str], objects: Sequence[str]) -> list[str]:
+    """The captions that another absent object can be added to: not those that only deny one themselves.
+
+    Args:
+        captions: of an image.
+        objects: in the image.
+    """
+    return [caption for caption in captions if caption.strip() and (objects or not is_negated(caption))]

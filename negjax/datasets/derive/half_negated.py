@@ -17,7 +17,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
         images: the images of the source.
         rng: draws objects, images and options.
     """
-    writer = CaptionWriter(rng, held_out=True, medium="photo")
+    writer = CaptionWriter(rng, held_out=True, medium=request.medium)
     count = request.groups or DERIVED_KINDS["half_negated"].max_groups or len(images)
     rows = question_rows(build_exclusive_groups(images.labels, writer, count, request.max_uses))
     return DerivedRows(rows, ["question"], {"task_kind": "mcq", "negated": True}, len(rows) // SIZE)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from negjax.datasets.derive.balanced import plain_texts
 from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.rows import DerivedRows, LabelledImages
 from negjax.datasets.records import Record
@@ -16,15 +17,15 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
         images: the images of the source.
         rng: draws objects and patterns.
     """
-    writer = CaptionWriter(rng, held_out=False, medium="photo")
+    writer = CaptionWriter(rng, held_out=False, medium=request.medium)
     rows: list[tuple[int, Record]] = []
     for image, captions in enumerate(images.captions):
-        texts = [caption for caption in captions if caption.strip()]
+        objects = images.labels.objects_in(image)
+        texts = plain_texts(captions, objects)
         absent = images.labels.draw_likely_absent(image, len(texts), rng)
         if absent and len(rows) < (request.groups or len(images)):
             negated = [writer.insert_negation(text, absent[k % len(absent)]) for k, text in enumerate(texts)]
-            objects = {"positive_objects": images.labels.objects_in(image), "negative_objects": absent}
-            rows.append((image, {"captions": negated, **objects}))
+            rows.append((image, {"captions": negated, "positive_objects": objects, "negative_objects": absent}))
     return DerivedRows(
         rows, ["captions"], {"task_kind": "retrieval", "negated": True}, len(rows), len(images) - len(rows)
     )

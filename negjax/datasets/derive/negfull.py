@@ -18,7 +18,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
         images: the images of the source.
         rng: draws images, objects, patterns and the order of options.
     """
-    writer = CaptionWriter(rng, held_out=False, medium="photo")
+    writer = CaptionWriter(rng, held_out=False, medium=request.medium)
     fitting = len(select_mcq_images(images.labels))
     count = request.groups or request.max_uses * fitting
     questions = build_mcq_questions(

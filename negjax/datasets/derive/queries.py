@@ -20,7 +20,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
         images: the images of the source.
         rng: draws objects and patterns.
     """
-    writer = CaptionWriter(rng, held_out=True, medium="photo")
+    writer = CaptionWriter(rng, held_out=True, medium=request.medium)
     count = request.groups or DERIVED_KINDS["queries"].max_groups or len(images)
     for least in [request.least] if request.least else range(DEFAULT_LEAST, 0, -1):
         queries = build_queries(images.labels, count, least, writer)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from negjax.datasets.derive.kinds import DERIVED_KINDS, kinds_with_reuse
 from negjax.errors import NegjaxError
+from negjax.synthesis.mediums import Medium
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class DeriveRequest:
         groups: how many groups, questions, queries or pairs of images to make.
         reuse: the largest number of groups or questions that an image may be in, for kinds with such a limit.
         least: the smallest number of images that answer a query, and of images that only its exclusion rules out.
+        medium: what the sentences are about.
     """
 
     kind: str
@@ -23,6 +25,7 @@ class DeriveRequest:
     groups: int | None = None
     reuse: int | None = None
     least: int | None = None
+    medium: Medium = "photo"
 
     @property
     def max_uses(self) -> int:
@@ -48,5 +51,7 @@ def check_request(request: DeriveRequest) -> None:
     for flag, value in (("groups", request.groups), ("reuse", request.reuse), ("least", request.least)):
         if value is not None and value < 1:
             raise NegjaxError(f"--{flag} {value}: give 1 or more")
+    if request.medium != "photo" and request.kind == "affirmation":
+        raise NegjaxError(f"--medium {request.medium}: --kind affirmation has sentences about images alone")
     if request.seed < 0:
         raise NegjaxError(f"--seed {request.seed}: give 0 or more")

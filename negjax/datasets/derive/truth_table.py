@@ -17,7 +17,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
         images: the images of the source.
         rng: draws pairs of objects, images and options.
     """
-    writer = CaptionWriter(rng, held_out=True, medium="photo")
+    writer = CaptionWriter(rng, held_out=True, medium=request.medium)
     rows = truth_table_rows(request, images, writer, DERIVED_KINDS["truth_table"].max_groups or len(images))
     metadata = {"task_kind": "truth_table", "negated": True}
     return DerivedRows(rows, ["question"], metadata, len(rows) // len(TRUTH_TABLE_CELLS))

@@ -1,7 +1,7 @@
 """The layouts of tables of captions and questions, as NegBench publishes them: which columns, and what they mean.
 
 captions:   filepath, captions, often positive_objects and negative_objects; or one text in caption or in title,
-            as open_clip's users have it
+            as open_clip's users have it, or in text, as Hugging Face's data sets
 negcap:     filepath, caption, negative_captions
 questions:  image_path, correct_answer, caption_0, caption_1, ..., often correct_answer_template
 pairs:      filepath, caption, negative_caption
@@ -71,10 +71,11 @@ def _read_captions(cells: Cells, index: int) -> Row:
 
 
 def _read_one_caption(column: str) -> Callable[[Cells, int], Row]:
-    """Reads rows whose caption is a plain text in this column."""
+    """Reads rows whose caption is a plain text in this column, or whose captions are a list in it."""
 
     def read(cells: Cells, index: int) -> Row:
-        return Row(index, media_path(cells), {"id": index, "captions": [text(cells, column)], **_objects(cells)})
+        captions = texts(cells, column) if isinstance(cells[column], list) else [text(cells, column)]
+        return Row(index, media_path(cells), {"id": index, "captions": captions, **_objects(cells)})
 
     return read
 
@@ -112,9 +113,9 @@ def _question(cells: Cells) -> Record:
 
 
 CAPTIONS_LAYOUT = TableLayout("captions", ("captions",), ("captions",), _read_captions, "retrieval")
-CAPTION_LAYOUT, TITLE_LAYOUT = (
+CAPTION_LAYOUT, TITLE_LAYOUT, TEXT_LAYOUT = (
     TableLayout("captions", (name,), ("captions",), _read_one_caption(name), "retrieval", marker=name)
-    for name in ("caption", "title")
+    for name in ("caption", "title", "text")
 )
 NEGCAP_LAYOUT = TableLayout(
     "negcap", ("caption", "negative_captions"), ("captions", "negated_captions"), _read_negated_captions, "train"

@@ -23,7 +23,8 @@ class MediaRoot:
 
     "/mnt/coco/1.jpg" is ROOT/mnt/coco/1.jpg, or else ROOT/coco/1.jpg, or else ROOT/1.jpg. A suffix with ".."
     in it is never followed, so no path leads out of the folder, unless through a link in it. A folder may also be
-    packed as a tar file of its name: "00000/000000012.jpg" is then in ROOT/00000.tar, as img2dataset writes it.
+    packed as a tar file of its name: "00000/000000012.jpg" is then in ROOT/00000.tar, as img2dataset writes it. The
+    picture of row 12 of ROOT/train.parquet is "train/12", see `pictures`.
     """
 
     def __init__(self, root: epath.PathLike):
@@ -34,7 +35,7 @@ class MediaRoot:
         if not self.root.is_dir():
             raise NegjaxError(f"folder {root} not found: give the folder that holds the images as --media-root")
         self._folder = functools.cache(self._find_folder)
-        self._tar = functools.cache(self._find_tar)
+        self._packed = functools.cache(self._find_packed)
         self._accented = functools.cache(_accented_names)
 
     def __reduce__(self) -> Any:
@@ -56,9 +57,19 @@ class MediaRoot:
             if folder and (file := self._child(folder, parts[-1], IS_FILE)):
                 return file
         for start in range(len(parts) - 1):
-            if tar := self._tar(tuple(parts[start:-1])):
+            if tar := self._packed(tuple(parts[start:-1]), ".tar"):
                 members = members_by_name(str(tar))
                 return members.get(parts[-1]) or members.get(unicodedata.normalize("NFC", parts[-1]))
+        return self._find_picture(parts)
+
+    def _find_picture(self, parts: list[str]) -> MediaFile | None:
+        """The picture of a row of a Parquet file, "STEM/ROW" or "STEM/ROW/NAME"; None if there is none."""
+        for at in range(max(len(parts) - 2, 1), len(parts)):
+            for start in range(at if parts[at].isdecimal() else 0):
+                if parquet := self._packed(tuple(parts[start:at]), ".parquet"):
+                    from negjax.datasets.sources.pictures import find_picture
+
+                    return find_picture(str(parquet), int(parts[at]))
         return None
 
     def _find_folder(self, parts: tuple[str, ...]) -> epath.Path | None:
@@ -68,10 +79,10 @@ class MediaRoot:
         parent = self._folder(parts[:-1])
         return self._child(parent, parts[-1], IS_FOLDER) if parent else None
 
-    def _find_tar(self, parts: tuple[str, ...]) -> epath.Path | None:
-        """The tar file that the folder with this path may be packed as, None if there is none."""
+    def _find_packed(self, parts: tuple[str, ...], suffix: str) -> epath.Path | None:
+        """The file that the folder with this path may be packed as, None if there is none."""
         parent = self._folder(parts[:-1])
-        return self._child(parent, f"{parts[-1]}.tar", IS_FILE) if parent else None
+        return self._child(parent, f"{parts[-1]}{suffix}", IS_FILE) if parent else None
 
     def _child(self, folder: epath.Path, name: str, exists: Callable[[epath.Path], bool]) -> epath.Path | None:
         """The file or folder of this name, in any spelling, that exists in a folder."""

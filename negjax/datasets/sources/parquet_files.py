@@ -1,4 +1,4 @@
-"""Parquet files, a batch of rows at a time; columns that no layout reads, such as pictures, are never decoded."""
+"""Parquet files, a batch of rows at a time; columns that no layout reads, such as pictures, are not decoded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ import pyarrow.parquet
 from etils import epath
 
 from negjax.datasets.sources.cells import PATH_COLUMNS, Cells
+from negjax.datasets.sources.pictures import picture_column, picture_path
 from negjax.datasets.sources.table import is_read
 from negjax.datasets.sources.table_file import RowStart
 from negjax.errors import NegjaxError
@@ -30,12 +31,22 @@ class ParquetFile:
 
     @cached_property
     def columns(self) -> list[str]:
+        """The names of its columns; pictures, which have a path by their row, stand as `filepath`."""
         with self._open() as file:
             schema = file.schema_arrow
-            return [
-                f"{name} (pictures)" if name == "image" and not _is_text(kind) else name
-                for name, kind in zip(schema.names, schema.types)
-            ]
+        names = [
+            f"{name} (pictures)" if name == "image" and not _is_text(kind) else name
+            for name, kind in zip(schema.names, schema.types)
+        ]
+        return [*names, "filepath"] if self._pictures else names
+
+    @cached_property
+    def _pictures(self) -> str:
+        """The column of pictures where no column has paths; else ""."""
+        with self._open() as file:
+            schema = file.schema_arrow
+        has_paths = any(name in PATH_COLUMNS and _is_text(kind) for name, kind in zip(schema.names, schema.types))
+        return "" if has_paths else picture_column(schema)
 
     @cached_property
     def _group_starts(self) -> list[int]:
@@ -50,14 +61,22 @@ class ParquetFile:
         if not groups:
             return
         row = starts[groups[0]]
+        read = [name for name in self.columns if is_read(name) and not (name == "filepath" and self._pictures)]
+        if self._pictures:
+            read.append(f"{self._pictures}.path")
         with self._open() as file:
-            for batch in file.iter_batches(
-                BATCH_ROWS, row_groups=groups, columns=list(filter(is_read, self.columns)), use_threads=False
-            ):
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=read, use_threads=False):
                 for cells in batch.slice(max(first - row, 0)).to_pylist() if row + len(batch) > first else ():
-                    yield RowStart(max(first, row)), cells
+                    yield RowStart(max(first, row)), self._with_path(cells, max(first, row))
                     first = max(first, row) + 1
                 row += len(batch)
+
+    def _with_path(self, cells: Cells, row: int) -> Cells:
+        """The cells of a row, with the path of its picture."""
+        if not self._pictures:
+            return cells
+        others = {name: cell for name, cell in cells.items() if name != self._pictures}
+        return others | {"filepath": picture_path(self.path, row, (cells[self._pictures] or {}).get("path"))}
 
     def starts(self, every: int) -> tuple[list[RowStart], int]:
         count = self._group_starts[-1]

@@ -113,7 +113,7 @@ SOURCE_FLAGS = (
     SourceFlag(
         name="webdataset",
         metavar="FILES",
-        help="WebDataset shards, 'DIR/*.tar' or 'DIR/{000..010}.tar' in quotes, for training",
+        help="WebDataset shards, 'DIR/*.tar' or 'DIR/{000..010}.tar' in quotes, or img2dataset's folder, for training",
         kinds=TABLE_KINDS,
         open=lambda request: webdataset_source(request.kind, request.path, request.shard_rows),
         allows=("train",),

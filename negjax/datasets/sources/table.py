@@ -13,6 +13,7 @@ from negjax.datasets.sources.layouts import (
     OPTION_COLUMN,
     PAIRS_LAYOUT,
     QUESTIONS_LAYOUT,
+    TEXT_LAYOUT,
     TITLE_LAYOUT,
     TableLayout,
 )
@@ -24,6 +25,7 @@ TABLE_LAYOUTS: dict[str, TableLayout] = {
     "captions": CAPTIONS_LAYOUT,
     "caption": CAPTION_LAYOUT,
     "title": TITLE_LAYOUT,
+    "text": TEXT_LAYOUT,
     "negcap": NEGCAP_LAYOUT,
     "questions": QUESTIONS_LAYOUT,
     "pairs": PAIRS_LAYOUT,

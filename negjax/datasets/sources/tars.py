@@ -17,7 +17,8 @@ from etils import epath
 
 from negjax.datasets.json_text import parse_json
 from negjax.errors import NegjaxError
-from negjax.runtime.regular import MAX_FILE_BYTES, check_regular
+from negjax.runtime.paths import to_path
+from negjax.runtime.regular import MAX_FILE_BYTES, check_regular, read_regular
 
 UNPACK_WITH = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zX": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -41,6 +42,14 @@ class TarMember:
 
     def __str__(self) -> str:
         return f"{self.tar}/{self.name}"
+
+
+@dataclass(frozen=True)
+class FolderMember(TarMember):
+    """A file in a folder that stands for a tar file; `tar` is the folder."""
+
+    def read_bytes(self) -> bytes:
+        return read_regular(epath.Path(self.tar) / self.name)
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,15 @@ def unused_images(members: Sequence[TarMember]) -> list[TarMember]:
 
 
 def read_members(tar: epath.PathLike) -> Iterator[TarMember]:
-    """The files in a tar file, in order; raises NegjaxError if it is truncated or not a tar file."""
+    """The files in a tar file, in order, or those in a folder, by their names.
+
+    Raises:
+        NegjaxError: the file is truncated or not a tar file.
+    """
+    if (folder := to_path(tar)).is_dir():
+        files = sorted(file for file in folder.iterdir() if file.is_file())
+        yield from (FolderMember(str(folder), file.name, 0, file.stat().length) for file in files)
+        return
     path = str(check_regular(tar))
     try:
         _check_not_compressed(path)

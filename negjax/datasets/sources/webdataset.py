@@ -27,7 +27,7 @@ def webdataset_source(kind: str, pattern: str, shard_rows: int = 0) -> RowSource
     Args:
         kind: One of TABLE_KINDS.
         pattern: "DIR/*.tar", in the order of their names, "DIR/{000..010}.tar", in this order, or one file; only the
-            name may have wildcards.
+            name may have wildcards. Or a folder, whose folders of loose files are read like tar files.
         shard_rows: Smallest number of rows of a shard; 0 for SHARD_ROWS, or more if that would make more than
             MOST_SHARDS.
 
@@ -68,7 +68,13 @@ def webdataset_source(kind: str, pattern: str, shard_rows: int = 0) -> RowSource
 
 
 def _find_tars(pattern: str) -> list[str]:
-    """The tar files of a pattern; raises NegjaxError if one of its names matches none, or a file is named twice."""
+    """The tar files of a pattern, or the folders in a folder, as img2dataset writes them in its format "files".
+
+    Raises:
+        NegjaxError: one of its names matches none, or a file is named twice.
+    """
+    if (folder := to_path(pattern, "--webdataset")).is_dir():
+        return sorted(str(path) for path in folder.iterdir() if path.is_dir()) or [str(folder)]
     names = [pattern] if to_path(pattern, "--webdataset").exists() else expand_braces(pattern)
     tars: list[str] = []
     for name in names:

@@ -1,8 +1,10 @@
 """Stage 2, `negjax synth propose`: objects that one could expect in each image and that it most likely lacks."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from etils import epath
@@ -10,6 +12,8 @@ from etils import epath
 from negjax.datasets.synth.shards import Share, StageRow, map_stage, read_input_facts, read_stage
 from negjax.errors import NegjaxError
 from negjax.synthesis.absent import Occurrences, choose_names, count_occurrences, propose
+
+DENIED = ""  # no object is called this
 
 
 @dataclass(frozen=True)
@@ -54,23 +58,68 @@ def run_propose(
         NegjaxError: the stage before has not ended, or too few objects are in the captions.
     """
     labelled = read_input_facts(out)["labelled"]
+    occurrences = count_rows(lambda: read_stage(out, "extract"), labelled, str(out))
+    change = partial(add_all_absent, occurrences=occurrences, settings=settings)
+    map_stage(out, "propose", propose_settings(settings, labelled), share, change, progress)
+
+
+def propose_settings(settings: ProposeSettings, labelled: bool) -> dict[str, Any]:
+    """What the rows of the stage depend on, beside their input."""
+    return asdict(settings) | {"labelled": labelled}
+
+
+def count_rows(read: Callable[[], Iterable[StageRow]], labelled: bool, where: str) -> Occurrences:
+    """Counts what occurs together in the rows of stage extract.
+
+    Args:
+        read: reads all rows; called twice.
+        labelled: whether their objects are complete labels.
+        where: named in errors.
+
+    Raises:
+        NegjaxError: too few objects occur often enough.
+    """
+    names = choose_candidates(count_names(read()), where)
+    return count_occurrences(names, map(counted, read()), complete=labelled)
+
+
+def count_names(rows: Iterable[StageRow]) -> Counter[str]:
+    """The number of images of each object; under DENIED, of the objects that captions or labels deny."""
     counts: Counter[str] = Counter()
-    for row in read_stage(out, "extract"):
+    for row in rows:
         counts.update(row["positive_objects"])
-    names = choose_names(counts)
-    if len(names) < 2:
+        counts[DENIED] += len(row["denied_objects"])
+    return counts
+
+
+def choose_candidates(counts: Counter[str], where: str) -> tuple[str, ...]:
+    """The objects that may be proposed.
+
+    Args:
+        counts: those of all rows, from `count_names`.
+        where: named in errors.
+
+    Raises:
+        NegjaxError: too few objects occur often enough.
+    """
+    names = choose_names({name: count for name, count in counts.items() if name != DENIED})
+    if len(names) < 2 and not counts[DENIED]:
         raise NegjaxError(
-            f"{out}: only {len(names)} objects occur in 5 images or more, so that none can be called absent: give more "
-            "captions"
+            f"{where}: only {len(names)} objects occur in 5 images or more, so that none can be called absent: give "
+            "more captions"
         )
-    images = ((row["positive_objects"], row["mentions"], len(row["captions"])) for row in read_stage(out, "extract"))
-    occurrences = count_occurrences(names, images, complete=labelled)
+    return names
 
-    def change(rows: list[StageRow]) -> Iterator[StageRow]:
-        for row in rows:
-            yield add_absent(row, occurrences, settings)
 
-    map_stage(out, "propose", asdict(settings) | {"labelled": labelled}, share, change, progress)
+def counted(row: StageRow) -> tuple[list[str], list[int], int]:
+    """What `count_images` takes of a row."""
+    return row["positive_objects"], row["mentions"], len(row["captions"])
+
+
+def add_all_absent(rows: list[StageRow], occurrences: Occurrences, settings: ProposeSettings) -> Iterator[StageRow]:
+    """The rows of a shard with their absent objects; see `add_absent`."""
+    for row in rows:
+        yield add_absent(row, occurrences, settings)
 
 
 def add_absent(row: StageRow, occurrences: Occurrences, settings: ProposeSettings) -> StageRow:

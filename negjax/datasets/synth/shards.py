@@ -164,10 +164,27 @@ def _origins(out: epath.PathLike, stage: str) -> list[str]:
     settings = json.loads(path.read_text()) if path.exists() else {}
     if stage == STAGES[0]:
         return [shard_origin(settings)] * read_input_facts(out)["shards"]
+    return _origins_with(out, stage, settings)
+
+
+def _origins_with(out: epath.PathLike, stage: str, settings: Mapping[str, Any]) -> list[str]:
+    """The origin of each shard of a stage, not the first one, with some settings."""
     inputs = [file_sha256(path) for path in complete_shards(out, STAGES[STAGES.index(stage) - 1])]
     if stage in COUNTING_STAGES:
         return [shard_origin(settings, inputs)] * len(inputs)
     return [shard_origin(settings, [digest]) for digest in inputs]
+
+
+def count_kept(out: epath.PathLike, stage: str, settings: Mapping[str, Any]) -> int:
+    """The number of shards that would be kept if a stage ran with these settings; nothing is written."""
+    paths = sorted((to_path(out) / stage).glob("*.parquet"))
+    if stage == STAGES[0]:
+        return sum(_is_of(path, shard_origin(settings)) for path in paths)
+    try:
+        origins = _origins_with(out, stage, settings)
+    except NegjaxError:  # the stage before has not ended
+        return 0
+    return sum(_is_of(path, origin) for path, origin in zip(paths, origins))
 
 
 def _facts_path(out: epath.PathLike) -> epath.Path:
@@ -204,6 +221,51 @@ def complete_shards(out: epath.PathLike, stage: str) -> list[epath.Path]:
     return paths
 
 
+@dataclass(frozen=True)
+class StageJob:
+    """A shard to make from that of the stage before; can be pickled.
+
+    Attributes:
+        stage: the stage.
+        source: the file of the stage before.
+        target: the file to write.
+        origin: what it is made of.
+    """
+
+    stage: str
+    source: str
+    target: str
+    origin: str
+
+    def run(self, change: Callable[[list[StageRow]], Iterable[StageRow]]) -> None:
+        """Makes the shard. change: makes its rows from those of the stage before; a pure function."""
+        rows = read_shard(epath.Path(self.source), STAGES[STAGES.index(self.stage) - 1])
+        write_shard(epath.Path(self.target), list(change(rows)), self.stage, self.origin)
+
+
+def start_jobs(out: epath.PathLike, stage: str, settings: Mapping[str, Any], share: Share = Share()) -> list[StageJob]:
+    """Starts a stage and lists its shards that are to be made: those that do not exist, or are of another origin.
+
+    Args:
+        out: the folder of all stages.
+        stage: the stage, not the first one.
+        settings: what its rows depend on beside their input.
+        share: which shards this process makes.
+
+    Raises:
+        NegjaxError: the stage before has not ended, or a shard was edited and is of another origin.
+    """
+    sources = complete_shards(out, STAGES[STAGES.index(stage) - 1])
+    start_stage(out, stage, settings)
+    targets = [shard_path(out, stage, shard) for shard in range(len(sources))]
+    jobs = zip(sources, targets, _origins(out, stage))
+    return [
+        StageJob(stage, str(source), str(target), origin)
+        for shard, (source, target, origin) in enumerate(jobs)
+        if share.has(shard) and is_to_make(target, origin)
+    ]
+
+
 def map_stage(
     out: epath.PathLike,
     stage: str,
@@ -212,29 +274,11 @@ def map_stage(
     change: Callable[[list[StageRow]], Iterable[StageRow]],
     progress: bool,
 ) -> None:
-    """Runs a stage: its shards that this process makes and that do not exist yet, or are of another origin.
-
-    Args:
-        out: the folder of all stages.
-        stage: the stage, not the first one.
-        settings: what its rows depend on beside their input.
-        share: which shards this process makes.
-        change: makes the rows of a shard from those of the stage before; a pure function.
-        progress: whether to show progress.
-
-    Raises:
-        NegjaxError: the stage before has not ended, or a shard was edited and is of another origin.
-    """
-    before = STAGES[STAGES.index(stage) - 1]
-    paths = complete_shards(out, before)
-    start_stage(out, stage, settings)
-    origins = _origins(out, stage)
-    to_make = {n for n in range(len(paths)) if share.has(n) and is_to_make(shard_path(out, stage, n), origins[n])}
-    with track_progress(len(paths), stage, progress) as advance:
-        for shard, path in enumerate(paths):
-            if shard in to_make:
-                rows = list(change(read_shard(path, before)))
-                write_shard(shard_path(out, stage, shard), rows, stage, origins[shard])
+    """Runs a stage; arguments and errors as in `start_jobs` and `StageJob.run`."""
+    jobs = start_jobs(out, stage, settings, share)
+    with track_progress(len(jobs), stage, progress) as advance:
+        for job in jobs:
+            job.run(change)
             advance(1)
 
 

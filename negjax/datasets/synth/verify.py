@@ -4,18 +4,15 @@ A verifier is a function of the rows of a shard: complete labels of the images, 
 the images need rooms above this one, and are given to `run_verify`: see `negjax.evaluation.verifiers`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from etils import epath
 
-from negjax.datasets.sources.cells import objects
-from negjax.datasets.sources.media_root import plain_path
-from negjax.datasets.sources.table_file import file_sha256
-from negjax.datasets.sources.table_formats import open_table
+from negjax.datasets.labels.image_labels import LabelFile
 from negjax.datasets.synth.shards import Share, StageRow, map_stage
-from negjax.errors import NegjaxError
 from negjax.synthesis.absent import Names
 
 
@@ -68,43 +65,27 @@ class CaptionsAlone:
         return [Verdict(set()) for _ in rows]
 
 
-class CompleteLabels:
-    """Complete labels of the images: an absent object is refuted by a label of its meaning, or of a related one."""
+class KnownLabels:
+    """Labels of the images: an absent object is refuted by a label of its meaning, or of a related one.
+
+    Args:
+        labels: what they are; an object that they leave open counts as one that is there.
+    """
 
     name = "labels"
 
-    def __init__(self, labels: Mapping[str, Sequence[str]], sha256: str):
-        """labels: path of an image as in `plain_path` -> the names of all objects in it. sha256: of their file."""
-        self._labels, self.settings = labels, {"labels": sha256}
+    def __init__(self, labels: LabelFile):
+        self._labels, self.settings = labels, {"labels": labels.sha256}
 
     def check(self, rows: Sequence[StageRow]) -> list[Verdict]:
         """See `Verifier`. Of images without labels nothing is refuted."""
         verdicts: list[Verdict] = []
         for row in rows:
             names = Names(tuple(row["negative_objects"]))
-            there = self._labels.get(plain_path(row["filepath"]), ())
+            said = self._labels.find(row["filepath"])
+            there = (*said.present, *said.unknown) if said else ()
             verdicts.append(Verdict({names.names[n] for label in there for n in names.related(label)}))
         return verdicts
-
-
-def read_labels(path: epath.PathLike) -> CompleteLabels:
-    """Reads complete labels from a table with the columns filepath and positive_objects.
-
-    Raises:
-        NegjaxError: the table has no such columns, or a row is malformed.
-    """
-    table = open_table(path)
-    if "positive_objects" not in table.columns:
-        raise NegjaxError(f"--labels {path} has no column positive_objects; it has: {', '.join(table.columns)}")
-    labels: dict[str, list[str]] = {}
-    for start, row in table.rows():
-        try:
-            labels.setdefault(plain_path(table.media_path(row)), []).extend(
-                objects(table.cells(row), "positive_objects")
-            )
-        except ValueError as error:
-            raise NegjaxError(f"{path} {start}: {error}") from error
-    return CompleteLabels(labels, file_sha256(path))
 
 
 def run_verify(
@@ -123,15 +104,17 @@ def run_verify(
         progress: whether to show progress.
     """
     verifier = verifier or CaptionsAlone()
-    settings = {"verifier": verifier.name, **verifier.settings}
-    map_stage(out, "verify", settings, share, _keep_unrefuted(verifier), progress)
+    map_stage(out, "verify", verify_settings(verifier), share, partial(keep_unrefuted, verifier=verifier), progress)
 
 
-def _keep_unrefuted(verifier: Verifier) -> Callable[[list[StageRow]], list[StageRow]]:
-    def change(rows: list[StageRow]) -> list[StageRow]:
-        return [_apply(row, verdict, verifier.name) for row, verdict in zip(rows, verifier.check(rows), strict=True)]
+def verify_settings(verifier: Verifier) -> dict[str, Any]:
+    """What the rows of the stage depend on, beside their input."""
+    return {"verifier": verifier.name, **verifier.settings}
 
-    return change
+
+def keep_unrefuted(rows: list[StageRow], verifier: Verifier) -> list[StageRow]:
+    """The rows of a shard without what a verifier refutes."""
+    return [_apply(row, verdict, verifier.name) for row, verdict in zip(rows, verifier.check(rows), strict=True)]
 
 
 def _apply(row: StageRow, verdict: Verdict, checked_by: str) -> StageRow:

@@ -6,29 +6,40 @@ a digest of the rows of stage verify that it was made of.
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any
 
+import numpy as np
 from etils import epath
 
 from negjax.datasets.build.evaluation_set import build_evaluation_set
+from negjax.datasets.build.training_set import build_training_set
 from negjax.datasets.derive.build import derive_set
 from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.source import PARTIAL_LABELS
 from negjax.datasets.sources.media_root import MediaRoot, plain_path
 from negjax.datasets.sources.rows import Row, RowSource, SkipRow
 from negjax.datasets.sources.table_file import file_sha256
+from negjax.datasets.sources.table_source import MOST_SHARDS, SHARD_ROWS
 from negjax.datasets.stored.store import open_set
 from negjax.datasets.stored.stored_set import StoredSet
-from negjax.datasets.synth.shards import complete_shards, read_input_facts, read_shard
+from negjax.datasets.synth.shards import IMAGES_PER_SHARD, StageRow, complete_shards, read_input_facts, read_shard
 from negjax.errors import NegjaxError
 from negjax.runtime.files import write_atomic
 from negjax.runtime.paths import to_path
+from negjax.synthesis.captions import CaptionWriter
+from negjax.synthesis.mediums import Medium
 
-TRAINING_KINDS = ("negfull", "balanced")
-TEST_KINDS = ("questions", "half_negated", "truth_table", "negated_retrieval")
+# Part of the images -> the kinds of sets that are derived from it.
+PARTS = {
+    "train": ("negfull", "balanced"),
+    "test": ("questions", "half_negated", "truth_table", "negated_retrieval"),
+}
+MAX_TEST_IMAGES = 50_000  # more say nothing more, and an evaluation set is surveyed in memory
+BLOCK_IMAGES = 5_000  # whose questions are made together; memory is bounded by it
+MAX_NAMED = 3  # objects that a written caption names
 
 
 @dataclass(frozen=True)
@@ -39,9 +50,10 @@ class WriteSettings:
         name: the first part of the names of all sets.
         data_dir: the folder of the sets.
         media_root: the folder of the images.
-        test_share: the share of the images that only test sets show.
+        test_share: the share of the images that only test sets show, MAX_TEST_IMAGES at most.
         seed: of all that is drawn.
         skip_missing: leave images out that are missing or broken.
+        medium: what the sentences are about; None for clips where the files are clips, else for photographs.
     """
 
     name: str
@@ -50,27 +62,45 @@ class WriteSettings:
     test_share: float = 0.2
     seed: int = 0
     skip_missing: bool = False
+    medium: Medium | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.test_share < 1:
-            raise NegjaxError(f"--test-share {self.test_share}: give a share above 0 and below 1")
+        if not 0 < self.test_share <= 1:
+            raise NegjaxError(f"--test-share {self.test_share}: give a share above 0 and at most 1")
         if self.seed < 0:
             raise NegjaxError(f"--seed {self.seed}: give 0 or more")
 
 
 @dataclass(frozen=True)
 class StageShard:
-    """The rows of a shard of stage verify that are of one part. part: "train" or "test"."""
+    """The rows of some shards of stage verify that are of one part.
 
-    path: str
+    Attributes:
+        paths: the files.
+        part: "train" or "test".
+        settings: those of the stage, with a medium.
+        rows: the number of rows.
+    """
+
+    paths: tuple[str, ...]
     part: str
-    test_share: float
+    settings: WriteSettings
     rows: int
 
     def read(self, skip: SkipRow) -> Iterator[Row]:
-        for row in _rows_of_part(self.path, self.part, self.test_share):
+        for row in _rows_of_part(self.paths, self.part, self.settings.test_share):
             record = {name: row[name] for name in ("id", "captions", "positive_objects", "negative_objects")}
+            if not row["captions"]:
+                record["captions"] = [self._write_caption(row)]
             yield Row(row["id"], row["filepath"], record)
+
+    def _write_caption(self, row: StageRow) -> str:
+        """A caption of an image that has none, of its labels."""
+        rng = np.random.default_rng([self.settings.seed, row["id"]])
+        writer = CaptionWriter(rng, held_out=self.part == "test", medium=self.settings.medium or "photo")
+        if present := row["positive_objects"]:
+            return writer.write_affirmative(writer.shuffle(present)[:MAX_NAMED])
+        return writer.write_absent(writer.shuffle(row["negative_objects"])[0])
 
 
 def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = True) -> list[str]:
@@ -89,52 +119,94 @@ def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = 
             not write, or no set can be made.
     """
     notes, derived, rows = [], 0, _digest_of_rows(out)
-    for part, kinds in (("train", TRAINING_KINDS), ("test", TEST_KINDS)):
+    settings, parts, note = _fit_to_input(out, settings)
+    if note:
+        notes.append(note)
+    for part in parts:
         base = f"{settings.name}_{part}"
         source = part_source(out, part, settings)
         if not source.rows:
             raise NegjaxError(f"{out}: no image is in the {part} part: give another --test-share")
         if not _is_written(out, base, settings, {"sha256": source.sha256}):
-            build_evaluation_set(
-                source,
-                base,
-                settings.data_dir,
-                skip_missing=settings.skip_missing,
-                overwrite=True,
-                progress=progress,
-            )
+            _build_base(source, base, part, settings, progress)
         data = _record_written(out, base, settings, rows)
         notes.append(f"{base}: {len(data):,} images with their captions")
-        for kind in kinds:
-            name = f"{settings.name}_{kind}"
-            origin = {"derived_from": base, "fingerprint": data.fingerprint, "seed": settings.seed}
-            if not _is_written(out, name, settings, origin):
-                try:
-                    request = DeriveRequest(kind, settings.seed)
-                    derive_set(request, base, name, settings.data_dir, overwrite=True, progress=progress)
-                except NegjaxError as error:
-                    if "can be made of these labels" not in str(error):
-                        raise
-                    if (former := to_path(settings.data_dir) / name).exists():
-                        former.rmtree()  # of rows that are no more
-                    notes.append(f"{name}: not made, because {error}")
-                    continue
+        for kind in PARTS[part]:
+            if note := _derive(out, kind, data, settings, progress):
+                notes.append(note)
+                continue
             derived += 1
+            name = f"{settings.name}_{kind}"
             notes.append(f"{name}: {len(_record_written(out, name, settings, rows)):,} rows")
     if not derived:
         raise NegjaxError(f"{out}: too few objects for any set: give more captions, or a larger --max-risk")
     return notes
 
 
+def _fit_to_input(out: epath.PathLike, settings: WriteSettings) -> tuple[WriteSettings, tuple[str, ...], str]:
+    """The settings with what the input decides, the parts that are made of it, and what to tell about that."""
+    facts = read_input_facts(out)
+    settings = replace(settings, medium=settings.medium or ("video" if facts["clips"] else "photo"))
+    if facts["clips"]:
+        note = "training takes images: of clips there are test sets alone, which show all of them"
+        return replace(settings, test_share=1.0), ("test",), note
+    most = MAX_TEST_IMAGES / facts["images"]
+    if most < settings.test_share:
+        return replace(settings, test_share=most), tuple(PARTS), f"test sets show about {MAX_TEST_IMAGES:,} images"
+    return settings, tuple(PARTS), ""
+
+
+def _build_base(source: RowSource, name: str, part: str, settings: WriteSettings, progress: bool) -> None:
+    """Writes the captions of a part: that for training in shards, in bounded memory."""
+    choices = {"skip_missing": settings.skip_missing, "overwrite": True, "negated": False, "progress": progress}
+    if part == "test":
+        build_evaluation_set(source, name, settings.data_dir, **choices)
+    else:
+        processes = min(os.cpu_count() or 1, len(source.shards))
+        build_training_set(source, name, settings.data_dir, processes=processes, **choices)
+
+
+def _derive(out: epath.PathLike, kind: str, base: StoredSet, settings: WriteSettings, progress: bool) -> str:
+    """Derives a set, unless it is written; returns why it cannot be made, else ""."""
+    name = f"{settings.name}_{kind}"
+    request = DeriveRequest(kind, settings.seed, medium=settings.medium or "photo")
+    origin = {
+        "derived_from": base.name,
+        "fingerprint": base.fingerprint,
+        "seed": settings.seed,
+        "medium": request.medium,
+    }
+    if _is_written(out, name, settings, origin):
+        return ""
+    try:
+        derive_set(
+            request, base.name, name, settings.data_dir, block_images=BLOCK_IMAGES, overwrite=True, progress=progress
+        )
+    except NegjaxError as error:
+        if "can be made of these labels" not in str(error):
+            raise
+        if (former := to_path(settings.data_dir) / name).exists():
+            former.rmtree()  # of rows that are no more
+        return f"{name}: not made, because {error}"
+    return ""
+
+
 def part_source(out: epath.PathLike, part: str, settings: WriteSettings) -> RowSource:
     """The rows of stage verify of one part, as the source of a captions set."""
-    labels = {} if read_input_facts(out)["labelled"] else {"labels": PARTIAL_LABELS}
+    facts = read_input_facts(out)
+    labels = {} if facts["labelled"] else {"labels": PARTIAL_LABELS}
     digest = hashlib.sha256(f"{part} {settings.test_share} {settings.skip_missing} {labels}".encode())
-    shards = []
-    for path in complete_shards(out, "verify"):
+    if facts["captionless"]:
+        digest.update(f"{settings.medium} {settings.seed}".encode())
+    paths, counts = complete_shards(out, "verify"), []
+    for path in paths:
         digest.update(path.read_bytes())
-        count = sum(1 for _ in _rows_of_part(str(path), part, settings.test_share))
-        shards.append(StageShard(str(path), part, settings.test_share, count))
+        counts.append(sum(1 for _ in _rows_of_part([str(path)], part, settings.test_share)))
+    each = max(SHARD_ROWS // IMAGES_PER_SHARD, -(-len(paths) // MOST_SHARDS))
+    shards = (
+        StageShard(tuple(map(str, paths[k : k + each])), part, settings, sum(counts[k : k + each]))
+        for k in range(0, len(paths), each)
+    )
     return RowSource(
         kind="captions",
         name=str(out),
@@ -142,8 +214,8 @@ def part_source(out: epath.PathLike, part: str, settings: WriteSettings) -> RowS
         sha256=digest.hexdigest(),
         media_root=str(settings.media_root),
         fields=("captions",),
-        shards=tuple(shards),
-        task_kind="retrieval",
+        shards=tuple(shard for shard in shards if shard.rows),
+        task_kind="retrieval" if part == "test" else "train",
         find_media=MediaRoot(settings.media_root).find,
         metadata=labels,
     )
@@ -156,13 +228,16 @@ def is_test(path: str, test_share: float) -> bool:
     return int.from_bytes(digest, "big") < test_share * 2**64
 
 
-def _rows_of_part(path: str, part: str, test_share: float) -> Iterator[dict[str, Any]]:
-    for row in read_shard(epath.Path(path), "verify"):
-        if is_test(row["filepath"], test_share) == (part == "test"):
-            yield row
+def _rows_of_part(paths: Iterable[str], part: str, test_share: float) -> Iterator[StageRow]:
+    """The rows of a part, without images of which nothing can be said."""
+    for path in paths:
+        for row in read_shard(epath.Path(path), "verify"):
+            says = row["captions"] or row["positive_objects"] or row["negative_objects"]
+            if says and is_test(row["filepath"], test_share) == (part == "test"):
+                yield row
 
 
-def _is_written(out: epath.PathLike, name: str, settings: WriteSettings, origin: dict[str, Any]) -> bool:
+def _is_written(out: epath.PathLike, name: str, settings: WriteSettings, origin: Mapping[str, object]) -> bool:
     """Whether a set exists and was made of this.
 
     Raises:
