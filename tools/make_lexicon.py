@@ -36,6 +36,7 @@ NOT_THINGS = word_set(
     pot pan jam date match pine palm bow bass bark organ key trunk park plant mobile cell monitor screen tablet note
     sink wave bay port counter desk cross mat foul base home living dining sitting lying opening passage cut turn
     stretch lay low high wild single double individual soul someone self other one male female adult native local
+    eats ways works boards colors ben vintage large prickle horseback member closeup
     subject model star lead second third first senior junior major minor general private principal leader follower
     winner loser lover believer host guest character case machine system device instrument tool equipment
     facility install bed-and-breakfast animal being creature life host frame pool rider look looker blade stick
@@ -91,6 +92,24 @@ CAPTION_NAMES = {
     "hair dryer": "hand blower",
     "potted plant": "houseplant",
     "tv": "television receiver",
+    "someone": "person",
+    "somebody": "person",
+    "crowd": "person",
+    "couple": "person",
+    "family": "person",
+    "team": "person",
+    "scooter": "motor scooter",
+    "burger": "hamburger",
+    "jet": "jet plane",
+    "motor bike": "motorbike",
+    "mug": "mug",
+    "duck": "duck",
+    "rider": "rider",
+    "purse": "handbag",
+    "bull": "bull",
+    "swan": "swan",
+    "traffic signal": "traffic light",
+    "stop light": "traffic light",
     "television": "television receiver",
 }
 # Things that WordNet lacks, or spells with a capital letter, and what they are.
@@ -102,11 +121,40 @@ NEW_THINGS = {
     "soccer ball": "game equipment",
     "traffic light": "lamp",
     "stoplight": "lamp",
+    "suv": "car",
+    "semi truck": "truck",
+    "big rig": "truck",
+    "double decker": "bus",
+    "smartphone": "cellular telephone",
+    "iphone": "cellular telephone",
+    "macbook": "laptop",
+    "tablet computer": "computer",
+    "jet ski": "motorboat",
+    "computer monitor": "computer screen",
+}
+# Things that are a kind of what WordNet does not say: young animals above all, which it puts under "young mammal".
+ALSO_KINDS = {
+    "kitten": "cat",
+    "calf": "cow",
+    "foal": "horse",
+    "filly": "horse",
+    "lamb": "sheep",
+    "piglet": "pig",
+    "fawn": "deer",
+    "gosling": "goose",
+    "motor scooter": "motorcycle",
 }
 MAIN_NAMES = word_set(
     """girl boy man woman child person bicycle refrigerator television airplane backpack pants shorts freezer bathtub
-    sky"""
+    sky napkin ketchup graffiti mother tram galley senior sunglasses lighthouse"""
 ) | {
+    "hair dryer",
+    "polar bear",
+    "gas station",
+    "cowboy hat",
+    "traffic light",
+    "rail yard",
+    "jumbo jet",
     "cell phone",
     "fire hydrant",
     "hot dog",
@@ -202,6 +250,10 @@ def main() -> None:
         if name not in synsets[offset][1]:
             synsets[offset][1].append(name)
         order[name] = [offset, *(sense for sense in order.get(name, ()) if sense != offset)]
+
+    for name, general in ALSO_KINDS.items():
+        mine, above = (next(sense for sense in order[word] if sense in kept) for word in (name, general))
+        synsets[mine][2].append(above)
 
     def shows(name: str, offset: str) -> bool:
         """Whether a name in a caption shows this meaning."""

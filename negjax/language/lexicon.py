@@ -5,9 +5,11 @@ WordNet synset in the file.
 """
 
 import lzma
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
+from itertools import islice, takewhile
 
 from negjax.language.words import word_set
 
@@ -20,6 +22,8 @@ movies:movie zombies:zombie ties:tie pies:pie potatoes:potato tomatoes:tomato
 _IRREGULAR = dict(pair.split(":") for pair in _IRREGULAR_WORDS.split())
 # Shapes that end in "s" and are no plurals of a shorter noun.
 _NO_PLURALS = word_set("glass grass dress bus cross class mattress canvas gas lens species series is was has his this")
+
+_OTHER_NOUNS = word_set("surf air motor sun snow rain foot wind water")  # that begin names of one word
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,46 @@ class Lexicon:
         return self._phrases.get(word, [])
 
     @cached_property
+    def _joined(self) -> dict[str, str]:
+        """Names of several words as one: "firetruck" -> "fire truck"."""
+        several = (name for name in (*self.unclear, *self.names) if " " in name)
+        return {joined: name for name in several if (joined := name.replace(" ", "")) not in self.names}
+
+    @cached_property
+    def _single(self) -> list[str]:
+        return sorted(name for name in self.names if " " not in name)
+
+    def joined_with(self, word: str) -> list[str]:
+        """The names of one word that begin with a noun: those of "skate" are "skateboard" and "skateboarder".
+
+        What follows in the name has three letters or more, and the word is a noun ("her ring" is no herring).
+        """
+        if len(word) < 3 or not (word in self.names or word in self.unclear or word in _OTHER_NOUNS):
+            return []
+        first = bisect_left(self._single, word)
+        names = takewhile(lambda name: name.startswith(word), islice(self._single, first, None))
+        return [name for name in names if len(name) >= len(word) + 3]
+
+    @cached_property
     def person(self) -> int:
         """The meaning "person"."""
         return self.names["person"]
 
     def singular(self, name: str) -> str:
-        """The name in the lexicon that a name in any number is: "fire trucks" is "fire truck"; "" for none."""
+        """The name in the lexicon that a name in any number is: "fire trucks" is "fire truck"; "" for none.
+
+        So are "firetrucks" and "fire-trucks".
+        """
         if name in self.names or name in self.unclear:
             return name
         start, space, last = name.rpartition(" ")
-        return next((known for stem in _stems(last) if (known := start + space + stem) in self.names), "") or next(
-            (known for stem in _stems(last) if (known := start + space + stem) in self.unclear), ""
-        )
+        singulars = [start + space + stem for stem in _stems(last)]
+        for known in (self.names, self.unclear):
+            if found := next((singular for singular in singulars if singular in known), ""):
+                return found
+        if joined := next((self._joined[form] for form in (name, *singulars) if form in self._joined), ""):
+            return joined
+        return self.singular(name.replace("-", " ")) or self.singular(name.replace("-", "")) if "-" in name else ""
 
     def general(self, meaning: int) -> frozenset[int]:
         """A meaning and all that are more general: a dog is a canine, an animal."""

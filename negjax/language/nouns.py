@@ -21,6 +21,10 @@ asparagus bacon baggage bread broccoli butter celery cheese clothing corn cutler
 food furniture garbage graffiti grass greenery hair hummus ice jewelry jewellery lettuce lightning luggage machinery
 meat milk molasses moss mud pasta popcorn rain rice sand scenery seafood silverware smoke snow spaghetti spinach steam
 sunlight tofu traffic vegetation water
+alcohol attire bedding broth chocolate decor denim flooring footwear freight frosting gravel ham hay honey icing ink
+juice ketchup leather lemonade lingerie livestock makeup mayonnaise mustard netting oatmeal paint paper plywood pork
+pottery poultry salt sauce sawdust seating seaweed soap soil soup steam sugar syrup tea toast underwear wheat
+wildlife wine wool yogurt
 athletics gymnastics mathematics news physics tennis
 atelectasis cardiomegaly consolidation edema pneumonia
 """

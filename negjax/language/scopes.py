@@ -54,11 +54,11 @@ _KEEPS_FREE = w.word_set(
 
 def cue_places(words: tuple[str, ...]) -> list[int]:
     """The places where cues begin, in their order; idioms with a cue word among them."""
-    return [i for i in compress(count(), map(_may_be_cue, words)) if _is_cue(words, i)]
+    return [i for i in compress(count(), map(may_begin_cue, words)) if _is_cue(words, i)]
 
 
 @lru_cache(maxsize=1 << 16)
-def _may_be_cue(word: str) -> bool:
+def may_begin_cue(word: str) -> bool:
     """Whether a cue can begin with a word: those of the tables, "isn't", "dog-free", "untouched" (by)."""
     if word.endswith(("-free", "-less")):
         return word[:-5] not in _KEEPS_FREE

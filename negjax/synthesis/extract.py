@@ -2,7 +2,8 @@
 
 The longest name wins: "fire truck" is no fire and "teddy bear" no bear. A noun before another noun says what kind of
 thing that is ("dog house", "train station"), and what only looks like a thing is none ("a painting of a horse", "a toy
-car", "shaped like a heart"). Words that mostly mean something else are left out.
+car", "shaped like a heart"). Words that mostly mean something else are left out. Names are found however they are spelt
+("fire truck", "firetruck", "fire-truck"), and what one does or is says what one does it with ("a surfer", "skiing").
 """
 
 import re
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from negjax.language.lexicon import lexicon, plural_forms
-from negjax.language.negation import may_be_negated, normalize
+from negjax.language.negation import normalize
+from negjax.language.scopes import may_begin_cue
 from negjax.language.splitter import split
 from negjax.language.words import word_set
 
@@ -59,27 +61,40 @@ def extract(caption: str) -> Extracted:
     """
     if len(caption) > MAX_CHARACTERS:
         return Extracted(remark=f"longer than {MAX_CHARACTERS:,} characters")
-    text = normalize(caption)
-    if not may_be_negated(text):
-        present, mentioned = _find_things(text)
+    words = _TOKEN.findall(normalize(caption))
+    if not _may_be_negated(words):
+        present, mentioned = _find_things(words)
         return Extracted(present, (), mentioned)
     parsed = split(caption)
-    present, mentioned = _find_things(normalize(parsed.affirmed))
+    present, mentioned = _find_things_in(parsed.affirmed)
     if not parsed.negated:
         if parsed.remark.startswith(("not understood", "double negation")):
             return Extracted((), (), mentioned, parsed.remark)
         return Extracted(present, (), mentioned)
     denied: dict[str, None] = {}
     for concept in parsed.negated:
-        denied.update(dict.fromkeys(_find_things(normalize(concept))[0][-1:]))
-    _, everything = _find_things(text)
+        denied.update(dict.fromkeys(_find_things_in(concept)[0][-1:]))
+    _, everything = _find_things(words)
     if contradicted := denied.keys() & set(present):
         return Extracted((), (), everything, f"contradiction: {sorted(contradicted)[0]}")
     return Extracted(present, tuple(denied), everything)
 
 
+_PLAIN_WORDS: set[str] = set()  # with which no cue begins
+
+
+def _may_be_negated(words: list[str]) -> bool:
+    """Whether a word may begin a cue."""
+    if _PLAIN_WORDS.issuperset(words):
+        return False
+    cues = [word for word in words if word not in _PLAIN_WORDS and may_begin_cue(word)]
+    if len(_PLAIN_WORDS) < MAX_WORDS:
+        _PLAIN_WORDS.update(set(words).difference(cues))
+    return bool(cues)
+
+
 class _Noun(NamedTuple):
-    """What is known of a word that is a noun or begins a name of several words.
+    """What is known of a word that is a noun, begins a name of several words, or says what is used.
 
     Attributes:
         shown: the name of the thing; "" where the word alone is no noun.
@@ -87,6 +102,7 @@ class _Noun(NamedTuple):
         plural: whether the word is a plural.
         seconds: the second words of names that it begins, in any number.
         names: the rest of such a name, in any number -> the name in the singular.
+        used: the name of what one does something with: a surfboard for "surfer" and "surfing".
     """
 
     shown: str
@@ -94,16 +110,20 @@ class _Noun(NamedTuple):
     plural: bool
     seconds: frozenset[str]
     names: dict[str, str]
+    used: str
 
 
 MAX_WORDS = 200_000  # that are remembered: what captions of any number say
 _WORDS: dict[str, _Noun | None] = {}
 
 
-def _find_things(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The things that a normalised text affirms, and all names in it."""
-    words = _TOKEN.findall(text)
-    words += ("", "", "")
+def _find_things_in(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return _find_things(_TOKEN.findall(normalize(text)))
+
+
+def _find_things(tokens: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The things that the words of a normalised text affirm, and all names in it."""
+    words = [*tokens, "", "", ""]
     may_be_unreal = not _SIGNS_OF_UNREAL.isdisjoint(words)
     present: dict[str, None] = {}
     mentioned: dict[str, None] = {}
@@ -114,7 +134,7 @@ def _find_things(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         noun = _WORDS[word] if word in _WORDS else _remember(word)
         if noun is None:
             continue
-        shown, clear, plural, seconds, names = noun
+        shown, clear, plural, seconds, names, used = noun
         end = i + 1
         if words[end] in seconds:
             two = f"{words[end]} {words[end + 1]}"
@@ -122,9 +142,17 @@ def _find_things(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             if rest in names:
                 end += 1 + (rest is two)
                 last = _look_up(f"{word} {rest}", names[rest])
-                shown, clear, plural = last.shown, last.clear, last.plural
+                shown, clear, plural, used = last.shown, last.clear, last.plural, last.used
+        if used and not (may_be_unreal and _is_unreal(words, i)):
+            mentioned[used] = None
+            if words[end] not in _NOT_USED:
+                present[used] = None
         if not shown:
             continue
+        if words[end] == "of" and word in _OF_OTHERS:
+            shown, clear, plural, end = _made_of(shown, words, end)
+        elif not clear and word in _OF_BASEBALL and not _BASEBALL.isdisjoint(words):
+            shown, clear = _OF_BASEBALL[word], True
         mentioned[shown] = None
         if clear and (plural or not _begins_compound(words[end])) and not (may_be_unreal and _is_unreal(words, i)):
             present[shown] = None
@@ -135,9 +163,12 @@ def _remember(word: str) -> _Noun | None:
     """Look a word up in the lexicon, once."""
     things = lexicon()
     names = {form: name for name in things.begun_by(word) for form in plural_forms(name.split(" ", 1)[1])}
+    for name in things.joined_with(word) if word not in _COLOURS else ():  # "skate board"
+        for form in plural_forms(name[len(word) :]):
+            names.setdefault(form, name)
     alone = _look_up(word, things.singular(word))
     seconds = frozenset(form.split(" ", 1)[0] for form in names)
-    noun = alone._replace(seconds=seconds, names=names) if alone.shown or names else None
+    noun = alone._replace(seconds=seconds, names=names) if alone.shown or names or alone.used else None
     if len(_WORDS) < MAX_WORDS:
         _WORDS[word] = noun
     return noun
@@ -148,7 +179,20 @@ def _look_up(text: str, name: str) -> _Noun:
     things = lexicon()
     meaning = things.names.get(name)
     shown = name if meaning is None else things.main_names[meaning]
-    return _Noun(shown, meaning is not None, text != name or text in _BOTH, frozenset(), {})
+    used = _USED.get(text, "") or _USED.get(name, "")
+    plural = text.replace(" ", "").replace("-", "") != name.replace(" ", "") or text in _BOTH
+    return _Noun(shown, meaning is not None, plural, frozenset(), {}, used)
+
+
+def _made_of(shown: str, words: list[str], end: int) -> tuple[str, bool, bool, int]:
+    """What a name before "of" is: its name, whether it is clear, whether no compound begins with it, and where it ends.
+
+    A glass of wine is a wine glass; a couple of dogs, a family of ducks and a crowd of sheep are no people.
+    """
+    if shown == "person":
+        return shown, False, True, end
+    is_wine = words[end + 1] in {"wine", "champagne"}
+    return ("wine glass", True, True, end) if is_wine else (shown, False, True, end)
 
 
 def _begins_compound(following: str) -> bool:
@@ -157,6 +201,8 @@ def _begins_compound(following: str) -> bool:
     Verbs are not taken for nouns: those that captions use have an "s" ("a man stands"), and the unclear nouns, which
     may be verbs, count in the singular only.
     """
+    if following in _AMOUNTS:
+        return False
     noun = _WORDS[following] if following in _WORDS else _remember(following)
     return noun is not None and noun.shown != "" and (noun.clear or not (noun.plural or following in _VERBS))
 
@@ -183,5 +229,34 @@ def _is_unreal(words: list[str], i: int) -> bool:
             return False
     return False
 
+
+# A green house is no greenhouse.
+_COLOURS = word_set("black white red green blue brown grey gray yellow orange pink purple silver gold dark")
+_OF_OTHERS = word_set("glass glasses couple couples family families team teams")
+_NOT_USED = word_set("the web internet net channels")  # "surfing the web"
+# Who does something, and what it is done with.
+_USED = {
+    form: name
+    for name, stems in {
+        "ski": "skier skiers skiing",
+        "snowboard": "snowboarder snowboarders snowboarding",
+        "skateboard": "skateboarder skateboarders skateboarding",
+        "surfboard": "surfer surfers surfing",
+        "bicycle": "cyclist cyclists bicyclist bicyclists bicycling",
+        "motorcycle": "motorcyclist motorcyclists",
+        "kayak": "kayaker kayakers kayaking",
+        "horse": "horseback",
+        "sled": "sledding",
+        "clock": "clocktower clocktowers",
+    }.items()
+    for form in stems.split()
+} | {"tennis player": "tennis racket", "clock tower": "clock"}
+# Words that in captions of baseball mean something of it.
+_OF_BASEBALL = {"bat": "baseball bat", "bats": "baseball bat"} | dict.fromkeys(
+    ("batter", "batters", "pitcher", "pitchers", "hitter"), "baseball player"
+)
+_BASEBALL = word_set("baseball softball catcher umpire swing swings swinging mound inning")
+# After a noun: it is there, in part or in number ("pizza slices", "a cow herd").
+_AMOUNTS = word_set("slice slices piece pieces half halves bunch bunches herd herds flock pie pies")
 
 _BREAKS = word_set("and with in on at to from by or is are near next while that which for into over under")

@@ -106,6 +106,7 @@ def build_training_set(
 def _describe_set(source: RowSource, short_side: int) -> dict[str, Any]:
     """The set's metadata that do not depend on its rows."""
     return {
+        **source.metadata,
         "task_kind": "train",
         "media_type": "image",
         "tokenizer": "clip",

@@ -87,13 +87,16 @@ def derive_set(
                 "built from"
             )
         raise NegjaxError(_too_few(request, blocks.source_images, 0))
+    origin = _describe_origin(source_set, request)
     if block_images is None:
+        assert labels is not None
         _check_parts(request, blocks.source_images, derived)
+        origin["objects"] = len(labels.names)
     metadata = {
         **derived.metadata,
         "altered": source_set.metadata["altered"],
         "media_type": source_set.metadata.get("media_type", "image"),
-        "source": _describe_origin(source_set, request),
+        "source": origin,
     }
     with track_progress(len(derived.rows), f"writing {name}", progress and not block_images) as advance:
         folder = write_set(

@@ -77,12 +77,12 @@ def read_blocks(
         The first row of each image; and the images, with the labels of all their rows and the captions of the first.
     """
     partial = source.metadata.get("labels") == PARTIAL_LABELS
-    block = _Block()
+    block = _ImageBlock()
     with track_progress(len(source), f"reading {source.name}", progress) as advance:
         for row, record in enumerate(source.rows()):
             if block_images and len(block.rows) == block_images and record["media_sha256"] not in block.rows:
                 yield block.finish(names, partial)
-                block = _Block()
+                block = _ImageBlock()
             block.add(row, record)
             advance(1)
     if block.rows:
@@ -90,7 +90,7 @@ def read_blocks(
 
 
 @dataclass
-class _Block:
+class _ImageBlock:
     """Some images of a set, by their media_sha256."""
 
     rows: dict[str, int] = field(default_factory=dict)

@@ -72,7 +72,9 @@ def read_chexpert(table: TableFile, uncertain: str, blank: str) -> LabelFile:
                 raise ValueError(f"column {column} is empty")
             if path in images:
                 raise ValueError(f"{path} has labels in an earlier row")
-            images[path] = _read_findings(cells, columns, {-1: uncertain, None: blank}, counts)
+            images[path] = _read_findings(
+                cells, columns, {1: "present", 0: "absent", -1: uncertain, None: blank}, counts
+            )
         except ValueError as error:
             malformed.append(f"{table.path} {start}: {error}")
     digest = hashlib.sha256(f"{file_sha256(table.path)} {uncertain} {blank}".encode()).hexdigest()
@@ -101,7 +103,7 @@ def _read_findings(
             said["absent"].append(name)
             continue
         counts["blank"] += mark is None
-        said[{1: "present", 0: "absent"}.get(mark, "") or meanings[mark]].append(name)  # type: ignore[call-overload]
+        said[meanings[mark]].append(name)
     if healthy and (there := [name for name in said["present"] if name != "support devices"]):
         raise ValueError(f"it has No Finding, and {there[0]}")
     if denied := [name for name in said["absent"] if name in general]:

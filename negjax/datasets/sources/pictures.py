@@ -56,7 +56,7 @@ def find_picture(parquet: str, row: int) -> ParquetPicture | None:
     return ParquetPicture(parquet, row) if pictures.column and row < pictures.rows else None
 
 
-class _Pictures:
+class _PictureReader:
     """The pictures of a file, read in batches: fast in the order of the rows, in bounded memory.
 
     Attributes:
@@ -116,5 +116,5 @@ class _Pictures:
 
 
 @lru_cache(maxsize=8)
-def _open_pictures(path: str) -> _Pictures:
-    return _Pictures(path)
+def _open_pictures(path: str) -> _PictureReader:
+    return _PictureReader(path)

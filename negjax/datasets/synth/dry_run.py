@@ -17,7 +17,6 @@ from negjax.datasets.sources.rows import RowSource, is_video
 from negjax.datasets.synth.extract import describe_image, extract_settings, read_images
 from negjax.datasets.synth.propose import ProposeSettings, add_absent, count_rows, propose_settings
 from negjax.datasets.synth.shards import (
-    IMAGES_PER_SHARD,
     StageRow,
     complete_shards,
     count_kept,
@@ -61,8 +60,7 @@ class DryRun:
     def tell(self, stage: str, what: str, kept: int = 0) -> None:
         """Adds the line of a stage, with its time for all images."""
         seconds = self.seconds[stage] / max(len(self.rows), 1) * self.images
-        shards = -(-self.images // IMAGES_PER_SHARD)
-        already = f", {kept:,} of {shards:,} shards exist and are kept" if kept else ""
+        already = f"; {kept:,} shards exist already and are kept" if kept else ""
         self.lines.append(f"{stage}: {what}; about {_duration(seconds)} in one process{already}")
 
     def report(self) -> list[str]:

@@ -107,11 +107,38 @@ def test_the_metadata_name_the_source(sets):
         "kind": "truth_table",
         "fingerprint": open_set(sets, "source").fingerprint,
         "seed": 3,
+        "medium": "photo",
         "objects": 5,
         "file": "",
         "sha256": "",
         "rows": 60,
     }
+
+
+def test_blocks_are_made_one_after_the_other(sets):
+    """In bounded memory: a group shows images of one block alone, and groups are numbered through."""
+    derive_set(DeriveRequest("truth_table"), "source", "blocks", sets, block_images=20, progress=False)
+    place = {row["media_sha256"]: i for i, row in enumerate(open_set(sets, "source").rows())}
+    rows = list(open_set(sets, "blocks").rows())
+    blocks = [{place[row["media_sha256"]] // 20 for row in rows[i : i + 4]} for i in range(0, len(rows), 4)]
+    assert all(len(shown) == 1 for shown in blocks)
+    assert set().union(*blocks) == {0, 1, 2}
+    assert [row["group"] for row in rows] == [i // 4 for i in range(len(rows))]
+    whole, data = derive(sets, "truth_table")
+    assert whole.source_images == 60
+    derive_set(DeriveRequest("truth_table"), "source", "one", sets, block_images=60, progress=False)
+    assert list(open_set(sets, "one").rows()) == list(data.rows())
+
+
+def test_sentences_about_clips(sets):
+    source = [row | {"media": png(i)} for i, row in enumerate(labelled())]
+    write(sets, source, "filmed", media_type="video")
+    derive_set(DeriveRequest("questions", medium="video"), "filmed", "asked_clips", sets, progress=False)
+    data = open_set(sets, "asked_clips")
+    assert data.metadata["media_type"] == "video"
+    assert all(text.startswith("This video ") for row in data.rows() for text in row["options"])
+    with pytest.raises(NegjaxError, match="--medium video: --kind affirmation has sentences about images alone"):
+        derive_set(DeriveRequest("affirmation", medium="video"), "filmed", "biased", sets, progress=False)
 
 
 def test_questions(sets):
@@ -278,7 +305,7 @@ def test_bad_sources(tmp_path):
         ),
         ("questions", "unlabelled", "set unlabelled: no row has positive_objects"),
         ("balanced", "negated", "set negated has captions that negate already: --kind balanced takes plain captions"),
-        ("truth_table", "clips", "set clips is of videos"),
+        ("truth_table", "clips", "set clips is of clips, not of --medium photo: give --medium video"),
         ("truth_table", "one", "no groups can be made of these labels: it takes two objects with images of each"),
         ("questions", "one", "no questions can be made"),
         ("affirmation", "one", "no pairs of images can be made"),

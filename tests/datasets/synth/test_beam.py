@@ -81,7 +81,7 @@ def test_the_same_bytes_for_any_number_of_workers(table, tmp_path, capsys, worke
     assert run_command(capsys, "synth", "propose", "--max-risk", 0.2, *out)[0] == 0  # makes what is missing
     assert digests(tmp_path / "beam") == expected
     code, _, err = run_command(capsys, "synth", "propose", "--shard", "0/2", *out)
-    assert code == 1
+    assert code == 2
     assert "--shard is for processes without --beam" in err
 
 
@@ -89,5 +89,5 @@ def test_without_beam(table, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)  # as if it were not installed
     words = ["extract", "--csv", table, "--media-root", tmp_path, "--out", tmp_path / "out", "--beam", ""]
     code, _, err = run_command(capsys, "synth", *words)
-    assert code == 1
+    assert code == 2
     assert "--beam needs the extra beam: pip install 'negjax[beam]'" in err

@@ -16,7 +16,7 @@ from negjax.datasets.stored.store import open_set
 from negjax.datasets.synth.extract import run_extract
 from negjax.datasets.synth.propose import ProposeSettings, run_propose
 from negjax.datasets.synth.shards import read_stage
-from negjax.datasets.synth.verify import run_verify
+from negjax.datasets.synth.verify import KnownLabels, run_verify
 from negjax.errors import NegjaxError
 from negjax.language.negation import is_negated
 
@@ -120,7 +120,7 @@ def test_findings_of_x_rays(capsys, tmp_path):
     for i, row in enumerate(read_stage(tmp_path / "out", "verify")):
         assert set(row["positive_objects"]) == {CHEXPERT[n].lower() for n in np.flatnonzero(marks[i] == 1)}
         assert set(row["negative_objects"]) == {CHEXPERT[n].lower() for n in np.flatnonzero(marks[i] == 0)}
-    texts = [text for row in open_set(tmp_path / "data", "mine_half_negated").rows() for text in row["options"]]
+    texts = [text for row in open_set(tmp_path / "data", "mine_truth_table").rows() for text in row["options"]]
     assert texts
     assert not [text for text in texts if "photo" in text or "picture" in text]
     assert any(word in text for text in texts for word in ("radiograph", "X-ray", "imaging", "detected"))
@@ -147,7 +147,7 @@ def test_labels_drop_what_they_leave_open(tmp_path):
             }
         )
     )
-    run_verify(tmp_path / "out", tmp_path / "instances.json", progress=False)
+    run_verify(tmp_path / "out", KnownLabels(read_labels(tmp_path / "instances.json")), progress=False)
     kept = list(read_stage(tmp_path / "out", "verify"))
     assert "dog" not in kept[0]["negative_objects"]  # a puppy is one
     assert [row["negative_objects"] for row in kept[1:]] == [row["negative_objects"] for row in proposed[1:]]

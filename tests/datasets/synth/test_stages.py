@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pytest
 from support.command import run_command
 from support.images import noise_png
 
+from negjax.datasets.labels.label_file import read_labels
 from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.stored.store import open_set
 from negjax.datasets.synth import shards
 from negjax.datasets.synth.extract import run_extract
 from negjax.datasets.synth.propose import ProposeSettings, run_propose
 from negjax.datasets.synth.shards import Share, parse_share, read_stage
-from negjax.datasets.synth.verify import read_labels, run_verify
+from negjax.datasets.synth.verify import KnownLabels, run_verify
 from negjax.datasets.synth.write import WriteSettings, run_write
 from negjax.errors import NegjaxError
 from negjax.evaluation.made_sets import check_sets
@@ -282,12 +284,37 @@ def test_labels_refute_what_is_there(table, tmp_path):
     there = claimed[0]["negative_objects"][0]
     labels = tmp_path / "labels.csv"
     labels.write_text(f"filepath,positive_objects\n0.png,\"['{there}']\"\n")
-    run_verify(tmp_path / "out", read_labels(labels), progress=False)
+    run_verify(tmp_path / "out", KnownLabels(read_labels(labels)), progress=False)
     kept = list(read_stage(tmp_path / "out", "verify"))
     assert there not in kept[0]["negative_objects"]
     assert len(kept[0]["negative_objects"]) < len(claimed[0]["negative_objects"])
     assert [row["negative_objects"] for row in kept[1:]] == [row["negative_objects"] for row in claimed[1:]]
     assert {row["checked_by"] for row in kept} == {"labels"}
+
+
+def test_a_dry_run_writes_nothing(table, tmp_path, capsys):
+    words = ["--csv", table, "--media-root", tmp_path / "photos", "--out", tmp_path / "out"]
+    names = ["--name", "mine", "--data-dir", tmp_path / "data", "--test-share", 0.4, "--max-risk", RISK]
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = run_command(capsys, "synth", "all", *words, *names, "--dry-run")
+    assert code == 0, err
+    assert sorted(tmp_path.rglob("*")) == before
+    told = out + err
+    assert "extract: 200 rows of 100 images; about 1 s in one process" in told
+    assert "by the first 100 images; nothing was written" in told
+    claimed = re.search(r"verify: about ([\d,]+) claims of 100 images", told)[1]
+    run_stages(table, tmp_path / "out")
+    assert int(claimed.replace(",", "")) == sum(
+        len(row["negative_objects"]) for row in read_stage(tmp_path / "out", "propose")
+    )
+    code, out, err = run_command(capsys, "synth", "extract", *words, "--dry-run")
+    assert "; 4 shards exist already and are kept" in out + err
+    (tmp_path / "photos" / "3.png").unlink()
+    write = ["--media-root", tmp_path / "photos", "--out", tmp_path / "out", *names[:4]]
+    code, out, err = run_command(capsys, "synth", "write", *write, "--dry-run")
+    assert "rows of mine_negfull" in out + err
+    assert "1 of the 100 images are not below" in out + err
+    assert not (tmp_path / "data").exists()
 
 
 def test_odd_captions(tmp_path):
