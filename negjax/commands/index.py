@@ -1,10 +1,14 @@
 """`negjax index`: the images and clips below a folder as an index to search."""
 
 import argparse
+import os
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from negjax.commands.parsing import add_model_flags, command, path
+
+if TYPE_CHECKING:
+    from negjax.search.stores.store import StoreAddress
 
 INDEX = """\
 example:
@@ -12,10 +16,13 @@ example:
   negjax search photos.index "a beach without people"
   negjax serve photos.index
 
+  pip install "negjax[qdrant]" && negjax index ~/photos --model clip.pt --out photos.index --store qdrant http://db:6333
+
 The same command brings an index up to date: files that did not change are not read, moved and copied ones are not
 embedded again. After a stop it resumes. Links are not followed; names that begin with a dot are left out.
 The index is a folder: files.parquet (path, size, mtime_ns, sha256), vectors.npy (a unit vector a row, in this order)
-and broken.jsonl (what cannot be decoded, and why)."""
+and broken.jsonl (what cannot be decoded, and why). With --store a table of an engine has the vectors instead: lancedb
+(URI: a folder or s3://...), qdrant (a URL; QDRANT_API_KEY), pgvector (postgresql://USER@HOST/DATABASE; PGPASSWORD)."""
 
 
 def add(commands: Any) -> None:
@@ -33,6 +40,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--frames", type=int, default=4, metavar="N", help="of each clip; default: 4")
     retry = "read unchanged files again that could not be decoded"
     parser.add_argument("--retry-broken", action="store_true", help=retry)
+    store = "write the vectors to an engine instead: lancedb, qdrant or pgvector, and where it is"
+    parser.add_argument("--store", nargs=2, metavar=("ENGINE", "URI"), help=store)
+    parser.add_argument("--table", default="", metavar="NAME", help="of the folder in the store; default: negjax")
     parser.set_defaults(heavy=True)
 
 
@@ -49,6 +59,7 @@ def _index(args: argparse.Namespace) -> int:
     for flag, value in (("--batch-size", args.batch_size), ("--frames", args.frames)):
         if value < 1:
             raise NegjaxError(f"{flag} {value}: it must be at least 1")
+    store = _store_address(args)
     check_writable(args.out)
     settings = {"step": args.step, "arch": args.arch, "activation": args.activation, "ema": args.ema}
     model = read_model(args.model, **settings)
@@ -62,8 +73,10 @@ def _index(args: argparse.Namespace) -> int:
         video=VideoSampling(args.frames, "clip"),
         vectors=args.vectors,
         retry_broken=args.retry_broken,
+        store=store,
     )
     info = changes.index.info
+    written = f"{store}, and {changes.index.path}, which names it" if store else str(changes.index.path)
     lines = [
         f"{info.files:,} files: {changes.added:,} added, {changes.moved:,} moved or copied, {changes.unchanged:,} "
         f"unchanged; {changes.removed:,} removed"
@@ -77,5 +90,18 @@ def _index(args: argparse.Namespace) -> int:
         lines.append(f"{changes.found.links:,} symbolic links are not followed")
     if changes.found.unnamed:
         lines.append(f"{changes.found.unnamed:,} files are left out whose names are not UTF-8")
-    announce("\n".join([*lines, f"written: {changes.index.path}"]))
+    announce("\n".join([*lines, f"written: {written}"]))
     return 0
+
+
+def _store_address(args: argparse.Namespace) -> "StoreAddress | None":
+    from negjax.errors import NegjaxError
+    from negjax.search.stores.store import StoreAddress
+
+    if args.store is None:
+        if args.table:
+            raise NegjaxError(f"--table {args.table} is for --store: give both, or neither")
+        return None
+    kind, uri = args.store
+    uri = uri if "://" in uri else os.path.abspath(uri)  # noqa: PTH100, of a folder that need not exist
+    return StoreAddress(kind, uri, args.table or "negjax")

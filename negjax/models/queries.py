@@ -24,11 +24,14 @@ def encode_query(model: "LoadedModel", texts: str | Sequence[str], negation: str
     """See `LoadedModel.encode_query`."""
     method = _choose(model, negation)
     if method.method is not None and not method.method.is_one_vector:
-        single = ", ".join(name for name, each in METHODS.items() if each.is_one_vector)
-        raise NegjaxError(
-            f"negation {method.name} scores images with several vectors of a query: use model.score, or one of {single}"
-        )
+        raise several_vectors(method.name, "use model.score")
     return _query_vectors(model, texts, method).vector_KCE[0]
+
+
+def several_vectors(name: str, remedy: str) -> NegjaxError:
+    """The error of a method whose queries are several vectors, where one is needed. remedy: another way."""
+    single = ", ".join(name for name, each in METHODS.items() if each.is_one_vector)
+    return NegjaxError(f"negation {name} scores images with several vectors of a query: {remedy}, or one of {single}")
 
 
 def score(model: "LoadedModel", queries: str | Sequence[str], images: Any, negation: str) -> np.ndarray:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from negjax.search.embed_files import EmbeddingSource, embed_files
 from negjax.search.found_files import FoundFile, FoundFiles, find_files
 from negjax.search.index_folder import VECTOR_TYPES, BrokenFile, FileIndex, has_index, open_index, write_index
 from negjax.search.journal import IndexedFile, Journal
+from negjax.search.stored_files import StoredFiles
+from negjax.search.stores.store import StoreAddress, StoredRow, in_batches
+from negjax.search.stores.table import open_store
 
 BATCHES_OF_CHUNK = 4  # a kill loses the work of one chunk at most
 COPY_ROWS = 8192  # embeddings that are copied at a time
@@ -64,6 +68,17 @@ def describe_model(model: LoadedModel, video: VideoSampling) -> dict[str, Any]:
     return {"arch": model.config.name, "sha256": key, "preprocess": settings, "video": asdict(video)}
 
 
+def _check_place(index: FileIndex, store: StoreAddress | None) -> None:
+    """Raises NegjaxError unless the vectors of an index are where they are asked for; None for beside it."""
+    if index.info.store != (None if store is None else asdict(store)):
+        there = index.store_address()
+        raise NegjaxError(
+            f"the index {index.path} has its vectors in "
+            + (f"{there}: give --store {there.kind} {there.uri} --table {there.table}" if there else "its own folder")
+            + ", or index into another folder"
+        )
+
+
 def check_model(index: FileIndex, description: dict[str, Any]) -> None:
     """Raises NegjaxError unless an index is of the model of this description."""
     differing = [name for name, value in index.info.model.items() if description.get(name) != value]
@@ -84,6 +99,7 @@ def build_index(
     video: VideoSampling = VideoSampling(preprocess="clip"),
     vectors: str = "float32",
     retry_broken: bool = False,
+    store: StoreAddress | None = None,
     progress: bool = True,
 ) -> IndexChanges:
     """Indexes the images and clips below a folder.
@@ -101,13 +117,17 @@ def build_index(
         video: how clips are sampled.
         vectors: type of the stored vectors, one of VECTOR_TYPES.
         retry_broken: read unchanged files again that could not be decoded.
+        store: where the vectors are written instead of the folder of the index, as float32.
         progress: show a bar.
 
     Raises:
-        NegjaxError: the folder cannot be read, the index is of another model, in use or cannot be written.
+        NegjaxError: the folder cannot be read, the index is of another model, in use or cannot be written, or the
+            store refuses.
     """
     if vectors not in VECTOR_TYPES:
         raise NegjaxError(f"unknown type of vectors {vectors!r}; choose one of {', '.join(VECTOR_TYPES)}")
+    if store is not None and vectors != "float32":
+        raise NegjaxError(f"--vectors {vectors} is for the array of an index: a store has its own type, leave it out")
     root, path = Path(to_local_path(folder)).absolute(), Path(to_local_path(out))
     if not root.is_dir():
         raise NegjaxError(f"folder {folder} not found: give the folder that holds the images")
@@ -118,22 +138,26 @@ def build_index(
         old = open_index(path) if has_index(path) else None
         if old is not None:
             check_model(old, description)
-        key = hashlib.sha256(json.dumps([description, str(root)], sort_keys=True).encode()).hexdigest()[:16]
+            _check_place(old, store)
+        identity = [description, str(root)] if store is None else [description, str(root), asdict(store)]
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         journal = Journal(path / f"unfinished-{key}")
         indexed = _Indexed(old, journal, retry_broken)
-        todo = [file for file in found.files if file not in indexed.known]
-        sources = EmbeddingSource(model_on_devices(model), root, video, batch_size)
-        size = BATCHES_OF_CHUNK * batch_size
-        with track_progress(len(todo), "files", progress and len(todo) > 0) as done:
-            for start in range(0, len(todo), size):
-                chunk = todo[start : start + size]
-                files, vector_nE = embed_files(sources, chunk, indexed.places)
-                journal.add(files, vector_nE)
-                indexed.add_chunk(files, journal.chunks)
-                done(len(chunk))
-        index = _write(
-            path, root, found.files, indexed, old, journal, load, description, model.config.embed_dim, vectors
-        )
+        with _stored_files(store, str(root), description, model.config.embed_dim) as stored:
+            todo = [file for file in found.files if not indexed.has(file, stored)]
+            source = EmbeddingSource(model_on_devices(model), root, video, batch_size)
+            with track_progress(len(todo), "files", progress and len(todo) > 0) as done:
+                for _, chunk in in_batches(todo, BATCHES_OF_CHUNK * batch_size):
+                    files, vector_nE = embed_files(source, chunk, stored.contents if stored else indexed.places)
+                    if stored is not None:  # before the journal: after a kill in between, nothing is added twice
+                        stored.add(files, vector_nE)
+                        vector_nE = vector_nE[:0]
+                    journal.add(files, vector_nE)
+                    indexed.add_chunk(files, journal.chunks)
+                    done(len(chunk))
+            info = {"folder": str(root), "width": model.config.embed_dim, "vectors": vectors, "load": load}
+            info |= {"model": description, "store": None if store is None else asdict(store)}
+            index = _write(path, info, found.files, indexed, old, journal, stored)
         journal.remove()
         for other in path.glob("unfinished-*"):
             epath.Path(other).rmtree()
@@ -163,6 +187,13 @@ class _Indexed:
         for chunk, files in enumerate(journal.read(), 1):
             self.add_chunk(files, chunk)
 
+    def has(self, file: FoundFile, stored: StoredFiles | None) -> bool:
+        """Whether a file need not be read: it is known, and its row is in the store, where there is one."""
+        what = self.known.get(file)
+        if stored is None or what is None or isinstance(what, BrokenFile):
+            return what is not None
+        return stored.has(file.path, what)
+
     def add_chunk(self, files: Sequence[IndexedFile], chunk: int) -> None:
         """Adds the files of a chunk. chunk: counted from 1."""
         for each in files:
@@ -173,17 +204,26 @@ class _Indexed:
             self.known[file] = broken if each.error else each.sha256
 
 
+@contextmanager
+def _stored_files(
+    store: StoreAddress | None, folder: str, description: dict[str, Any], width: int
+) -> Iterator[StoredFiles | None]:
+    """The rows of the store; None for none."""
+    if store is None:
+        yield None
+        return
+    with closing(open_store(store, folder, description, width, create=True)) as opened:
+        yield StoredFiles(opened)
+
+
 def _write(
     path: Path,
-    root: Path,
+    info: dict[str, Any],
     found: Sequence[FoundFile],
     indexed: _Indexed,
     old: FileIndex | None,
     journal: Journal,
-    load: dict[str, Any],
-    description: dict[str, Any],
-    width: int,
-    vectors: str,
+    stored: StoredFiles | None,
 ) -> FileIndex:
     """Writes the index of the found files from what is known of them."""
     files: list[FoundFile] = []
@@ -196,24 +236,28 @@ def _write(
         else:
             files.append(file)
             hashes.append(what)
+    if stored is not None:
+        stored.keep_only(StoredRow(file.path, sha256) for file, sha256 in zip(files, hashes))
+        return write_index(path, info, files, hashes, broken, None)
     place_N2 = np.array([indexed.places[sha256] for sha256 in hashes], np.int64).reshape(-1, 2)
 
     def blocks() -> Iterator[np.ndarray]:
         for start in range(0, len(files), COPY_ROWS):
             place_n2 = place_N2[start : start + COPY_ROWS]
-            vector_nE = np.empty((len(place_n2), width), np.float32)
+            vector_nE = np.empty((len(place_n2), info["width"]), np.float32)
             for source in np.unique(place_n2[:, 0]):
                 chosen = np.flatnonzero(place_n2[:, 0] == source)
                 from_NE = old.vector_NE if old is not None and source == 0 else journal.vectors(int(source) - 1)
                 vector_nE[chosen] = from_NE[place_n2[chosen, 1]]
             yield vector_nE
 
-    info = {"folder": str(root), "width": width, "vectors": vectors, "load": load, "model": description}
     return write_index(path, info, files, hashes, broken, blocks())
 
 
 def _count_changes(index: FileIndex, old: FileIndex | None, found: FoundFiles) -> IndexChanges:
     """Compares an index with an earlier one."""
+    if old is not None and index.files.equals(old.files):
+        return IndexChanges(index, 0, 0, 0, len(index.files), found)
     old_rows = [] if old is None else list(zip(old.files["path"].to_pylist(), old.files["sha256"].to_pylist()))
     before, old_hashes = dict(old_rows), {sha256 for _, sha256 in old_rows}
     added = moved = 0

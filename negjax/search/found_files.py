@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -18,10 +19,10 @@ PICTURE_SUFFIXES = (
     ".tga", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 CLIP_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
+_SUFFIXES = PICTURE_SUFFIXES + CLIP_SUFFIXES
 
 
-@dataclass(frozen=True)
-class FoundFile:
+class FoundFile(NamedTuple):  # made, compared and looked up by the hundred thousand
     """A file and the state in which it was found.
 
     Attributes:
@@ -68,7 +69,7 @@ def find_files(folder: Path) -> FoundFiles:
     for entry, path in _walk(folder):
         if entry.is_symlink():
             links += 1
-        elif path.lower().endswith(PICTURE_SUFFIXES + CLIP_SUFFIXES) and entry.is_file(follow_symlinks=False):
+        elif path.lower().endswith(_SUFFIXES) and entry.is_file(follow_symlinks=False):
             try:
                 path.encode()
             except UnicodeEncodeError:
@@ -76,7 +77,7 @@ def find_files(folder: Path) -> FoundFiles:
                 continue
             status = entry.stat(follow_symlinks=False)
             files.append(FoundFile(path, status.st_size, status.st_mtime_ns))
-    return FoundFiles(sorted(files, key=lambda file: file.path), links, unnamed)
+    return FoundFiles(sorted(files), links, unnamed)
 
 
 def _walk(folder: Path) -> Iterator[tuple[os.DirEntry, str]]:

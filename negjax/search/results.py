@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from negjax.language.parsed import Parsed
 from negjax.negation.table import method_text
@@ -24,7 +26,7 @@ class SearchResults:
         request: the search.
         method: the method with its constants, "deo, toward 1, away 1, stay 1"; "" where it changes nothing.
         files: number of files searched.
-        row_K: their rows in the index, best first.
+        row_K: their rows in the index, best first; -1 for a file that a store has and the index does not.
         paths: their paths below the indexed folder.
         score_K: their scores.
     """
@@ -59,13 +61,19 @@ def best_results(
         score_N: the scores of all files, where they are known.
 
     Raises:
-        NegjaxError: the method is unknown.
+        NegjaxError: the method is unknown, or the store that has the vectors refuses.
     """
+    index, method = searcher.index, describe_method(searcher, request)
+    if index.info.store is not None:
+        best = searcher.nearest(request, count)
+        paths, score_K = [path for path, _ in best], np.array([score for _, score in best], np.float32)
+        row_K = pc.index_in(pa.array(paths, pa.string()), index.files["path"]).fill_null(-1).to_numpy()
+        return SearchResults(request, method, index.info.files, row_K, paths, score_K)
     if score_N is None:
         score_N = searcher.scores(request)
     row_K = best_rows(score_N, count)
-    paths = searcher.index.files["path"].take(row_K).to_pylist()
-    return SearchResults(request, describe_method(searcher, request), len(score_N), row_K, paths, score_N[row_K])
+    paths = index.files["path"].take(row_K).to_pylist()
+    return SearchResults(request, method, len(score_N), row_K, paths, score_N[row_K])
 
 
 def describe_method(searcher: Searcher, request: SearchRequest) -> str:

@@ -21,6 +21,11 @@ PAGE_FILES = {"/": ("serve.html", "text/html"), "/serve.js": ("serve.js", "text/
 PAGE_FILES |= {"/serve.css": ("serve.css", "text/css"), "/icon.svg": ("icon.svg", "image/svg+xml")}
 
 
+def served_methods(default_method: str) -> list[str]:
+    """The methods that a request may name: others could have constants in a file, whose path it must not choose."""
+    return list(dict.fromkeys([default_method, *(name for name, each in METHODS.items() if each.grid), NO_METHOD]))
+
+
 def make_app(searcher: Searcher, default_method: str, token: str = "") -> Guard:
     """The ASGI application that serves an index.
 
@@ -33,8 +38,7 @@ def make_app(searcher: Searcher, default_method: str, token: str = "") -> Guard:
         NegjaxError: the method is unknown.
     """
     searcher.method(default_method)
-    # Only names that are listed here: others could have constants in a file, whose path a request must not choose.
-    methods = list(dict.fromkeys([default_method, *(name for name, each in METHODS.items() if each.grid), NO_METHOD]))
+    methods = served_methods(default_method)
     rankings, pictures, index = Rankings(searcher), Pictures(searcher.index), searcher.index
 
     def about(request: Request) -> Response:

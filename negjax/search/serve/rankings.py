@@ -19,7 +19,8 @@ class Rankings:
     """Searches of one index. Safe to use in several threads."""
 
     def __init__(self, searcher: Searcher):
-        """Searches nothing. searcher: the index with its model."""
+        """Searches nothing. searcher: the index with its model. Raises NegjaxError where a store has its vectors."""
+        self._vector_NE = searcher.index.vector_NE
         self._searcher = searcher
         self._kept: OrderedDict[PageRequest, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
@@ -31,8 +32,7 @@ class Rankings:
             NegjaxError: nothing is asked, or the strength is out of range.
         """
         like, unlike = (
-            [np.array(self._searcher.index.vector_NE[row], np.float32) for row in rows]
-            for rows in (page.like, page.unlike)
+            [np.array(self._vector_NE[row], np.float32) for row in rows] for rows in (page.like, page.unlike)
         )
         request = SearchRequest(page.query, page.negation, page.strength, like, unlike)
         score_N = self._scores(replace(page, offset=0, limit=0), request)

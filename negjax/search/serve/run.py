@@ -2,15 +2,17 @@
 
 import ipaddress
 import socket
+import threading
 
 import uvicorn
 
 from negjax.errors import NegjaxError
+from negjax.negation.table import NO_METHOD
 from negjax.runtime.streams import announce
 from negjax.search.searcher import Searcher
-from negjax.search.serve.app import make_app
+from negjax.search.serve.app import make_app, served_methods
+from negjax.search.serve.protocol import BoundedProtocol
 
-MAX_CONNECTIONS = 256  # more are answered with 503
 MAX_HEADER_BYTES = 16 << 10  # of a request, its address included
 LEAST_TOKEN = 16  # characters
 
@@ -29,11 +31,19 @@ def serve(searcher: Searcher, method: str, host: str, port: int, token: str) -> 
         NegjaxError: the host is no loopback address and there is no token, it is short, or the port is taken.
     """
     server, listener = make_server(searcher, method, host, port, token)
-    searcher.warm_up(method)
+    searcher.warm_up([method, NO_METHOD])
+    others = [name for name in served_methods(method) if name not in (method, NO_METHOD)]
+    stopping = threading.Event()
+    warming = threading.Thread(target=searcher.warm_up, args=[others, stopping])
     shown = f"[{host}]" if ":" in host else host
     query = "?token=TOKEN" if token else ""
     announce(f"open http://{shown}:{listener.getsockname()[1]}/{query} (Ctrl-C stops)")
-    server.run(sockets=[listener])
+    warming.start()  # the other methods, while people look at the page
+    try:
+        server.run(sockets=[listener])
+    finally:
+        stopping.set()
+        warming.join()
 
 
 def make_server(
@@ -44,7 +54,7 @@ def make_server(
     app = make_app(searcher, method, token)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=BoundedProtocol,
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -52,7 +62,6 @@ def make_server(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         timeout_graceful_shutdown=2,
     )

@@ -25,7 +25,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def served(searcher):
-    searcher.warm_up("deo")
+    searcher.warm_up(["deo", "none"])
     with running(searcher) as port:
         yield port
 

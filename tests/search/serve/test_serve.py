@@ -3,8 +3,12 @@
 import http.client
 import io
 import json
+import resource
 import socket
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from urllib.parse import quote, urlencode
 
 import numpy as np
@@ -17,7 +21,8 @@ from negjax.errors import NegjaxError
 from negjax.search.request import SearchRequest, compose_query, read_query
 from negjax.search.results import best_results
 from negjax.search.searcher import Searcher
-from negjax.search.serve.run import MAX_CONNECTIONS, check_access
+from negjax.search.serve import protocol
+from negjax.search.serve.run import check_access
 
 QUERY = "a beach without people"
 
@@ -262,30 +267,89 @@ def test_a_query_of_a_megabyte(port):
     assert get(port, "/api/search?q=a")[0] == 200
 
 
-def test_thousands_of_connections(port):
-    """More than the limit at a time, all open: some are refused, none is left without an answer, all is well after."""
-    open_ones = []
+@contextmanager
+def connections(port: int, count: int) -> Iterator[list[socket.socket]]:
+    """Connections that are all open in the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * count + 512  # both ends are in this process
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        pytest.skip(f"at most {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
     try:
-        for _ in range(MAX_CONNECTIONS + 50):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            connection.connect()
-            open_ones.append(connection)
-        statuses = []
-        for connection in open_ones:
-            try:
-                connection.request("GET", "/api/index", headers={"Connection": "close"})
-                statuses.append(connection.getresponse().status)
-            except ConnectionError:
-                statuses.append(0)
+        with ExitStack() as stack:
+            address = "127.0.0.1", port
+            yield [stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(count)]
     finally:
-        for connection in open_ones:
-            connection.close()
-    assert set(statuses) <= {200, 503}
-    assert statuses.count(503) > 0
-    threads = [threading.Thread(target=lambda: done.append(get(port, "/api/search?q=a")[0])) for _ in range(100)]
-    done: list[int] = []
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert done == [200] * 100
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def status_of(connection: socket.socket) -> int:
+    """The status of the next answer; 0 where there is none."""
+    try:
+        answer = connection.recv(4096)
+    except ConnectionError:
+        return 0
+    return int(answer.split()[1]) if answer else 0
+
+
+def test_thousands_of_connections(searcher):
+    """All open at a time: as many as may be are kept, the others get an answer and are closed, all is well after."""
+    with running(searcher) as port:
+        with connections(port, 3000) as all_connections:
+            kept = all_connections[: protocol.MAX_CONNECTIONS]
+            assert {status_of(each) for each in all_connections[len(kept) :]} == {503}
+            assert {status_of(each) for each in all_connections[len(kept) :]} == {0}  # closed
+            for connection in kept:
+                connection.sendall(b"GET /api/index HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert {status_of(each) for each in kept} == {200}
+        until_served(port)
+        done: list[int] = []
+        threads = [threading.Thread(target=lambda: done.append(get(port, "/api/search?q=a")[0])) for _ in range(100)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert done == [200] * 100
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /api/index HT",
+        b"GET /api/index HTTP/1.1\r\nHost: localhost\r\n\r\nGET",
+        b"GET /api/index HTTP/1.1\r\nHost: localhost\r\n" + b"Connection: keep-alive\r\n\r\n",
+    ],
+    ids=["nothing", "part of a request", "a request and part of another", "a request alone"],
+)
+def test_slow_clients_lose_their_places(searcher, monkeypatch, sent):
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.5)
+    with running(searcher) as port, connections(port, protocol.MAX_CONNECTIONS) as slow:
+        for connection in slow:
+            connection.sendall(sent)
+        until_served(port)
+        for connection in slow:
+            while status_of(connection):
+                pass
+
+
+def test_a_client_that_does_not_read_loses_its_place(searcher, monkeypatch):
+    monkeypatch.setattr(protocol, "ANSWER_SECONDS", 1.0)
+    request = b"GET /api/search?q=a&limit=200 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with running(searcher) as port, connections(port, 1) as (connection,):
+        connection.settimeout(60)
+        with pytest.raises(ConnectionError):
+            connection.sendall(request * 100_000)  # more than all buffers on the way hold
+
+
+def until_served(port: int) -> None:
+    """Waits until a connection is free."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            if get(port, "/api/index")[0] == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        assert time.monotonic() < end
+        time.sleep(0.05)
