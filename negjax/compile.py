@@ -194,7 +194,7 @@ def _abstract_model(experiment: Experiment) -> LoadedModel:
         params=abstract_params(config),
         preprocess=default_preprocess(config),
         tokenizer=Tokenizer(config.text.context_length),
-        compute=compute_of(spec),
+        compute=compute_of(spec, "tpu"),
     )
 
 

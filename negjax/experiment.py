@@ -16,6 +16,7 @@ from negjax.evaluation.evaluate import evaluate, metric_names
 from negjax.evaluation.prepare import check_evaluable, prepare_eval_data
 from negjax.models.architecture import CLIPConfig, for_sigmoid_loss
 from negjax.models.compute import Compute
+from negjax.models.fused_attention import choose_kernel
 from negjax.models.init import init_params
 from negjax.models.loaded import LoadedModel
 from negjax.models.presets import default_preprocess, preset
@@ -80,7 +81,7 @@ def initial_model(experiment: Experiment) -> LoadedModel:
             raise NegjaxError(
                 f"{spec.init_from} was not trained with the sigmoid loss and has no logit bias: use contrastive"
             )
-        return dataclasses.replace(model, compute=compute_of(spec))
+        return dataclasses.replace(model, compute=compute_of(spec, jax.default_backend()))
     config = with_needed_bias(preset(spec.arch), experiment)
     if config.text.vocab_size != VOCAB_SIZE:
         raise NegjaxError(f"config.model.arch: {spec.arch} needs its own tokenizer: start from its weights (init_from)")
@@ -99,13 +100,14 @@ def initial_model(experiment: Experiment) -> LoadedModel:
             "activation": config.activation,
             "source": f"fresh, seed {experiment.seed}",
         },
-        compute=compute_of(spec),
+        compute=compute_of(spec, jax.default_backend()),
     )
 
 
-def compute_of(spec: ModelSpec) -> Compute:
-    """How the experiment's model is computed."""
-    return Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan)
+def compute_of(spec: ModelSpec, platform: str) -> Compute:
+    """How the experiment's model is computed on a platform: "cpu", "gpu" or "tpu"."""
+    kernel = choose_kernel(spec.attention, platform, spec.dtype)
+    return Compute(dtype=spec.dtype, remat=spec.remat, scan=spec.scan, attention=kernel)
 
 
 def with_needed_bias(config: CLIPConfig, experiment: Experiment) -> CLIPConfig:

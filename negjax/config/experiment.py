@@ -24,6 +24,8 @@ class ModelSpec:
         dtype: type of the matrix products.
         remat: what the backward pass recomputes to save memory, see `negjax.models.compute.Compute`.
         scan: whether the layers run in a loop that is compiled once, see `negjax.models.compute.Compute`.
+        attention: what computes attention, "auto" for what suits the device: the compiler's own products (xla), or
+            kernels for bfloat16 on NVIDIA GPUs (cudnn) or TPUs (pallas), see `negjax.models.fused_attention`.
     """
 
     arch: str = ""
@@ -32,6 +34,7 @@ class ModelSpec:
     dtype: Literal["float32", "bfloat16"] = "float32"
     remat: Literal["none", "dots", "full"] = "none"
     scan: bool = False
+    attention: Literal["auto", "xla", "cudnn", "pallas"] = "auto"
 
     def __post_init__(self) -> None:
         check_path(self.init_from, "config.model.init_from")

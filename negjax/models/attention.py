@@ -9,6 +9,7 @@ from flax import nnx
 
 from negjax.models.architecture import Activation, AnyTowerConfig, VisionConfig
 from negjax.models.elementwise import LayerNorm, activate
+from negjax.models.fused_attention import KERNELS, Kernel, suits
 from negjax.models.linear import Linear, affine, matmul_precision
 from negjax.models.rotary import rotate
 
@@ -28,6 +29,7 @@ def attend(
     v_BSNH: jax.Array,
     causal: bool = False,
     mask_BTS: jax.Array | None = None,
+    kernel: Kernel = "xla",
 ) -> jax.Array:
     """Scaled dot-product attention, with its softmax in float32.
 
@@ -40,10 +42,13 @@ def attend(
         v_BSNH: Values.
         causal: Whether a query sees only keys up to its own position.
         mask_BTS: False for keys that a query does not see; [B, 1, S] where all queries of a row see the same.
+        kernel: What computes it, where it suits the arguments; else the compiler's own products.
 
     Returns:
         The mixed values [B, T, N, H], in the type of `v_BSNH`.
     """
+    if kernel != "xla" and suits(kernel, q_BTNH, k_BSNH, causal, mask_BTS):
+        return KERNELS[kernel](q_BTNH, k_BSNH, v_BSNH)
     if k_BSNH.shape[1] > _MOST_KEYS and k_BSNH.shape[2] > 1:
 
         def attend_head(qkv: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
@@ -111,7 +116,7 @@ class _Projections(Linear):
 class Attention(nnx.Module):
     """Multi-head self-attention; `qkv` is one kernel [D, 3, D], so that sharding over heads divides all three alike."""
 
-    def __init__(self, config: AnyTowerConfig, causal: bool):
+    def __init__(self, config: AnyTowerConfig, causal: bool, kernel: Kernel = "xla"):
         vision = config if isinstance(config, VisionConfig) else None
         self.qkv = _Projections(config.width, vision is None or vision.key_bias)
         sub_norm = vision is not None and vision.block == "sub_norm"
@@ -119,6 +124,7 @@ class Attention(nnx.Module):
         self.out = Linear((config.width, config.width))
         self.heads = config.heads
         self.causal = causal
+        self.kernel: Kernel = kernel
         self.rotary = vision if vision and vision.rotary != "none" else None
 
     def __call__(self, x_BTD: jax.Array, mask_BTS: jax.Array | None = None, at: TokenIndex | None = None) -> jax.Array:
@@ -132,7 +138,8 @@ class Attention(nnx.Module):
         q_BTNH, k_BTNH, v_BTNH = (qkv_BT3NH[:, :, i] for i in range(3))
         if self.rotary:
             q_BTNH, k_BTNH = rotate(q_BTNH, self.rotary), rotate(k_BTNH, self.rotary)
-        return attend(q_BTNH, k_BTNH, v_BTNH, self.causal, mask_BTS).reshape(batch, length, width)
+        mixed_BTNH = attend(q_BTNH, k_BTNH, v_BTNH, self.causal, mask_BTS, self.kernel)
+        return mixed_BTNH.reshape(batch, length, width)
 
     def _mix_at(self, x_BTD: jax.Array, mask_BTS: jax.Array | None, at: TokenIndex) -> jax.Array:
         batch, length, width = x_BTD.shape

@@ -1,7 +1,9 @@
-"""How a tower is computed: number type, recomputation in the backward pass, scan over blocks."""
+"""How a tower is computed: number type, recomputation in the backward pass, scan over blocks, attention."""
 
 from dataclasses import dataclass
 from typing import Literal
+
+from negjax.models.fused_attention import Kernel
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,10 @@ class Compute:
             the results of the linear layers and recomputes attention, norms and activations; "full" keeps only the
             input of each block.
         scan: Run the blocks as one `jax.lax.scan`, so that compile time does not grow with depth.
+        attention: What computes attention, see `negjax.models.fused_attention`.
     """
 
     dtype: Literal["float32", "bfloat16"] = "float32"
     remat: Literal["none", "dots", "full"] = "none"
     scan: bool = False
+    attention: Kernel = "xla"

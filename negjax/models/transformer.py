@@ -12,6 +12,7 @@ from negjax.models.architecture import Activation, AnyTowerConfig, TextEncoderCo
 from negjax.models.attention import Attention, TokenIndex, take_tokens
 from negjax.models.compute import Compute
 from negjax.models.elementwise import LayerNorm, activate
+from negjax.models.fused_attention import Kernel
 from negjax.models.linear import Linear
 
 AfterBlock = Callable[[int, jax.Array], jax.Array]
@@ -26,9 +27,9 @@ _REMAT_POLICIES = {
 class Block(nnx.Module):
     """Attention, then a perceptron, each added to its input; where the layer norms are depends on the tower."""
 
-    def __init__(self, config: AnyTowerConfig, causal: bool):
+    def __init__(self, config: AnyTowerConfig, causal: bool, kernel: Kernel):
         self.norm1 = LayerNorm(config.width, config.layer_norm_eps)
-        self.attention = Attention(config, causal)
+        self.attention = Attention(config, causal, kernel)
         self.norm2 = LayerNorm(config.width, config.layer_norm_eps)
         self.up = Linear((config.width, config.mlp_width))
         self.down = Linear((config.mlp_width, config.width))
@@ -77,7 +78,7 @@ class Transformer(nnx.Module):
     """`depth` blocks, stored one by one."""
 
     def __init__(self, config: AnyTowerConfig, *, causal: bool, compute: Compute):
-        self.blocks = nnx.Dict({str(i): Block(config, causal) for i in range(config.depth)})
+        self.blocks = nnx.Dict({str(i): Block(config, causal, compute.attention) for i in range(config.depth)})
         self.compute = compute
 
     def in_order(self) -> list[Block]:

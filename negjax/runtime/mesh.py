@@ -17,7 +17,8 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from negjax.errors import NegjaxError
 
 FSDP_AXIS = "fsdp"  # over which parameters are sharded, and gathered where they are used
-MESH_AXES = ("data", FSDP_AXIS, "tensor")
+TENSOR_AXIS = "tensor"  # over which heads and hidden units are sharded
+MESH_AXES = ("data", FSDP_AXIS, TENSOR_AXIS)
 BATCH_AXES = ("data", FSDP_AXIS)  # over which the rows of a batch are split
 BATCH_SPEC = PartitionSpec(BATCH_AXES)
 
