@@ -126,7 +126,7 @@ def _prepare(experiment: Experiment, workdir: Path) -> tuple[PreparedRun, list[S
     data = prepare_data(experiment)
     model = initial_model(experiment)
     _warn_of_small_images(data, model)
-    return prepare_run(experiment, model, data), tasks
+    return prepare_run(experiment, model, data, lambda: initial_model(experiment).params), tasks
 
 
 def _warn_of_small_images(data: PreparedData, model: LoadedModel) -> None:

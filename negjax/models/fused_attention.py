@@ -1,4 +1,4 @@
-"""Attention that keeps its scores on the chip: a Pallas kernel for TPUs, cuDNN's for NVIDIA GPUs; and which one is used.
+"""Attention that keeps its scores on the chip: a Pallas kernel for TPUs, cuDNN's for NVIDIA GPUs; and which is used.
 
 CLIP's sequences are short, so a program of the kernel holds the whole rows of scores of two heads or one.
 Shapes: B batch, T tokens, N heads, H head width, D = N H, L columns of a block.
@@ -24,6 +24,9 @@ _LONGEST = 1024  # tokens whose scores, of one head and in float32, take 4 MB of
 
 def choose_kernel(setting: str, platform: str, dtype: str) -> Kernel:
     """The kernel that a training run uses.
+
+    "auto" is decided by the bytes that the TPU's compiler moves (`tools/attention_traffic.py`): a quarter for B/16, a
+    third for L/14. On a GPU nothing was measured, so it is XLA there.
 
     Args:
         setting: config.model.attention: "auto" or a kernel.
@@ -106,13 +109,14 @@ def _call(kernel: Callable, width: int, interpret: bool, results: int, *arrays: 
 
     def run(*arrays: jax.Array) -> Any:
         batch, length, columns = arrays[0].shape
-        block = pl.BlockSpec((1, length, _block_columns(columns, width)), lambda row, group: (row, 0, group))
+        loaded = _block_columns(columns, width)
+        block = pl.BlockSpec((1, length, loaded), lambda row, group: (row, 0, group))
         # Within a jax.shard_map, the results vary over the axes over which the arguments do.
         varying = jax.typeof(arrays[0]).manual_axis_type
         like = jax.ShapeDtypeStruct(arrays[0].shape, arrays[0].dtype, manual_axis_type=varying)
         return pl.pallas_call(
             partial(kernel, width),
-            grid=(batch, columns // block.block_shape[2]),
+            grid=(batch, columns // loaded),
             in_specs=[block] * len(arrays),
             out_specs=[block] * results,
             out_shape=[like] * results,

@@ -102,6 +102,11 @@ class Checkpoints(CheckpointReader):
             with self._writing():
                 self._manager.wait_until_finished()
 
+    def newest_step(self) -> int:
+        """The newest step that has a checkpoint, which may be damaged, for all processes; 0 if there is none."""
+        newest = max(self.steps(), default=0) if is_first_process() else 0
+        return int(broadcast_from_first(np.array(newest)))  # type: ignore[call-overload]
+
     def restore_newest(self, abstract_state: Mapping[str, ArrayTree]) -> dict[str, ArrayTree] | None:
         """Reads the state of the newest intact checkpoint, to resume a run.
 

@@ -1,24 +1,29 @@
 """The training loop, from top to bottom: state, data, steps, evaluation, checkpoints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 from etils import epath
 
 from negjax.config import Experiment
 from negjax.input.broken import BrokenRows
 from negjax.models.loaded import LoadedModel
+from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.paths import to_path
 from negjax.runtime.profiler import ProfileWindow
+from negjax.training.compile_ahead import compile_ahead
 from negjax.training.compile_notice import CompileNotice
+from negjax.training.guard import State
 from negjax.training.optimizer import schedule
 from negjax.training.pending import PendingMetrics
 from negjax.training.prepare import PreparedRun
 from negjax.training.resume import agree_on_start, open_checkpoints, resume_or_start, roll_back_state
 from negjax.training.run_log import RunLog
 from negjax.training.stop_signal import Preempted, stop_signal
-from negjax.training.stream import stream_batches
+from negjax.training.stream import StepBatch, stream_batches
 from negjax.training.workdir import claim_workdir
 
 Evaluate = Callable[[LoadedModel], dict[str, float]]  # "TASK/metric" -> figure in [0, 1]
@@ -87,15 +92,15 @@ def train(
         checkpoints = stack.enter_context(open_checkpoints(experiment, workdir))
 
         # Resume where an earlier run stopped: the step is the position in the data, too.
-        state = resume_or_start(run, checkpoints, meta)
-        first = int(state["step"])
+        broken, notice = {name: BrokenRows(experiment.most_broken) for name in experiment.sources}, CompileNotice()
+        state, stream = _resume(run, checkpoints, meta, broken, notice)
         start = run.initial_params() if program.needs_start else None
-        broken = {name: BrokenRows(experiment.most_broken) for name in experiment.sources}
-        stream = stream_batches(run, broken, first)
+        run.release_start()
+        first = int(state["step"])
         rate = schedule(experiment.optim, experiment.steps)
         log = stack.enter_context(RunLog(workdir, experiment, first, rate, window))
         is_stop_requested = stack.enter_context(stop_signal())
-        pending, notice, step = PendingMetrics(), CompileNotice(), first
+        pending, step = PendingMetrics(), first
 
         while step < experiment.steps:
             # Dispatch the step; the devices compute it while the host continues.
@@ -140,6 +145,23 @@ def train(
                 raise Preempted(f"stopped at step {step} and saved: run the same command to resume")
         checkpoints.wait()
     return run.with_trained(state["params"], start)
+
+
+def _resume(
+    run: PreparedRun,
+    checkpoints: Checkpoints,
+    meta: Mapping[str, Any],
+    broken: Mapping[str, BrokenRows],
+    notice: CompileNotice,
+) -> tuple[State, Iterator[StepBatch]]:
+    """The state to continue from, and the batches after it; the step is compiled meanwhile."""
+    newest = checkpoints.newest_step()
+    stream = stream_batches(run, broken, newest)
+    with compile_ahead(run, stream, newest, notice) as upcoming:
+        state = resume_or_start(run, checkpoints, meta)
+    if int(state["step"]) != newest:  # that checkpoint is damaged
+        return state, stream_batches(run, broken, int(state["step"]))
+    return state, chain(upcoming, stream)
 
 
 def _is_multiple(step: int, every: int) -> bool:

@@ -1,7 +1,7 @@
 """Prepares a training run: devices, open sets, the rows of this process, the model and the program."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -62,14 +62,16 @@ class PreparedRun:
     Attributes:
         experiment: the settings.
         data: devices and data.
-        model: the model to start from.
+        model: the model to start from; without its parameters after `release_start`.
         program: the compiled step, and the form of its state.
+        reload: gives the parameters of the start once more; None if they are to be kept.
     """
 
     experiment: Experiment
     data: PreparedData
     model: LoadedModel
     program: Program
+    reload: Callable[[], Params] | None = None
 
     @property
     def mesh(self) -> Mesh:
@@ -78,7 +80,14 @@ class PreparedRun:
 
     def initial_params(self) -> Params:
         """The parameters of the start on the devices, in new arrays."""
-        return device_put_tree(self.model.params, self.program.start_shardings)
+        is_released = self.model.params is self.program.start
+        params = self.reload() if is_released and self.reload else self.model.params
+        return device_put_tree(params, self.program.start_shardings)
+
+    def release_start(self) -> None:
+        """Frees the host's copy of the start's parameters, if they can be read again."""
+        if self.reload:
+            self.model.params = self.program.start
 
     def with_trained(self, trained: Params, start: Params | None, **changes: Any) -> LoadedModel:
         """The model with trained parameters, or with a trained adapter folded into those of the start."""
@@ -125,17 +134,23 @@ def prepare_data(experiment: Experiment) -> PreparedData:
     return PreparedData(mesh, sources)
 
 
-def prepare_run(experiment: Experiment, model: LoadedModel, data: PreparedData | None = None) -> PreparedRun:
+def prepare_run(
+    experiment: Experiment,
+    model: LoadedModel,
+    data: PreparedData | None = None,
+    reload: Callable[[], Params] | None = None,
+) -> PreparedRun:
     """Prepares a run; no array is put on a device, and nothing is compiled yet.
 
     Args:
         experiment: the settings.
         model: the model to start from.
         data: devices and data, if they are prepared already.
+        reload: gives the model's parameters once more, so that the run need not keep them beside its state.
 
     Raises:
         NegjaxError: as `prepare_data`, or settings of the optimizer do not suit the model.
     """
     data = prepare_data(experiment) if data is None else data
     model = replace(model, stored={})  # the types of the start's file are not those of what is trained
-    return PreparedRun(experiment, data, model, make_program(experiment, model, data.mesh))
+    return PreparedRun(experiment, data, model, make_program(experiment, model, data.mesh), reload)

@@ -23,7 +23,8 @@ class Program:
     """A step, and what it works on.
 
     Attributes:
-        begin: (parameters of the start) -> the state before the first step; jitted.
+        begin: (parameters of the start) -> the state before the first step; jitted, and donates the parameters where
+            they become those of the state.
         state: shapes, types and shardings of the state; nothing is allocated.
         step: (state, batches, parameters of the start) -> (state, metrics); jitted, and donates the old state.
         start: shapes, types and shardings of the parameters of the start.
@@ -89,7 +90,7 @@ def make_program(experiment: Experiment, model: LoadedModel, mesh: Mesh) -> Prog
     )
     folded = jax.jit(lambda trained, start: fold(start, trained, lora), out_shardings=_shardings(start))
     return Program(
-        begin=jax.jit(begin, out_shardings=_shardings(state)),
+        begin=jax.jit(begin, donate_argnums=() if lora.rank else 0, out_shardings=_shardings(state)),
         state=state,
         step=jax.jit(step, donate_argnums=0, out_shardings=(_shardings(state), None)),
         start=start,

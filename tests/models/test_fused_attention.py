@@ -125,7 +125,9 @@ def test_the_kernel_is_that_of_the_device():
     assert choose_kernel("auto", "gpu", "bfloat16") == choose_kernel("xla", "tpu", "bfloat16") == "xla"
     assert choose_kernel("cudnn", "gpu", "bfloat16") == "cudnn"
     for setting, platform, dtype in (("cudnn", "cpu", "bfloat16"), ("pallas", "gpu", "bfloat16")):
-        with pytest.raises(NegjaxError, match=f"config.model.attention: {setting} runs on a .* not on this {platform.upper()}"):
+        with pytest.raises(
+            NegjaxError, match=f"config.model.attention: {setting} runs on a .* not on this {platform.upper()}"
+        ):
             choose_kernel(setting, platform, dtype)
     with pytest.raises(NegjaxError, match="cudnn computes in bfloat16"):
         choose_kernel("cudnn", "gpu", "float32")
