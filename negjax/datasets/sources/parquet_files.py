@@ -45,7 +45,8 @@ class ParquetFile:
         """The column of pictures where no column has paths; else ""."""
         with self._open() as file:
             schema = file.schema_arrow
-        has_paths = any(name in PATH_COLUMNS and _is_text(kind) for name, kind in zip(schema.names, schema.types))
+        named = zip(schema.names, schema.types)
+        has_paths = any(name in PATH_COLUMNS and (name != "image" or _is_text(kind)) for name, kind in named)
         return "" if has_paths else picture_column(schema)
 
     @cached_property

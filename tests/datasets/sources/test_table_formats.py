@@ -218,6 +218,8 @@ def test_columns_that_no_layout_reads_are_not_decoded(tmp_path):
     (tmp_path / "t.parquet").write_bytes(data)
     assert [row.path for row in read_rows(tmp_path / "t.parquet", "captions")] == [row["filepath"] for row in CAPTIONS]
     pq.write_table(pa.table({"image": pictures, "text": ["x"] * ROWS}), tmp_path / "p.parquet")
+    assert [row.path for row in read_rows(tmp_path / "p.parquet", "text")] == [f"p/{i}" for i in range(ROWS)]
+    pq.write_table(pa.table({"image": [b"picture"] * ROWS, "text": ["x"] * ROWS}), tmp_path / "p.parquet")
     with pytest.raises(
         NegjaxError, match=r"has no column filepath or image_path, captions, .*it has: image \(pictures\), text"
     ):
