@@ -2,9 +2,18 @@
 
 import argparse
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from negjax.commands.parsing import Parser, command, path
+from negjax.commands.server_flags import (
+    ASKING_STAGES,
+    SERVER_EXAMPLES,
+    add_server_flags,
+    asks,
+    open_server,
+    tell_requests,
+)
 from negjax.commands.verify_flags import add_verify_flags, open_verifier
 from negjax.errors import NegjaxError
 from negjax.synthesis.mediums import PICTURED
@@ -16,7 +25,8 @@ if TYPE_CHECKING:
     from negjax.datasets.synth.shards import Share
     from negjax.datasets.synth.write import WriteSettings
 
-EPILOG = """\
+EPILOG = (
+    """\
 example:
   negjax synth all --csv captions.csv --media-root photos --out work --name mine --data-dir data
 
@@ -29,7 +39,10 @@ lists the flags of a stage. A stage that was stopped goes on with the same comma
 What changed is made again, shard by shard: a stage whose flags changed, and what
 was made of a shard that was edited or made again. A shard that you edited is used
 as it is and never overwritten: where it would have to be made again, the command
-stops and names it; delete it to have it made again."""
+stops and names it; delete it to have it made again.
+"""
+    + SERVER_EXAMPLES
+)
 STAGE_EXAMPLES = {
     "extract": "negjax synth extract --csv captions.csv --media-root photos --out work",
     "propose": "negjax synth propose --out work --max-risk 0.01",
@@ -95,6 +108,9 @@ def _tell(args: argparse.Namespace, stages: set[str]) -> None:
         tell_claims(run)
     if "write" in stages:
         sample_write(run, _write_settings(args))
+    for stage in ASKING_STAGES:
+        if stage in stages:
+            tell_requests(args, stage, run)
     for line in run.report():
         announce(line)
 
@@ -149,6 +165,7 @@ def _add_flags(parser: Parser, stages: set[str]) -> None:
     if stages != {"check"}:
         dry_run = "tell by a sample what would be made and how long it would take; write nothing"
         parser.add_argument("--dry-run", action="store_true", help=dry_run)
+    add_server_flags(parser, stages)
     if stages & {"extract", "propose", "verify"}:
         beam = "run extract, propose and verify as Apache Beam pipelines with these options of Beam, in quotes"
         parser.add_argument("--beam", metavar="OPTIONS", help=beam)
@@ -172,11 +189,15 @@ def _beam_options(args: argparse.Namespace) -> list[str] | None:
         return None
     if getattr(args, "shard", "0/1") != "0/1":
         raise NegjaxError("--shard is for processes without --beam, whose engine shares the work")
+    if args.server is not None:
+        raise NegjaxError("--server is for processes without --beam: share the work among them with --shard")
     return shlex.split(args.beam)
 
 
 def _extract(args: argparse.Namespace) -> None:
     from negjax.datasets.synth.extract import run_extract
+    from negjax.datasets.synth.server.extraction import ServerExtractor
+    from negjax.datasets.synth.server.stage_plans import plan_extraction
     from negjax.runtime.streams import announce
 
     share = _share(args)
@@ -186,7 +207,17 @@ def _extract(args: argparse.Namespace) -> None:
 
         facts = extract_with_beam(source, args.out, options, labelled=args.labelled, labels=labels)
     else:
-        facts = run_extract(source, args.out, labelled=args.labelled, labels=labels, share=share)
+        count = partial(plan_extraction, source)
+        with open_server(args, "extract", count, ServerExtractor.fallback) as server:
+            facts = run_extract(
+                source,
+                args.out,
+                labelled=args.labelled,
+                labels=labels,
+                reader=ServerExtractor(server) if server else None,
+                share=share,
+                progress=server is None,
+            )
     announce(f"extract: {facts['captions']:,} captions of {facts['images']:,} images, in {facts['shards']:,} shards")
     for note in (*source.notes, *(labels.notes if labels else ())):
         announce(f"  {note}")
@@ -220,10 +251,20 @@ def _open_source(args: argparse.Namespace) -> "tuple[RowSource, LabelFile | None
     return flag.open(request), labels
 
 
-def _propose(args: argparse.Namespace) -> None:
-    from negjax.datasets.synth.propose import run_propose
+def _summarize(args: argparse.Namespace, stage: str, share: "Share") -> None:
+    """Tells what a stage made, if all of it is made."""
     from negjax.datasets.synth.summary import summarize_stage
     from negjax.runtime.streams import announce
+
+    if share.count == 1:
+        for line in summarize_stage(args.out, stage):
+            announce(line)
+
+
+def _propose(args: argparse.Namespace) -> None:
+    from negjax.datasets.synth.propose import run_propose
+    from negjax.datasets.synth.server.proposals import ServerSuggester
+    from negjax.datasets.synth.server.stage_plans import plan_proposals
 
     share = _share(args)
     if (options := _beam_options(args)) is not None:
@@ -231,10 +272,10 @@ def _propose(args: argparse.Namespace) -> None:
 
         propose_with_beam(args.out, _propose_settings(args), options)
     else:
-        run_propose(args.out, _propose_settings(args), share=share)
-    if share.count == 1:
-        for line in summarize_stage(args.out, "propose"):
-            announce(line)
+        with open_server(args, "propose", partial(plan_proposals, args.out), ServerSuggester.fallback) as server:
+            suggester = ServerSuggester(server) if server else None
+            run_propose(args.out, _propose_settings(args), suggester=suggester, share=share, progress=server is None)
+    _summarize(args, "propose", share)
 
 
 def _propose_settings(args: argparse.Namespace) -> "ProposeSettings":
@@ -244,29 +285,50 @@ def _propose_settings(args: argparse.Namespace) -> "ProposeSettings":
 
 
 def _verify(args: argparse.Namespace) -> None:
-    from negjax.datasets.synth.summary import summarize_stage
     from negjax.datasets.synth.verify import run_verify
-    from negjax.runtime.streams import announce
 
-    share = _share(args)
+    share, options = _share(args), _beam_options(args)
+    if asks(args, "verify"):
+        _verify_by_server(args, share)
+        return
     verifier = open_verifier(args)
-    options = _beam_options(args)
     if options is not None and args.detector is None and args.clip is None:
         from negjax.datasets.synth.beam import verify_with_beam
 
         verify_with_beam(args.out, verifier, options)
     else:  # what looks at the images runs on the devices of this process
         run_verify(args.out, verifier, share=share)
-    if share.count == 1:
-        for line in summarize_stage(args.out, "verify"):
-            announce(line)
+    _summarize(args, "verify", share)
+
+
+def _verify_by_server(args: argparse.Namespace, share: "Share") -> None:
+    from negjax.datasets.sources.media_root import MediaRoot
+    from negjax.datasets.synth.server.stage_plans import plan_verification
+    from negjax.datasets.synth.server.vision import ServerVerifier
+    from negjax.datasets.synth.verify import run_verify
+
+    if given := next((name for name in ("labels", "detector", "clip") if getattr(args, name, None) is not None), ""):
+        raise NegjaxError(f"--{given} and --server both check the claims: give one of the two")
+    if args.media_root is None:
+        raise NegjaxError("--media-root not given: it is the folder of the images")
+    media = MediaRoot(args.media_root)
+    count = partial(plan_verification, args.out, media, args.skip_missing, share)
+    with open_server(args, "verify", count, ServerVerifier.fallback) as server:
+        assert server is not None
+        run_verify(args.out, ServerVerifier(server, media, args.skip_missing), share=share, progress=False)
+    _summarize(args, "verify", share)
 
 
 def _write(args: argparse.Namespace) -> None:
+    from negjax.datasets.synth.server.paraphrasing import Paraphraser
+    from negjax.datasets.synth.server.stage_plans import plan_paraphrases
     from negjax.datasets.synth.write import run_write
     from negjax.runtime.streams import announce
 
-    for note in run_write(args.out, _write_settings(args)):
+    with open_server(args, "write", partial(plan_paraphrases, args.out), Paraphraser.fallback) as server:
+        rewriter = Paraphraser(server) if server else None
+        notes = run_write(args.out, _write_settings(args), rewriter=rewriter, progress=server is None)
+    for note in (*notes, *(rewriter.describe() if rewriter else ())):
         announce(note)
 
 

@@ -78,6 +78,14 @@ def noun_number(name: str) -> Number:
 
 
 @lru_cache(maxsize=1 << 16)
+def singular_name(name: str) -> str:
+    """The name of one of the objects: "pleural effusion" for "pleural effusions"; itself where it is none of many."""
+    start, space, last = name.rpartition(" ")
+    singular = _engine().singular_noun(last) if last and noun_number(last) == "plural" else False
+    return f"{start}{space}{singular}" if singular else name
+
+
+@lru_cache(maxsize=1 << 16)
 def indefinite_article(phrase: str) -> Literal["a", "an"]:
     """The indefinite article by the sound of the phrase's first word: "an" before "hour", "a" before "one-way sign".
 

@@ -43,6 +43,14 @@ _NEVER_DENIED = word_set(
 _KINDS_NEVER_DENIED = ("clothing", "footwear", "jewelry")
 
 
+def is_background(name: str) -> bool:
+    """Whether captions do not mention an object of this name wherever it is, or cannot deny it for sure."""
+    things = lexicon()
+    if name in _NEVER_DENIED or name not in things.names:
+        return name in _NEVER_DENIED
+    return not things.general(things.names[name]).isdisjoint(things.names[kind] for kind in _KINDS_NEVER_DENIED)
+
+
 class Proposal(NamedTuple):
     """An absent object. risk: the estimated probability that the image holds it all the same. expected: how often
     images with the same objects mention it."""
@@ -58,6 +66,7 @@ class Names:
 
     Attributes:
         names: the candidates, at most MAX_NAMES.
+        index: the number of each.
         people: the numbers of those that are people.
         background: the numbers of those that captions do not mention wherever they are.
     """
@@ -79,10 +88,9 @@ class Names:
                 for whole in things.wholes[meaning]:
                     self._parts.setdefault(whole, set()).add(n)
         self.people = sorted(self._below.get(things.person, ()))
-        worn = set().union(*(self._below.get(things.names[name], ()) for name in _KINDS_NEVER_DENIED))
-        self.background = [n for n, name in enumerate(self.names) if name in _NEVER_DENIED or n in worn]
-        self._index = {name: n for n, name in enumerate(self.names)}
-        self._by_meaning = {things.names[name]: n for name, n in self._index.items() if name in things.names}
+        self.background = [n for n, name in enumerate(self.names) if is_background(name)]
+        self.index = {name: n for n, name in enumerate(self.names)}
+        self._by_meaning = {things.names[name]: n for name, n in self.index.items() if name in things.names}
 
     def general(self, name: str) -> tuple[int, ...]:
         """The candidates that an image with this object holds: itself and what is more general."""
@@ -90,7 +98,7 @@ class Names:
             things = lexicon()
             above = things.general(things.names[name]) if name in things.names else frozenset()
             held = {self._by_meaning[meaning] for meaning in above if meaning in self._by_meaning}
-            self._general[name] = tuple(sorted(held | ({self._index[name]} if name in self._index else set())))
+            self._general[name] = tuple(sorted(held | ({self.index[name]} if name in self.index else set())))
         return self._general[name]
 
     def related(self, name: str) -> NDArray[np.int64]:
@@ -150,12 +158,14 @@ class Occurrences:
         images: the number of images.
         together_NN: the number of images that hold both objects; on the diagonal, that hold the object.
         missed_odds_N: m / (1 - m) of each object; 0 for labels, which miss nothing.
+        usual_odds: the same of an object of which nothing is known.
     """
 
     candidates: Names
     images: int
     together_NN: NDArray[np.int64]
     missed_odds_N: NDArray[np.float64]
+    usual_odds: float
 
     @cached_property
     def share_N(self) -> NDArray[np.float64]:
@@ -220,14 +230,14 @@ def conclude(candidates: Names, counts: Counts, *, complete: bool) -> Occurrence
     together_NN = counts.together_NN.toarray()
     size = len(candidates.names)
     if complete:
-        return Occurrences(candidates, counts.images, together_NN, np.zeros(size))
+        return Occurrences(candidates, counts.images, together_NN, np.zeros(size), 0.0)
     named = np.interp(counts.captions / max(counts.images, 1), list(NAMED_SHARE), list(NAMED_SHARE.values()))
     usual_odds = (1 - named) / named
     odds_N = np.full(size, usual_odds)
     if counts.several > counts.images / 2:
         unseen_N = counts.once_N**2 / (2 * np.maximum(counts.twice_N, 1))
         odds_N = (unseen_N + PRIOR_IMAGES * usual_odds) / (together_NN.diagonal() + PRIOR_IMAGES)
-    return Occurrences(candidates, counts.images, together_NN, odds_N)
+    return Occurrences(candidates, counts.images, together_NN, odds_N, float(usual_odds))
 
 
 def count_occurrences(
@@ -272,22 +282,15 @@ def propose(
     Returns:
         The proposals, the most expected ones first.
     """
-    candidates, share_N = occurrences.candidates, occurrences.share_N
-    held = sorted({n for name in present for n in candidates.general(name)})
-    share_PN = occurrences.share_NN[held] if held else share_N[None]
-    expected_N = share_PN.mean(0)
-    # The risk by the object that makes n most likely: a plate beside a fork, whatever else is there.
-    likeliest_N = share_PN.max(0)
-    risk_N = np.minimum(likeliest_N / np.maximum(1 - likeliest_N, 1e-9) * occurrences.missed_odds_N, 1)
-    if candidates.people:  # who may be called many things: nobody is denied where anybody may be
-        risk_N[candidates.people] = risk_N[candidates.people].max()
+    candidates = occurrences.candidates
+    expected_N, risk_N = estimate(present, occurrences)
     allowed_N = (risk_N <= max_risk) & (expected_N > 0)
     if occurrences.missed_odds_N.any():
         allowed_N[candidates.background] = False
     for name in (*present, *mentioned):
         allowed_N[candidates.related(name)] = False
     possible = np.flatnonzero(allowed_N)
-    if not len(possible):
+    if not (len(possible) and count):
         return []
     # Gumbel noise on the logarithm of the weights draws without replacement.
     score_N = np.log(expected_N[possible]) / temperature + rng.gumbel(size=len(possible))
@@ -300,6 +303,19 @@ def propose(
             break
     chosen.sort(key=lambda n: -expected_N[n])
     return [Proposal(candidates.names[n], float(risk_N[n]), float(expected_N[n])) for n in chosen]
+
+
+def estimate(present: Sequence[str], occurrences: Occurrences) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How often images with these objects mention each candidate, and its risk. present: the objects."""
+    candidates = occurrences.candidates
+    held = sorted({n for name in present for n in candidates.general(name)})
+    share_PN = occurrences.share_NN[held] if held else occurrences.share_N[None]
+    # The risk by the object that makes n most likely: a plate beside a fork, whatever else is there.
+    likeliest_N = share_PN.max(0)
+    risk_N = np.minimum(likeliest_N / np.maximum(1 - likeliest_N, 1e-9) * occurrences.missed_odds_N, 1)
+    if candidates.people:  # who may be called many things: nobody is denied where anybody may be
+        risk_N[candidates.people] = risk_N[candidates.people].max()
+    return share_PN.mean(0), risk_N
 
 
 def _best_first(numbers_K: NDArray[np.int64], score_K: NDArray[np.float64], likely: int) -> Iterator[int]:

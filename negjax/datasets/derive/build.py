@@ -1,9 +1,9 @@
 """Derives sets of questions or queries from the object labels of a captions set: `negjax data derive`."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from etils import epath
@@ -39,6 +39,17 @@ class DerivedSet:
     notes: tuple[str, ...]
 
 
+class Rewriter(Protocol):
+    """Puts the sentences of a derived set into other words."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the words depend on, for the metadata of the set."""
+
+    def rewrite(self, derived: DerivedRows, names: Sequence[str]) -> DerivedRows:
+        """The rows with other sentences. names: all objects that these may speak of."""
+
+
 def derive_set(
     request: DeriveRequest,
     source: str,
@@ -47,6 +58,7 @@ def derive_set(
     *,
     objects: epath.PathLike | None = None,
     block_images: int | None = None,
+    rewriter: Rewriter | None = None,
     overwrite: bool = False,
     progress: bool = True,
 ) -> DerivedSet:
@@ -64,6 +76,7 @@ def derive_set(
         objects: a file with the names of the objects to keep, one per line; by default all that are labelled.
         block_images: make the rows of as many images at a time, in bounded memory, as if each block were a set; by
             default of all at once.
+        rewriter: changes the words of the sentences; None to leave them.
         overwrite: replace a set of this name.
         progress: whether to show progress bars.
 
@@ -77,7 +90,7 @@ def derive_set(
     source_set = open_set(data_dir, source)
     check_source(source_set, request)
     names = None if objects is None else read_object_names(objects)
-    blocks = _Blocks(request, source_set, read_blocks(source_set, names, block_images, progress))
+    blocks = _Blocks(request, source_set, read_blocks(source_set, names, block_images, progress), rewriter)
     derived, labels = blocks.first()
     if derived is None:
         if not blocks.labelled:
@@ -87,7 +100,7 @@ def derive_set(
                 "built from"
             )
         raise NegjaxError(_too_few(request, blocks.source_images, 0))
-    origin = _describe_origin(source_set, request)
+    origin = _describe_origin(source_set, request) | dict(rewriter.settings if rewriter else {})
     if block_images is None:
         assert labels is not None
         _check_parts(request, blocks.source_images, derived)
@@ -113,6 +126,7 @@ class _Blocks:
         request: the kind of set, the seed and limits.
         source: the set to derive from.
         blocks: the first rows of its images, and the images, in blocks.
+        rewriter: as in `derive_set`.
 
     Attributes:
         rows, images, source_images, parts, skipped: the numbers of rows so far, of images that these show, of images of
@@ -120,10 +134,16 @@ class _Blocks:
         labelled: whether an image has an object.
     """
 
-    def __init__(self, request: DeriveRequest, source: StoredSet, blocks: Iterator[tuple[list[int], LabelledImages]]):
+    def __init__(
+        self,
+        request: DeriveRequest,
+        source: StoredSet,
+        blocks: Iterator[tuple[list[int], LabelledImages]],
+        rewriter: Rewriter | None,
+    ):
         self.rows = self.images = self.source_images = self.parts = self.skipped = 0
         self.labelled = False
-        self._request, self._source, self._blocks = request, source, enumerate(blocks)
+        self._request, self._source, self._blocks, self._rewriter = request, source, enumerate(blocks), rewriter
         self._made: tuple[list[int], DerivedRows] | None = None
 
     def first(self) -> tuple[DerivedRows | None, ObjectLabels | None]:
@@ -152,7 +172,9 @@ class _Blocks:
             return None
         left = replace(self._request, groups=most - self.parts) if number and most else self._request
         derived = make_rows(left, images, number)
-        return derived if derived.parts else None
+        if not derived.parts:
+            return None
+        return self._rewriter.rewrite(derived, images.labels.names) if self._rewriter else derived
 
     def _add_media(self, first_rows: Sequence[int], derived: DerivedRows) -> Iterator[Record]:
         before, shown = self.parts, len({image for image, _ in derived.rows})

@@ -6,10 +6,10 @@ Labels, where there are any, take the place of what the captions name.
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from etils import epath
@@ -33,12 +33,24 @@ from negjax.runtime.progress import track_progress
 from negjax.synthesis.extract import Extracted, extract
 
 
+class CaptionReader(Protocol):
+    """Says what captions name, instead of the lexicon."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What it says depends on beside the captions, JSON-able."""
+
+    def extract(self, images: Sequence[Sequence[str]]) -> list[list[Extracted]]:
+        """What each caption of each image names."""
+
+
 def run_extract(
     source: RowSource,
     out: epath.PathLike,
     *,
     labelled: bool = False,
     labels: LabelFile | None = None,
+    reader: CaptionReader | None = None,
     share: Share = Share(),
     progress: bool = True,
 ) -> dict[str, Any]:
@@ -53,6 +65,7 @@ def run_extract(
         labelled: take the objects from the columns positive_objects and negative_objects, which are then complete
             labels, instead of from the captions.
         labels: the objects of the images, instead of from the captions.
+        reader: says what captions name; None for the lexicon.
         share: which shards this process makes.
         progress: whether to show progress.
 
@@ -64,14 +77,18 @@ def run_extract(
         NegjaxError: an image's rows do not follow each other, there are no rows, no image has labels, or a shard was
             edited and the source or the settings are others now.
     """
-    settings = extract_settings(source, labelled, labels)
+    settings = extract_settings(source, labelled, labels) | dict(reader.settings if reader else {})
     start_stage(out, "extract", settings)
     origin = shard_origin(settings)
 
     def make(shard: int, groups: Sequence[Sequence[Row]]) -> None:
         target = shard_path(out, "extract", shard)
         if share.has(shard) and is_to_make(target, origin):
-            described = [describe_image(group, labelled=labelled, labels=labels) for group in groups]
+            read = reader.extract([captions_of(group) for group in groups]) if reader else [None] * len(groups)
+            described = [
+                describe_image(group, labelled=labelled, labels=labels, found=found)
+                for group, found in zip(groups, read)
+            ]
             write_shard(target, described, "extract", origin)
 
     facts = walk_source(source, labelled, labels, make, progress)
@@ -164,7 +181,18 @@ def read_images(source: RowSource, malformed: list[str], advance: Callable[[int]
         yield list(rows)
 
 
-def describe_image(rows: Sequence[Row], *, labelled: bool = False, labels: LabelFile | None = None) -> StageRow:
+def captions_of(rows: Sequence[Row]) -> list[str]:
+    """The different captions of an image, by its rows in the source."""
+    return list(dict.fromkeys(chain.from_iterable(row.record["captions"] for row in rows)))
+
+
+def describe_image(
+    rows: Sequence[Row],
+    *,
+    labelled: bool = False,
+    labels: LabelFile | None = None,
+    found: Sequence[Extracted] | None = None,
+) -> StageRow:
     """The row of an image in the stage: a pure function of its rows in the source, and of its labels.
 
     Objects that one caption affirms and another denies are in neither list, and so are those of labels.
@@ -173,11 +201,11 @@ def describe_image(rows: Sequence[Row], *, labelled: bool = False, labels: Label
         rows: those of the image.
         labelled: as in `run_extract`.
         labels: as in `run_extract`.
+        found: what each of `captions_of` names; None for what the lexicon finds.
     """
-    path = path_of(rows[0])
-    captions = list(dict.fromkeys(chain.from_iterable(row.record["captions"] for row in rows)))
+    path, captions = path_of(rows[0]), captions_of(rows)
     row: StageRow = {"id": rows[0].index, "filepath": path, "captions": captions}
-    found = [extract(caption) for caption in captions]
+    found = [extract(caption) for caption in captions] if found is None else found
     if not labelled and labels is None:
         return row | _from_captions(found)
     if labels is None:

@@ -1,17 +1,18 @@
 """Stage 2, `negjax synth propose`: objects that one could expect in each image and that it most likely lacks."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from etils import epath
 
 from negjax.datasets.synth.shards import Share, StageRow, map_stage, read_input_facts, read_stage
 from negjax.errors import NegjaxError
-from negjax.synthesis.absent import Occurrences, choose_names, count_occurrences, propose
+from negjax.synthesis.absent import Occurrences, Proposal, choose_names, count_occurrences, propose
+from negjax.synthesis.suggested import SuggestionScreen
 
 DENIED = ""  # no object is called this
 
@@ -43,14 +44,31 @@ class ProposeSettings:
             raise NegjaxError(f"--seed {self.seed}: give 0 or more")
 
 
+class Suggester(Protocol):
+    """Suggests absent objects, which are taken before those that occur together with an image's objects."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What it suggests depends on beside the rows, JSON-able."""
+
+    def suggest(self, rows: Sequence[StageRow]) -> list[tuple[str, ...]]:
+        """Names for each row of stage extract."""
+
+
 def run_propose(
-    out: epath.PathLike, settings: ProposeSettings, *, share: Share = Share(), progress: bool = True
+    out: epath.PathLike,
+    settings: ProposeSettings,
+    *,
+    suggester: Suggester | None = None,
+    share: Share = Share(),
+    progress: bool = True,
 ) -> None:
     """Runs the stage; all shards of the stage before are read twice to count what occurs together.
 
     Args:
         out: the folder of all stages.
         settings: the settings.
+        suggester: names further objects, of which those are taken that `SuggestionScreen` accepts.
         share: which shards this process makes.
         progress: whether to show progress.
 
@@ -60,7 +78,12 @@ def run_propose(
     labelled = read_input_facts(out)["labelled"]
     occurrences = count_rows(lambda: read_stage(out, "extract"), labelled, str(out))
     change = partial(add_all_absent, occurrences=occurrences, settings=settings)
-    map_stage(out, "propose", propose_settings(settings, labelled), share, change, progress)
+    stage_settings = propose_settings(settings, labelled)
+    if suggester is not None:
+        screen = SuggestionScreen(occurrences, count_names(read_stage(out, "extract")))
+        change = partial(_add_suggested, occurrences=occurrences, settings=settings, suggester=suggester, screen=screen)
+        stage_settings |= suggester.settings
+    map_stage(out, "propose", stage_settings, share, change, progress)
 
 
 def propose_settings(settings: ProposeSettings, labelled: bool) -> dict[str, Any]:
@@ -122,19 +145,35 @@ def add_all_absent(rows: list[StageRow], occurrences: Occurrences, settings: Pro
         yield add_absent(row, occurrences, settings)
 
 
-def add_absent(row: StageRow, occurrences: Occurrences, settings: ProposeSettings) -> StageRow:
-    """The row of an image with its absent objects: those that its captions deny, then proposals.
+def _add_suggested(
+    rows: list[StageRow],
+    occurrences: Occurrences,
+    settings: ProposeSettings,
+    suggester: Suggester,
+    screen: SuggestionScreen,
+) -> Iterator[StageRow]:
+    """The same, with suggestions."""
+    for row, names in zip(rows, suggester.suggest(rows)):
+        present, mentioned = row["positive_objects"], [*row["denied_objects"], *row["other_names"]]
+        accepted = screen.accept(names, present, mentioned, count=settings.absent, max_risk=settings.max_risk)
+        yield add_absent(row, occurrences, settings, accepted)
+
+
+def add_absent(
+    row: StageRow, occurrences: Occurrences, settings: ProposeSettings, suggested: Sequence[Proposal] = ()
+) -> StageRow:
+    """The row of an image with its absent objects: those that its captions deny, suggestions, then proposals.
 
     A caption that could not be read says neither what is there nor what is not: its image gets no proposals.
     """
     denied = row["denied_objects"]
-    proposals = []
+    proposals: list[Proposal] = []
     if not row["remark"]:
-        proposals = propose(
+        proposals = list(suggested) + propose(
             row["positive_objects"],
-            [*denied, *row["other_names"]],
+            [*denied, *row["other_names"], *(proposal.name for proposal in suggested)],
             occurrences,
-            count=settings.absent,
+            count=settings.absent - len(suggested),
             max_risk=settings.max_risk,
             temperature=settings.temperature,
             rng=np.random.default_rng([settings.seed, row["id"]]),

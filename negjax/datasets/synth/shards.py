@@ -187,6 +187,16 @@ def count_kept(out: epath.PathLike, stage: str, settings: Mapping[str, Any]) -> 
     return sum(_is_of(path, origin) for path, origin in zip(paths, origins))
 
 
+def rows_to_make(
+    out: epath.PathLike, stage: str, settings: Mapping[str, Any], share: Share
+) -> Iterator[list[StageRow]]:
+    """The rows of the stage before, of the shards that `map_stage` would make; nothing is written."""
+    before = STAGES[STAGES.index(stage) - 1]
+    for shard, (path, origin) in enumerate(zip(complete_shards(out, before), _origins_with(out, stage, settings))):
+        if share.has(shard) and is_to_make(shard_path(out, stage, shard), origin):
+            yield read_shard(path, before)
+
+
 def _facts_path(out: epath.PathLike) -> epath.Path:
     return to_path(out) / STAGES[0] / "input.json"
 

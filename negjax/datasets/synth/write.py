@@ -16,7 +16,7 @@ from etils import epath
 
 from negjax.datasets.build.evaluation_set import build_evaluation_set
 from negjax.datasets.build.training_set import build_training_set
-from negjax.datasets.derive.build import derive_set
+from negjax.datasets.derive.build import Rewriter, derive_set
 from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.source import PARTIAL_LABELS
 from negjax.datasets.sources.media_root import MediaRoot, plain_path
@@ -103,12 +103,15 @@ class StageShard:
         return writer.write_absent(writer.shuffle(row["negative_objects"])[0])
 
 
-def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = True) -> list[str]:
+def run_write(
+    out: epath.PathLike, settings: WriteSettings, *, rewriter: Rewriter | None = None, progress: bool = True
+) -> list[str]:
     """Runs the stage. Sets that were written before are kept if they are of the same rows, and replaced otherwise.
 
     Args:
         out: the folder of all stages.
         settings: the settings.
+        rewriter: changes the words of sentences; None to leave them.
         progress: whether to show progress.
 
     Returns:
@@ -132,7 +135,7 @@ def run_write(out: epath.PathLike, settings: WriteSettings, *, progress: bool = 
         data = _record_written(out, base, settings, rows)
         notes.append(f"{base}: {len(data):,} images with their captions")
         for kind in PARTS[part]:
-            if note := _derive(out, kind, data, settings, progress):
+            if note := _derive(out, kind, data, settings, rewriter, progress):
                 notes.append(note)
                 continue
             derived += 1
@@ -166,7 +169,9 @@ def _build_base(source: RowSource, name: str, part: str, settings: WriteSettings
         build_training_set(source, name, settings.data_dir, processes=processes, **choices)
 
 
-def _derive(out: epath.PathLike, kind: str, base: StoredSet, settings: WriteSettings, progress: bool) -> str:
+def _derive(
+    out: epath.PathLike, kind: str, base: StoredSet, settings: WriteSettings, rewriter: Rewriter | None, progress: bool
+) -> str:
     """Derives a set, unless it is written; returns why it cannot be made, else ""."""
     name = f"{settings.name}_{kind}"
     request = DeriveRequest(kind, settings.seed, medium=settings.medium or "photo")
@@ -175,12 +180,21 @@ def _derive(out: epath.PathLike, kind: str, base: StoredSet, settings: WriteSett
         "fingerprint": base.fingerprint,
         "seed": settings.seed,
         "medium": request.medium,
+        "paraphrase": None,
+        **(rewriter.settings if rewriter else {}),
     }
     if _is_written(out, name, settings, origin):
         return ""
     try:
         derive_set(
-            request, base.name, name, settings.data_dir, block_images=BLOCK_IMAGES, overwrite=True, progress=progress
+            request,
+            base.name,
+            name,
+            settings.data_dir,
+            block_images=BLOCK_IMAGES,
+            rewriter=rewriter,
+            overwrite=True,
+            progress=progress,
         )
     except NegjaxError as error:
         if "can be made of these labels" not in str(error):
