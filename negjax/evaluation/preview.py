@@ -23,6 +23,7 @@ from negjax.runtime.files import write_atomic
 from negjax.runtime.paths import to_path
 
 _PICTURE_SIDE = 320  # pixels of the longer side
+BOXES = "boxes: what the detector saw, green if it is claimed to be there, else orange: such a claim was dropped"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def write_preview(
         target,
         page.render(
             title=name,
-            facts=_facts(data, len(samples)),
+            facts=_facts(data, len(samples)) + ([BOXES] if any(sample.boxes for sample in samples) else []),
             samples=samples,
             style=Markup(assets.joinpath("preview.css").read_text(encoding="utf-8")),
         ),
