@@ -30,6 +30,7 @@ from negjax.evaluation.report.report import write_report
 from negjax.evaluation.results import write_results
 from negjax.experiment import run_experiment
 from negjax.negation.table import NO_METHOD
+from negjax.quickstart_index import index_scenes
 from negjax.runtime.checksums import write_with_checksums
 from negjax.runtime.files import write_atomic
 from negjax.runtime.memory import host_peak_bytes
@@ -120,6 +121,7 @@ def run(workdir: epath.PathLike, seed: int = 0, short: bool = False) -> dict[str
         stages[stage] = _write(evaluated[NO_METHOD], workdir / stage)
         if METHOD in evaluated:
             untrained[WITH_METHOD] = _write(evaluated[METHOD], workdir / WITH_METHOD)
+            index = index_scenes(workdir, stage, model)
         console.print(headline(stages | untrained))
 
     write_report(
@@ -137,6 +139,7 @@ def run(workdir: epath.PathLike, seed: int = 0, short: bool = False) -> dict[str
     }
     write_with_checksums(epath.Path(workdir), {"results.json": json.dumps(results, indent=2) + "\n"})
     console.print(f"{results['seconds']:.0f} s. Open {escape(printable(workdir / 'report.html'))} in a browser.")
+    console.print(f"Search the scenes: negjax serve {escape(printable(index))}")
     return results
 
 

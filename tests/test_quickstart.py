@@ -8,7 +8,9 @@ from support.command import command_line, environment_without
 
 from negjax import quickstart
 from negjax.datasets.scenes.sets import SCENE_TASKS
+from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
+from negjax.search.index_folder import open_index
 
 
 def story(workdir) -> dict:
@@ -37,6 +39,11 @@ def test_the_whole_story_and_once_more(tmp_path):
     for name in ("scenes_retrieval", "scenes_zeroshot"):
         assert moved[name]["metrics"] == plain[name]["metrics"]
     assert moved["scenes_mcq"]["metrics"] != plain["scenes_mcq"]["metrics"]
+    index = open_index(tmp_path / "search")  # of the pictures, to search
+    shown = open_set(tmp_path / "data", "scenes_retrieval")
+    names = [f"{row['id']:04}_{'_'.join(row['positive_objects'])}.png".replace(" ", "-") for row in shown.rows()]
+    assert index.files["path"].to_pylist() == names
+    assert index.info.load == {"path": str(tmp_path / "pretrained")}
     page = (tmp_path / "report.html").read_text()
     for stage in (*found["stages"], "pretrained_context"):
         assert f"<th>{stage}</th>" in page
