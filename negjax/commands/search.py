@@ -44,8 +44,8 @@ def add(commands: Any) -> None:
 
 def add_search_flags(parser: Parser) -> None:
     """Adds the flags that `search` and `serve` share."""
-    negation = "how queries that deny something are scored; default: deo"
-    parser.add_argument("--negation", metavar="METHOD[,CONSTANT=VALUE...]", default="deo", help=negation)
+    negation = "how queries that deny something are scored; default: subtract"
+    parser.add_argument("--negation", metavar="METHOD[,CONSTANT=VALUE...]", default="subtract", help=negation)
     parser.add_argument("--model", type=path, default="", help="the model, where it is no longer where it was")
     add_model_flags(parser)
 

@@ -12,7 +12,7 @@ from negjax.language.splitter import split
 MAX_QUERY = 1000  # characters
 MAX_EXCLUDED = 16  # parts that are excluded
 MAX_STRENGTH = 3.0
-DEFAULT_METHOD = "deo"
+DEFAULT_METHOD = "subtract"  # the fewest pictures with what is excluded, see README.md
 
 
 @dataclass(frozen=True)

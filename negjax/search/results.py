@@ -24,7 +24,7 @@ class SearchResults:
 
     Attributes:
         request: the search.
-        method: the method with its constants, "deo, toward 1, away 1, stay 1"; "" where it changes nothing.
+        method: the method with its constants, "subtract, weight 0.5"; "" where it changes nothing.
         files: number of files searched.
         row_K: their rows in the index, best first; -1 for a file that a store has and the index does not.
         paths: their paths below the indexed folder.

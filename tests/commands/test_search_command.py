@@ -40,7 +40,7 @@ def test_from_a_folder_to_results(indexed, tmp_path, capsys):
     code, printed, _ = run_command(capsys, "search", out, "a beach without people", "-k", 3)
     assert code == 0
     assert len(re.findall(r"^ +\d +-?0\.\d{4} ", printed, re.MULTILINE)) == 3
-    assert "asked: a beach; excluded: people (deo, toward 1, away 1, stay 1)" in printed
+    assert "asked: a beach; excluded: people (subtract, weight 0.5)" in printed
 
     search = ("search", out, "a beach without people", "--negation", "lcse")
     code, printed, _ = run_command(capsys, *search, "--json", "--html", tmp_path / "page.html")

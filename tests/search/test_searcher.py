@@ -99,7 +99,7 @@ def test_the_best_results(searcher):
     order = sorted(range(30), key=lambda row: (-score_N[row], row))[:5]
     assert results.row_K.tolist() == order
     assert results.paths == [searcher.index.file_path(row) for row in order]
-    assert results.reading() == ["asked: a beach; excluded: people (deo, toward 1, away 1, stay 1)"]
+    assert results.reading() == ["asked: a beach; excluded: people (subtract, weight 0.5)"]
 
 
 def test_an_index_of_another_model_is_refused(searcher):

@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from negjax.search.request import DEFAULT_METHOD
 from negjax.search.searcher import Searcher
 from negjax.search.serve.run import make_server
 
 
 @contextmanager
-def running(searcher: Searcher, method: str = "deo", token: str = "") -> Iterator[int]:
+def running(searcher: Searcher, method: str = DEFAULT_METHOD, token: str = "") -> Iterator[int]:
     """Serves in the block, which gets the port."""
     server, listener = make_server(searcher, method, "127.0.0.1", 0, token)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

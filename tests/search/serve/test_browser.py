@@ -25,7 +25,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def served(searcher):
-    searcher.warm_up(["deo", "none"])
+    searcher.warm_up(["subtract", "none"])
     with running(searcher) as port:
         yield port
 
@@ -109,7 +109,7 @@ def test_beside_plain_cosine(open_page):
     page.check("#compare")
     settle(page)
     assert page.searches[-1]["negation"] == ["none"]
-    assert page.locator("h2").all_inner_texts() == ["deo", "plain cosine"]
+    assert page.locator("h2").all_inner_texts() == ["subtract", "plain cosine"]
     assert sorted(paths(page, 1)[:10]) != sorted(paths(page, 2)[:10])
 
 

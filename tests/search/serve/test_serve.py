@@ -43,7 +43,7 @@ def assert_ranked(answer: dict, searcher: Searcher, request: SearchRequest) -> N
 def test_a_search(port, searcher):
     answer = search(port, ("q", QUERY))
     assert (answer["query"]["asked"], answer["query"]["excluded"]) == ("a beach", ["people"])
-    assert answer["method"] == "deo, toward 1, away 1, stay 1"
+    assert answer["method"] == "subtract, weight 0.5"
     assert_ranked(answer, searcher, SearchRequest(read_query(QUERY)))
     for negation in ("none", "lcse", "space"):
         answer = search(port, ("q", QUERY), ("negation", negation), ("strength", 0.5))
@@ -54,7 +54,7 @@ def test_parts_and_pictures(port, searcher):
     answer = search(port, ("asked", "a dog"), ("asked", "a cat"), ("excluded", "people"), ("like", 3), ("unlike", 5))
     vectors = searcher.index.vector_NE
     query = compose_query(["a dog", "a cat"], ["people"])
-    assert_ranked(answer, searcher, SearchRequest(query, "deo", 1.0, [vectors[3]], [vectors[5]]))
+    assert_ranked(answer, searcher, SearchRequest(query, "subtract", 1.0, [vectors[3]], [vectors[5]]))
     assert search(port, ("like", 7))["results"][0]["row"] == 7
 
 
