@@ -28,6 +28,7 @@ from negjax.datasets.stored.stored_set import StoredSet
 from negjax.datasets.synth.shards import IMAGES_PER_SHARD, StageRow, complete_shards, read_input_facts, read_shard
 from negjax.errors import NegjaxError
 from negjax.runtime.files import write_atomic
+from negjax.runtime.locks import lock_folder
 from negjax.runtime.paths import to_path
 from negjax.synthesis.captions import CaptionWriter
 from negjax.synthesis.mediums import Medium
@@ -131,7 +132,7 @@ def run_write(
         if not source.rows:
             raise NegjaxError(f"{out}: no image is in the {part} part: give another --test-share")
         if not _is_written(out, base, settings, {"sha256": source.sha256}):
-            _build_base(source, base, part, settings, progress)
+            _build_base(out, source, base, part, settings, progress)
         data = _record_written(out, base, settings, rows)
         notes.append(f"{base}: {len(data):,} images with their captions")
         for kind in PARTS[part]:
@@ -159,14 +160,27 @@ def _fit_to_input(out: epath.PathLike, settings: WriteSettings) -> tuple[WriteSe
     return settings, tuple(PARTS), ""
 
 
-def _build_base(source: RowSource, name: str, part: str, settings: WriteSettings, progress: bool) -> None:
+def _build_base(
+    out: epath.PathLike, source: RowSource, name: str, part: str, settings: WriteSettings, progress: bool
+) -> None:
     """Writes the captions of a part: that for training in shards, in bounded memory."""
     choices = {"skip_missing": settings.skip_missing, "overwrite": True, "negated": False, "progress": progress}
     if part == "test":
         build_evaluation_set(source, name, settings.data_dir, **choices)
     else:
+        _remove_other_build(out, source, name, settings)
         processes = min(os.cpu_count() or 1, len(source.shards))
         build_training_set(source, name, settings.data_dir, processes=processes, **choices)
+
+
+def _remove_other_build(out: epath.PathLike, source: RowSource, name: str, settings: WriteSettings) -> None:
+    """Removes what this stage left when it was stopped, or refused, with other rows or another folder of images."""
+    building, record = to_path(settings.data_dir) / f"{name}.building", to_path(out) / "write" / f"{name}.started.json"
+    started = json.dumps(source.describe(), indent=1)
+    if building.exists() and record.exists() and record.read_text() != started:
+        with lock_folder(building, f"{building} is in use: another build of this set is running"):
+            building.rmtree()
+    write_atomic(record, started)
 
 
 def _derive(

@@ -251,6 +251,16 @@ def test_only_sets_of_this_folder_are_replaced(table, tmp_path):
         write_sets(tmp_path)
 
 
+def test_a_refused_build_goes_on_with_the_right_folder(table, tmp_path):
+    run_stages(table, tmp_path / "out")
+    (tmp_path / "wrong").mkdir()
+    wrong = WriteSettings("mine", tmp_path / "data", tmp_path / "wrong", test_share=0.4)
+    with pytest.raises(NegjaxError, match=r"their images do not exist below .*wrong"):
+        run_write(tmp_path / "out", wrong, progress=False)
+    write_sets(tmp_path)
+    assert len(open_set(tmp_path / "data", "mine_train")) > 0
+
+
 def test_sets_that_can_no_longer_be_made_are_removed(table, tmp_path):
     run_stages(table, tmp_path / "out")
     write_sets(tmp_path)
