@@ -24,6 +24,7 @@ from conftest import import_torchvision
 
 import_torchvision()
 
+import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
@@ -56,7 +57,7 @@ def make_sides(family: str, folder: Path) -> dict[str, Side]:
     def by_negjax(path: Path) -> tuple[np.ndarray, np.ndarray]:
         pixels = detector.to_pixels(decode(path.read_bytes(), str(path)))
         found = detector.detect(pixels[None], query_1QE)
-        return 1 / (1 + np.exp(-np.asarray(found.logit_BPQ)[0])), np.asarray(found.box_BP4)[0]
+        return np.asarray(jax.nn.sigmoid(found.logit_BPQ))[0], np.asarray(found.box_BP4)[0]
 
     return {"transformers": by_transformers, "negjax": by_negjax}
 
@@ -70,7 +71,8 @@ def compare(sides: dict[str, Side], photos: Sequence[Path]) -> None:
     print(
         f"  {len(photos)} photographs, {box.shape[0]} patches: scores differ by at most {max(score_differences):.1e} "
         f"(median of the photographs {statistics.median(score_differences):.1e}), boxes by {max(box_differences):.1e} "
-        f"({statistics.median(box_differences):.1e})"
+        f"({statistics.median(box_differences):.1e})",
+        flush=True,
     )
 
 

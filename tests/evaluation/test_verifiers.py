@@ -92,9 +92,9 @@ def test_missing_images(photos):
     with pytest.raises(NegjaxError, match=r"3.png is not below .*: correct --media-root, or .*--skip-missing"):
         DetectorVerifier(detector, photos).check(rows())
     with pytest.raises(NegjaxError, match=r"\.png.*: correct --media-root, or .*--skip-missing"):
-        CLIPVerifier(tiny_model(), photos, constants).check(rows())
+        CLIPVerifier(tiny_model(), photos, constants, batch_size=8).check(rows())
     photos = dataclasses.replace(photos, skip_missing=True)
-    for verifier in (DetectorVerifier(detector, photos), CLIPVerifier(tiny_model(), photos, constants)):
+    for verifier in (DetectorVerifier(detector, photos), CLIPVerifier(tiny_model(), photos, constants, batch_size=8)):
         kept = verifier.check(rows())
         for i in (3, 5):
             assert kept[i].refuted == {*PRESENT, *ABSENT[: i % 4]}
@@ -118,7 +118,7 @@ def test_clips_calibrated_presence_decides(photos):
     middle = float(np.sort(cosine_N)[[4, 5]].mean())
     slope, threshold = 40.0, 0.7
     midpoint = middle - np.log(threshold / (1 - threshold)) / slope
-    verifier = CLIPVerifier(model, photos, f"midpoint={midpoint},slope={slope}", threshold=threshold, batch_size=4)
+    verifier = CLIPVerifier(model, photos, f"midpoint={midpoint},slope={slope}", threshold=threshold, batch_size=8)
     verdicts = verifier.check(rows(present=["dog"], absent=[]))
     assert [bool(verdict.refuted) for verdict in verdicts] == (cosine_N <= middle).tolist()
     assert sum(bool(verdict.refuted) for verdict in verdicts) == 5

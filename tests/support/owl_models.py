@@ -25,7 +25,8 @@ def save_owl(folder: Path, family: str, image_size: int = 70, patch_size: int = 
         family: "owlvit" or "owlv2".
         image_size: side of its images.
         patch_size: side of a patch.
-        whole: of the base size, instead of a few thousand parameters beside the vocabulary.
+        whole: of the base size, with the first values that transformers gives, instead of a few thousand parameters
+            beside the vocabulary, each away from its neutral value.
     """
     config_class, model_class, processor_class, images_class = (getattr(transformers, x) for x in CLASSES[family])
     sizes = {"image_size": image_size, "patch_size": patch_size}
@@ -35,7 +36,7 @@ def save_owl(folder: Path, family: str, image_size: int = 70, patch_size: int = 
         projection_dim=512 if whole else SMALL_TEXT["hidden_size"],
     )
     torch.manual_seed(0)
-    model = randomise(model_class(config))
+    model = model_class(config).eval() if whole else randomise(model_class(config))
     model.save_pretrained(folder)
     ids, merges = vocabulary()
     (folder / "vocab.json").write_text(json.dumps(ids))
