@@ -116,6 +116,7 @@ def _make_parser() -> Parser:
         data,
         doctor,
         evaluate,
+        export,
         index,
         quickstart,
         report,
@@ -137,7 +138,7 @@ def _make_parser() -> Parser:
     parser.set_defaults(run=None, parser=parser, heavy=False, overridable=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     rooms = (quickstart, data, train, evaluate, calibrate, split, synth, index, search, serve)
-    for module in (*rooms, convert, report, compile, bench, doctor):
+    for module in (*rooms, convert, export, report, compile, bench, doctor):
         module.add(commands)
     return parser
 

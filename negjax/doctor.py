@@ -20,6 +20,8 @@ EXTRAS = {
     "tpu": "TPUs",
     "gcs": "gs:// paths",
     "torch": "PyTorch weights",
+    "serve": "negjax serve",
+    "onnx": "negjax export --to onnx",
     "dev": "tests, lint and types",
 }
 ACCELERATORS = {  # extra -> files of a machine with such an accelerator, and JAX's name of the platform

@@ -34,6 +34,7 @@ MAY = {
     "datasets": GROUND | {"synthesis"},
     "input": GROUND | {"synthesis", "datasets", "objectives"},
     "evaluation": GROUND | {"models", "negation", "input", "datasets", "synthesis"},
+    "export": GROUND | {"models", "weights", "datasets"},
     "search": GROUND | {"models", "negation", "evaluation"},
     "training": GROUND | {"models", "adapters", "objectives", "input", "datasets", "synthesis"},
 }

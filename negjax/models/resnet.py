@@ -100,6 +100,6 @@ class ResNet(nnx.Module):
         x_BHWC = self.stem(image_BHWC.astype(self.compute.dtype))
         for stage in (self.stage1, self.stage2, self.stage3, self.stage4):
             x_BHWC = stage(x_BHWC)
-        x_BTD = x_BHWC.reshape(len(x_BHWC), -1, x_BHWC.shape[-1]).astype(jnp.float32)
+        x_BTD = x_BHWC.reshape(x_BHWC.shape[0], -1, x_BHWC.shape[-1]).astype(jnp.float32)
         x_BTD = jnp.concatenate([x_BTD.mean(1, keepdims=True), x_BTD], axis=1) + self.positions[...]
         return self.pool(x_BTD.astype(self.compute.dtype)).astype(jnp.float32)

@@ -113,7 +113,7 @@ class TextTower(nnx.Module):
             raise ValueError(f"captions of {length} tokens: this tower reads all {context}, padding included")
         x_BTD = self.tokens[...][text_BT]
         if self.class_token is not None:
-            class_B1D = jnp.broadcast_to(self.class_token[...], (len(x_BTD), 1, self.config.width))
+            class_B1D = jnp.broadcast_to(self.class_token[...], (x_BTD.shape[0], 1, self.config.width))
             x_BTD = jnp.concatenate([x_BTD, class_B1D], axis=1)
         return x_BTD + self.positions[...][: x_BTD.shape[1]]
 

@@ -79,7 +79,7 @@ class VisionTower(nnx.Module):
         """Embeds the G x G patches: [B, S, S, 3] -> [B, G * G, D], float32."""
         x_BHWC = image_BHWC.astype(self.compute.dtype)
         patches_BGGD = embed_patches(self.stem(x_BHWC) if self.stem else x_BHWC, self.patch)
-        return patches_BGGD.reshape(len(image_BHWC), -1, self.config.width).astype(jnp.float32)
+        return patches_BGGD.reshape(image_BHWC.shape[0], -1, self.config.width).astype(jnp.float32)
 
     def pooled(self, x_BTD: jax.Array) -> jax.Array:
         """Pools the last block's output into one normed vector [B, D]; [B, E] with "cross_attention".
