@@ -52,6 +52,6 @@ def caption_fields(data: StoredSet, source: Source) -> list[str]:
 def _fields(data: StoredSet, source: Source, input_name: str) -> list[str]:
     """The fields of the set that an input is made from."""
     field = INPUTS[input_name].field
-    if field == "captions":
+    if input_name == "text":
         return caption_fields(data, source)
     return [field] if field else []

@@ -10,6 +10,7 @@ import numpy as np
 
 DRAWS = 7  # random numbers for each use of a row: negated or not, which caption, mirrored or not, four for the crop
 NEGATED, CAPTION, MIRRORED, CROP = 0, 1, 2, slice(3, DRAWS)
+NEGATION = 5  # random numbers for the captions that are made in the batch, see `negjax.input.batch_negation`
 COLORS = 7  # random numbers for the colours of an image, see `negjax.media.augment.jitter_params`
 
 
@@ -25,13 +26,15 @@ def draw_group(index: int, rng: np.random.Generator, *, group: int, hard_negativ
         hard_negatives: wrong options that are drawn for each row.
 
     Returns:
-        "row" [g], and uniform draws from [0, 1): "draw" [g, DRAWS], "color" [g, COLORS], "negative" [g, H].
+        "row" [g], and uniform draws from [0, 1): "draw" [g, DRAWS], "color" [g, COLORS], "negative" [g, H],
+        "negation" [g, NEGATION].
     """
     return {
         "row": group * index + np.arange(group),
         "draw": rng.random((group, DRAWS)),
         "color": rng.random((group, COLORS)),
         "negative": rng.random((group, hard_negatives)),
+        "negation": rng.random((group, NEGATION)),
     }
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from negjax.config import Source
 from negjax.datasets.stored.stored_set import StoredSet
 from negjax.errors import NegjaxError
+from negjax.input.batch_negation import Negation, SetObjects
 from negjax.input.broken import BrokenRows
 from negjax.input.cache import Entry
 from negjax.input.checks import caption_fields, group_size
@@ -42,12 +43,14 @@ class DrawnBatch:
         draws: name -> random numbers [B, ...], see `negjax.input.draws`.
         local_b: which of the B rows are this host's.
         entries: image and record of each of this host's rows.
+        negations: what the captions that are made in the batch deny, for each of the B rows; empty where none is made.
     """
 
     row_B: np.ndarray
     draws: dict[str, np.ndarray]
     local_b: np.ndarray
     entries: list[Entry]
+    negations: list[Negation]
 
     def local(self, name: str) -> np.ndarray:
         """The random numbers of this host's rows, [b, ...]."""
@@ -72,11 +75,13 @@ class BatchLoader:
         self._data, self._source, self._preprocess, self._tokenizer = data, source, preprocess, tokenizer
         self._context_length, self._local_b, self._with_lengths = context_length, local_b, with_lengths
         self._reader = RowReader(data, preprocess, broken, cropped=source.crop_scale < 1)
+        self._objects = _read_objects(data) if MADE_IN_BATCH & set(source.inputs) else None
 
     def __call__(self, groups: dict[str, np.ndarray]) -> Batch:
         draws = flat_draws(groups)
         entries = [self._reader.read(int(row)) for row in draws["row"][self._local_b]]
-        drawn = DrawnBatch(draws["row"], draws, self._local_b, entries)
+        negations = self._objects.negations(draws["row"], draws["negation"]) if self._objects else []
+        drawn = DrawnBatch(draws["row"], draws, self._local_b, entries, negations)
         batch = {name: ARRAYS[name](self, drawn) for name in self._source.inputs}
         if self._with_lengths:
             for name in [name for name in batch if name in LENGTHS]:
@@ -108,6 +113,22 @@ class BatchLoader:
             draw_caption(record, field, draw)
             for (_, record), field, draw in zip(drawn.entries, fields_b, draws_bD[:, CAPTION])
         ]
+        return self._tokenizer(texts, self._context_length)
+
+    def hybrid_captions(self, drawn: DrawnBatch) -> np.ndarray:
+        """int32 [b, T]."""
+        return self._made_captions(drawn, Negation.hybrid)
+
+    def denials(self, drawn: DrawnBatch) -> np.ndarray:
+        """int32 [b, T]."""
+        return self._made_captions(drawn, Negation.alone)
+
+    def _made_captions(self, drawn: DrawnBatch, make: Callable[[Negation, str], str]) -> np.ndarray:
+        """What is made of the drawn plain caption of each row, int32 [b, T]."""
+        draws_bD, texts = drawn.local("draw"), []
+        for (_, record), number, draw in zip(drawn.entries, drawn.local_b, draws_bD[:, CAPTION]):
+            negation, caption = drawn.negations[number], draw_caption(record, "captions", draw)
+            texts.append(caption if negation.contradicts(record["positive_objects"]) else make(negation, caption))
         return self._tokenizer(texts, self._context_length)
 
     def wrong_options(self, drawn: DrawnBatch) -> np.ndarray:
@@ -156,6 +177,21 @@ class BatchLoader:
         """int64 [B]."""
         return caption_lengths(self._data, _negated(drawn), drawn.row_B, drawn.draws["draw"][:, CAPTION])
 
+    def hybrid_caption_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+        """int64 [B]."""
+        return self._made_lengths(drawn, Negation.hybrid_tokens)
+
+    def denial_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+        """int64 [B]."""
+        return self._made_lengths(drawn, Negation.alone_tokens)
+
+    def _made_lengths(self, drawn: DrawnBatch, tokens: Callable[[Negation, int], int]) -> np.ndarray:
+        """The most tokens of what is made of the drawn plain caption of each row, int64 [B]."""
+        plain_B = np.full(len(drawn.row_B), "captions")
+        caption_B = caption_lengths(self._data, plain_B, drawn.row_B, drawn.draws["draw"][:, CAPTION])
+        made = zip(drawn.negations, caption_B.tolist())
+        return np.array([tokens(negation, caption) for negation, caption in made], np.int64)
+
     def wrong_option_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
         """int64 [B H]."""
         return wrong_option_lengths(self._data, drawn.row_B, drawn.draws["negative"])
@@ -163,6 +199,11 @@ class BatchLoader:
     def option_lengths(self, drawn: DrawnBatch, token_GOT: np.ndarray) -> np.ndarray:
         """int64 [B / g, O]."""
         return option_lengths(self._data, drawn.row_B[:: group_size(self._data)], token_GOT.shape[1])
+
+
+def _read_objects(data: StoredSet) -> SetObjects:
+    """The objects in the images of all rows, for which the whole set is read."""
+    return SetObjects(data.name, (record["positive_objects"] for record in data.rows()))
 
 
 def _negated(drawn: DrawnBatch) -> np.ndarray:
@@ -175,6 +216,7 @@ def lengths_key(name: str) -> str:
     return f"{name}_lengths"
 
 
+MADE_IN_BATCH = {"hybrid_text", "denial_text"}
 # Name of an input (`negjax.objectives.inputs.INPUTS`) -> the method that makes its array, or tells its tokens.
 ARRAYS: dict[str, Callable[[BatchLoader, DrawnBatch], np.ndarray]] = {
     "image": BatchLoader.images,
@@ -182,6 +224,8 @@ ARRAYS: dict[str, Callable[[BatchLoader, DrawnBatch], np.ndarray]] = {
     "text": BatchLoader.captions,
     "negative_text": BatchLoader.wrong_options,
     "negated_text": BatchLoader.negated_captions,
+    "hybrid_text": BatchLoader.hybrid_captions,
+    "denial_text": BatchLoader.denials,
     "options": BatchLoader.options,
     "answer": BatchLoader.answers,
 }
@@ -189,5 +233,7 @@ LENGTHS: dict[str, Callable[[BatchLoader, DrawnBatch, np.ndarray], np.ndarray]] 
     "text": BatchLoader.caption_lengths,
     "negative_text": BatchLoader.wrong_option_lengths,
     "negated_text": BatchLoader.negated_caption_lengths,
+    "hybrid_text": BatchLoader.hybrid_caption_lengths,
+    "denial_text": BatchLoader.denial_lengths,
     "options": BatchLoader.option_lengths,
 }

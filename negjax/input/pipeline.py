@@ -56,11 +56,12 @@ def batches(
 
     Returns:
         batches with the arrays of `source.inputs`: "image": uint8 [b, S, S, 3]; "augment": float32 [b, 6], see
-        `negjax.media.augment`; "text" and "negated_text": int32 [b, T]; with H hard negatives "negative_text": int32
-        [b H, T], H consecutive ones for each image; "options": int32 [b / g, O, T] and "answer": int32 [b], where g
-        consecutive rows share their options (1 unless the set's metadata gives a group_size). With lengths also, for
-        each of the texts, `loader.lengths_key` of its name: the tokens of those of all B rows, int64 [B], [B H] or
-        [B / g, O], at least those for sets of earlier versions.
+        `negjax.media.augment`; "text", "negated_text", "hybrid_text" and "denial_text": int32 [b, T]; with H hard
+        negatives "negative_text": int32 [b H, T], H consecutive ones for each image; "options": int32 [b / g, O, T] and
+        "answer": int32 [b], where g consecutive rows share their options (1 unless the set's metadata gives a
+        group_size). With lengths also, for each of the texts, `loader.lengths_key` of its name: the tokens of those of
+        all B rows, int64 [B], [B H] or [B / g, O], at least those for sets of earlier versions and for texts that are
+        made in the batch.
 
     Raises:
         NegjaxError: the set does not suit the source.

@@ -18,7 +18,8 @@ class InputSpec:
         tower: the tower that encodes it, "visual" or "text"; empty for inputs that a loss uses directly.
         changes: the input whose pixels it changes before they are encoded; empty for none.
         teacher_of: the input whose embeddings by the teacher, `model.init_from`, these are; empty for none.
-        field: the field of a data set that it needs, empty for images. A set of questions may replace "captions".
+        field: the field of a data set that it needs, empty for images. For "text" a set of questions, or with negated
+            captions, may replace "captions".
         setting: the property of a `negjax.config.Source` that adds it to a batch; empty for inputs that are in a batch
             exactly if an objective of the source needs them.
     """
@@ -39,6 +40,8 @@ INPUTS = {
     "text": InputSpec("BT", "int32", tower="text", field="captions"),
     "negative_text": InputSpec("NT", "int32", tower="text", field="question", setting="hard_negatives"),
     "negated_text": InputSpec("BT", "int32", tower="text", field="negated_captions"),
+    "hybrid_text": InputSpec("BT", "int32", tower="text", field="captions"),
+    "denial_text": InputSpec("BT", "int32", tower="text", field="captions"),
     "options": InputSpec("GOT", "int32", tower="text", field="question"),
     "answer": InputSpec("B", "int32", field="question"),
     "teacher_image": InputSpec(teacher_of="image"),

@@ -22,6 +22,7 @@ OBJECTIVES = {
     "bounded": "negjax.objectives.bounded",
     "conclip": "negjax.objectives.conclip",
     "absence": "negjax.objectives.absence",
+    "tng": "negjax.objectives.tng",
     "text_contrast": "negjax.objectives.text_contrast",
 }
 

@@ -31,7 +31,8 @@ def test_what_a_source_needs_follows_from_its_weights():
     assert Source("x", 8, mcq=1.0).teacher_inputs == ()
     assert Source("x", 8, text_contrast=1.0).teacher_inputs == ("options",)
     assert Source("x", 8, absence=1.0).inputs == ("image", "text", "negated_text")
-    assert objectives_with("text") == ["contrastive", "sigmoid", "distill", "absence"]
+    assert Source("x", 8, tng=1.0).inputs == ("image", "text", "hybrid_text", "denial_text")
+    assert objectives_with("text") == ["contrastive", "sigmoid", "distill", "absence", "tng"]
 
 
 def test_what_an_experiment_needs_follows_from_its_sources():

@@ -19,7 +19,7 @@ SCALE, BIAS = 7.0, -2.0
 def rows() -> dict[str, np.ndarray]:
     """Embeddings near each other, so that no softmax is saturated and both sides of every margin occur."""
     rng = np.random.default_rng(3)
-    shapes = dict.fromkeys(("image", "text", "negated_text"), (B, E))
+    shapes = dict.fromkeys(("image", "text", "negated_text", "hybrid_text", "denial_text"), (B, E))
     shapes |= {"options": (G, M, E), "teacher_options": (G, M, E)}
     arrays = {name: rng.normal(size=shape) + 0.8 for name, shape in shapes.items()}
     return arrays | {"answer": np.array([rng.permutation(M)[:2] for _ in range(G)]).ravel()}
@@ -101,8 +101,20 @@ def sigmoid_mcq(rows) -> float:
     return total / B
 
 
+def tng(rows) -> float:
+    """An image's text is any of all: the mean over them is what drawing one gives on average."""
+    texts = [text for name in ("text", "hybrid_text", "denial_text") for text in rows[name]]
+    total = 0.0
+    for number, text in enumerate(texts):
+        total += 0.5 * cross_entropy([cosine(text, x) / 0.07 for x in rows["image"]], number % B) / len(texts)
+    for x in rows["image"]:
+        logits = [cosine(text, x) / 0.07 for text in texts]
+        total += 0.5 * np.mean([cross_entropy(logits, drawn) for drawn in range(len(texts))]) / B
+    return total
+
+
 NUMPY: dict[str, Callable] = {
-    each.__name__: each for each in (conclip, focal, bounded, text_contrast, absence, sigmoid_mcq)
+    each.__name__: each for each in (conclip, focal, bounded, text_contrast, absence, sigmoid_mcq, tng)
 }
 CONSTANT = {"bounded": "image", "text_contrast": "teacher_options"}  # inputs that get no gradient
 
