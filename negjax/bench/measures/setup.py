@@ -36,7 +36,7 @@ def bench_experiment(settings: BenchSettings, sources: Mapping[str, Source]) -> 
 def bench_run(settings: BenchSettings, sources: Mapping[str, Source]) -> PreparedRun:
     """The run of `bench_experiment`, prepared as `negjax train` does."""
     experiment = bench_experiment(settings, sources)
-    return prepare_run(experiment, initial_model(experiment))
+    return prepare_run(experiment, initial_model(experiment), reload=lambda: initial_model(experiment).params)
 
 
 def bench_model(settings: BenchSettings) -> LoadedModel:

@@ -41,6 +41,7 @@ def step_workload(settings: BenchSettings, sources: Mapping[str, Source]) -> Wor
     broken = {name: BrokenRows(run.experiment.most_broken) for name in sources}
     batches = list(islice(stream_batches(run, broken, 0), count))
     state = run.program.begin(run.initial_params())
+    run.release_start()
     trail = []
     for batch in [*batches, batches[0]]:
         state, metrics = run.program.step(state, batch.arrays, None)
