@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from support.clips import clip
+from support.embedded import count_embedded
 from support.folders import draw, fill
 from support.models import tiny_model
 from support.trees import unit
 
 import negjax
 from negjax.errors import NegjaxError
-from negjax.search import build, embed_files
+from negjax.search import build
 from negjax.search.index_folder import open_index
 
 
@@ -25,19 +26,6 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def vectors_of(index) -> dict[str, np.ndarray]:
     return dict(zip(index.files["path"].to_pylist(), np.array(index.vector_NE)))
-
-
-def count_embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of media that are encoded from now on."""
-    counts: list[int] = []
-    encode = embed_files.encode_media
-
-    def counted(model, media, index_N, batch_size):
-        counts.append(int((index_N >= 0).sum()))
-        return encode(model, media, index_N, batch_size)
-
-    monkeypatch.setattr(embed_files, "encode_media", counted)
-    return counts
 
 
 def test_any_program_reads_the_vectors_of_the_files(tmp_path, weights, make_index):

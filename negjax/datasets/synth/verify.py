@@ -54,6 +54,17 @@ class Verifier(Protocol):
         """The verdict on each row."""
 
 
+def claimed_names(row: StageRow) -> list[str]:
+    """The objects that a row claims to be there, then those that it claims to be absent."""
+    return [*row["positive_objects"], *row["negative_objects"]]
+
+
+def refuted_claims(row: StageRow, seen: AbstractSet[str]) -> set[str]:
+    """The claims of a row that are wrong if of its objects these are seen, and no others."""
+    there, absent = set(row["positive_objects"]), set(row["negative_objects"])
+    return (absent & seen) | (there - seen)
+
+
 class CaptionsAlone:
     """No check beside the estimate of the stage before."""
 

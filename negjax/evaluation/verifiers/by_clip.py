@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from negjax.datasets.synth.shards import StageRow
-from negjax.datasets.synth.verify import Verdict
+from negjax.datasets.synth.verify import Verdict, claimed_names, refuted_claims
 from negjax.errors import NegjaxError
 from negjax.evaluation.embed.encode import encode_media, model_on_devices
 from negjax.evaluation.media import MediaReader
@@ -84,7 +84,7 @@ class CLIPVerifier:
 
     def check(self, rows: Sequence[StageRow]) -> list[Verdict]:
         """See `Verifier`. An image that is left out keeps none of its claims."""
-        names_of = [[*row["positive_objects"], *row["negative_objects"]] for row in rows]
+        names_of = [claimed_names(row) for row in rows]
         self._embed(list(dict.fromkeys(name for names in names_of for name in names)))
         verdicts = [Verdict(set()) for _ in rows]
         asked = [index for index, names in enumerate(names_of) if names]
@@ -98,8 +98,7 @@ class CLIPVerifier:
                 row, names = rows[asked[index]], names_of[asked[index]]
                 cosine_U = np.array([self._vector_of[name] for name in names]) @ image_E.astype(np.float64)
                 seen = {name for name, cosine in zip(names, cosine_U) if cosine > self._least}
-                absent, there = set(row["negative_objects"]), set(row["positive_objects"])
-                refuted = set(names) if index in media.left_out else (absent & seen) | (there - seen)
+                refuted = set(names) if index in media.left_out else refuted_claims(row, seen)
                 verdicts[asked[index]] = Verdict(refuted)
         return verdicts
 

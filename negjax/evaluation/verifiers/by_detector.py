@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from negjax.datasets.synth.shards import StageRow
-from negjax.datasets.synth.verify import FoundBox, Verdict
+from negjax.datasets.synth.verify import FoundBox, Verdict, claimed_names, refuted_claims
 from negjax.errors import NegjaxError
 from negjax.evaluation.verifiers.photos import Photos
 from negjax.language.phrases import with_article
@@ -64,7 +64,7 @@ class DetectorVerifier:
 
     def check(self, rows: Sequence[StageRow]) -> list[Verdict]:
         """See `Verifier`. An image that is left out keeps none of its claims."""
-        names_of = [[*row["positive_objects"], *row["negative_objects"]] for row in rows]
+        names_of = [claimed_names(row) for row in rows]
         self._embed(list(dict.fromkeys(name for names in names_of for name in names)))
         verdicts = [Verdict(set()) for _ in rows]
         asked = [index for index, names in enumerate(names_of) if names]
@@ -87,8 +87,7 @@ class DetectorVerifier:
             for name, score, corner_4 in zip(names, score_Q[:count], corner_N4)
             if score > self._threshold
         }
-        there, absent = set(row["positive_objects"]), set(row["negative_objects"])
-        return Verdict((absent & seen.keys()) | (there - seen.keys()), list(seen.values()))
+        return Verdict(refuted_claims(row, seen.keys()), list(seen.values()))
 
     def _embed(self, names: Sequence[str]) -> None:
         """Embeds the names that no shard before had."""

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from support.embedded import count_embedded
 from support.folders import draw, fill
 from support.models import tiny_model
 from support.postgres import postgres
@@ -18,7 +19,7 @@ from support.trees import unit
 
 from negjax.cli import main
 from negjax.errors import NegjaxError
-from negjax.search import build, embed_files
+from negjax.search import build
 from negjax.search.request import SearchRequest, read_query
 from negjax.search.results import best_results, to_json
 from negjax.search.searcher import Searcher
@@ -52,17 +53,9 @@ def address(uri, request) -> StoreAddress:
 
 
 @pytest.fixture
-def count_embedded(monkeypatch) -> list[int]:
+def embedded(monkeypatch) -> list[int]:
     """The numbers of media that are encoded."""
-    counts: list[int] = []
-    encode = embed_files.encode_media
-
-    def counted(model, media, index_N, batch_size):
-        counts.append(int((index_N >= 0).sum()))
-        return encode(model, media, index_N, batch_size)
-
-    monkeypatch.setattr(embed_files, "encode_media", counted)
-    return counts
+    return count_embedded(monkeypatch)
 
 
 def read_table(address: StoreAddress, index) -> dict[tuple[str, str], np.ndarray]:
@@ -114,14 +107,14 @@ def test_the_first_20_of_200_queries_are_those_of_exact_search(address):
     store.close()
 
 
-def test_the_folder_is_followed(tmp_path, address, make_index, count_embedded):
+def test_the_folder_is_followed(tmp_path, address, make_index, embedded):
     folder, out = fill(tmp_path / "photos", 40), tmp_path / "index"  # more than a chunk
     (folder / "torn.png").write_bytes((folder / "a/00.png").read_bytes()[:200])
     index = make_index(folder, out, store=address).index
     assert_same(read_table(address, index), make_index(folder, tmp_path / "array").index)
     assert not list(out.rglob("*.npy"))
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != "index.json"}
-    count_embedded.clear()
+    embedded.clear()
     changes = make_index(folder, out, store=address)
     assert (changes.added, changes.moved, changes.removed, changes.unchanged) == (0, 0, 0, 40)
     assert before.items() <= {path: path.stat().st_mtime_ns for path in out.rglob("*")}.items()
@@ -135,19 +128,19 @@ def test_the_folder_is_followed(tmp_path, address, make_index, count_embedded):
     (folder / "new copy.png").write_bytes((folder / "new.png").read_bytes())
     changes = make_index(folder, out, store=address)
     assert (changes.added, changes.moved, changes.removed) == (3, 3, 2)
-    assert count_embedded == [2]
+    assert embedded == [2]
     assert_same(read_table(address, changes.index), make_index(folder, tmp_path / "array").index)
 
 
 @pytest.mark.parametrize("at", ["before the rows are added", "between rows and journal", "while rows are removed"])
-def test_a_killed_run_is_completed(at, tmp_path, address, make_index, count_embedded, monkeypatch):
+def test_a_killed_run_is_completed(at, tmp_path, address, make_index, embedded, monkeypatch):
     folder, out = fill(tmp_path / "photos", 100), tmp_path / "index"
     (folder / "b/99.png").write_bytes((folder / "a/02.png").read_bytes())
     if at == "while rows are removed":
         make_index(folder, out, store=address)
         for number in range(0, 60, 2):
             (folder / f"a/{number:02}.png").rename(folder / f"c{number}.png")
-        count_embedded.clear()
+        embedded.clear()
     owner, name, call = {
         "before the rows are added": (build.StoredFiles, "add", 3),
         "between rows and journal": (build.Journal, "add", 3),
@@ -169,17 +162,17 @@ def test_a_killed_run_is_completed(at, tmp_path, address, make_index, count_embe
     monkeypatch.setattr(owner, name, method)
     index = make_index(folder, out, store=address).index
     expected = {"before the rows are added": 99 + 32, "between rows and journal": 99, "while rows are removed": 20}[at]
-    assert sum(count_embedded) <= expected
+    assert sum(embedded) <= expected
     assert_same(read_table(address, index), make_index(folder, tmp_path / "array").index)
 
 
-def test_a_lost_index_is_made_again_without_embedding(tmp_path, address, make_index, count_embedded):
+def test_a_lost_index_is_made_again_without_embedding(tmp_path, address, make_index, embedded):
     folder = fill(tmp_path / "photos")
     make_index(folder, tmp_path / "index", store=address)
     draw(folder / "new.png", 99)
-    count_embedded.clear()
+    embedded.clear()
     index = make_index(folder, tmp_path / "other", store=address).index
-    assert count_embedded == [1]
+    assert embedded == [1]
     assert_same(read_table(address, index), make_index(folder, tmp_path / "array").index)
 
 

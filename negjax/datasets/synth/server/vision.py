@@ -8,7 +8,7 @@ from negjax.datasets.sources.rows import MediaFile
 from negjax.datasets.synth.server.prompts import PromptRequest, asked_of, read_prompt
 from negjax.datasets.synth.server.settings import ServerSettings
 from negjax.datasets.synth.shards import StageRow
-from negjax.datasets.synth.verify import Verdict
+from negjax.datasets.synth.verify import Verdict, claimed_names
 from negjax.errors import NegjaxError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def vision_requests(row: StageRow, media: MediaRoot, skip_missing: bool) -> Iter
 
 def objects_requests(row: StageRow, picture: MediaFile) -> Iterator[PromptRequest]:
     """The requests about the objects of a row."""
-    names = [*row["positive_objects"], *row["negative_objects"]]
+    names = claimed_names(row)
     for start in range(0, len(names), OBJECTS_PER_REQUEST):
         part = names[start : start + OBJECTS_PER_REQUEST]
         yield PromptRequest(read_prompt("verify"), {"objects": part, "number": len(part)}, picture, row["filepath"])
