@@ -1,7 +1,8 @@
-"""Small tokenizers in the constructions of BERT, RoBERTa, XLM-R and NLLB, saved by transformers' own classes."""
+"""Small tokenizers in the constructions of BERT, RoBERTa, XLM-R, NLLB and SigLIP, saved by transformers."""
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import sentencepiece
@@ -69,3 +70,40 @@ def nllb(folder: Path) -> Path:
     data["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]}
     (folder / "tokenizer.json").write_text(json.dumps(data))
     return folder
+
+
+def t5(folder: Path, **more) -> Path:
+    """SigLIP's, as open_clip's folders name it: with extra_ids=0 and pad_token="</s>"."""
+    _write_pieces(folder, "spiece.model", 90, model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
+    transformers.T5Tokenizer.from_pretrained(folder, **more).save_pretrained(folder)
+    return folder
+
+
+def siglip(folder: Path) -> Path:
+    """SigLIP's: transformers saves its sentencepiece model, beside which the folders of the hub have tokenizer.json."""
+    t5(folder / "t5", extra_ids=0, pad_token="</s>")
+    _write_pieces(folder, "spiece.model", 90, model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
+    transformers.SiglipTokenizer.from_pretrained(folder).save_pretrained(folder)
+    shutil.move(folder / "t5" / "tokenizer.json", folder / "tokenizer.json")
+    shutil.rmtree(folder / "t5")
+    return folder
+
+
+def siglip2(folder: Path) -> Path:
+    """SigLIP 2's, which is Gemma's in lower case."""
+    special = {"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3, "eos_piece": "<eos>", "bos_piece": "<bos>"}
+    how = {"byte_fallback": True, "add_dummy_prefix": False, "normalization_rule_name": "identity"}
+    _write_pieces(folder, "tokenizer.model", 400, model_type="bpe", **special, **how)
+    transformers.Siglip2Tokenizer.from_pretrained(folder, add_bos_token=False, add_eos_token=True).save_pretrained(
+        folder
+    )
+    return folder
+
+
+def _write_pieces(folder: Path, name: str, size: int, **how) -> None:
+    """A sentencepiece model of up to so many pieces."""
+    model = io.BytesIO()
+    how |= {"vocab_size": size, "hard_vocab_limit": False, "minloglevel": 2}
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(TEXTS), model_writer=model, **how)
+    folder.mkdir(exist_ok=True, parents=True)
+    (folder / name).write_bytes(model.getvalue())

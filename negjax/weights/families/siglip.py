@@ -77,7 +77,7 @@ def _timm_name(vision: VisionConfig) -> str:
     return f"vit_{size}_patch{vision.patch_size}_siglip_{vision.image_size}"
 
 
-_TIMM_TOWERS = {
+TIMM_TOWERS = {
     _timm_name(config.vision): config.vision
     for config in PRESETS.values()
     if config.family == "siglip" and isinstance(config.vision, VisionConfig)
@@ -87,14 +87,14 @@ _TIMM_TOWERS = {
 def read_timm_vision(cfg: Mapping[str, Any], quick_gelu: bool) -> VisionConfig:
     """The image tower of a vision_cfg that names timm's. Raises NegjaxError if it is not SigLIP's."""
     name = cfg["timm_model_name"]
-    if name not in _TIMM_TOWERS:
+    if name not in TIMM_TOWERS:
         raise NegjaxError(f"its image tower is timm's {name}, which is not supported")
     if cfg.get("timm_pool") != "map" or cfg.get("timm_proj") not in ("none", "", None):
         raise NegjaxError(
             f"its image tower is timm's {name} with timm_pool {cfg.get('timm_pool')!r} and timm_proj "
             f"{cfg.get('timm_proj')!r}: not supported"
         )
-    tower = _TIMM_TOWERS[name]
+    tower = TIMM_TOWERS[name]
     return dataclasses.replace(tower, image_size=cfg.get("image_size", tower.image_size))
 
 
@@ -102,7 +102,7 @@ def write_timm_vision(vision: ImageConfig) -> dict[str, Any]:
     """The inverse, as the entries of model_cfg. Raises NegjaxError if timm has no such tower."""
     assert isinstance(vision, VisionConfig)
     name = _timm_name(vision)
-    timm_tower = _TIMM_TOWERS.get(name)
+    timm_tower = TIMM_TOWERS.get(name)
     if timm_tower is None:
         raise NegjaxError("open_clip takes SigLIP's image towers from timm, which has none of this size: use --to hf")
     if timm_tower != vision:
