@@ -191,7 +191,7 @@ def test_an_argument_that_a_config_does_not_take(file, message):
         ({"evaluation": {"batch_size": 0}}, r"config\.evaluation: .* batch_size at least 1"),
         ({"most_broken": -1}, r"config\.most_broken is -1: it must not be negative"),
         ({"model": {"arch": "tiny", "remat": True}}, r"config\.model\.remat is True: it must be none or dots or full"),
-        ({"lora": {"rank": 4}}, r"config\.lora\.rank is given, but no weights to adapt \(config\.model\.init_from\)"),
+        ({"lora": {"rank": 4}}, r"config\.lora is given, but no weights to adapt \(config\.model\.init_from\)"),
         ({"lora": {"rank": -1}}, r"config\.lora\.rank is -1: it must not be negative"),
         ({"lora": {"alpha": 0.0}}, r"config\.lora\.alpha is 0\.0: it must be positive and finite"),
         ({"lora": {"matrices": []}}, r"config\.lora\.matrices is empty"),
@@ -199,6 +199,28 @@ def test_an_argument_that_a_config_does_not_take(file, message):
         (
             {"model": {"init_from": "x"}, "lora": {"rank": 4}, "optim": {"layer_decay": 0.9}},
             r"layer_decay is given, but an adapter \(config\.lora\) has no layers",
+        ),
+        (
+            {"model": {"init_from": "x"}, "lora": {"rank": 4}, "nero": {"rank": 8}},
+            r"config\.lora and config\.nero are both given: train one adapter at a time",
+        ),
+        ({"nero": {"rank": 8}}, r"config\.nero is given, but no weights to adapt"),
+        ({"nero": {"rank": -1}}, r"config\.nero\.rank is -1: it must not be negative, and 0 is no adapter"),
+        (
+            {
+                "model": {"init_from": "x"},
+                "nero": {"rank": 8},
+                "sources": {"a": {"dataset": "x", "batch_size": 8, "contrastive": 1.0}},
+            },
+            r"config\.nero changes only captions that deny something, and no source has any: give one negated_fraction",
+        ),
+        (
+            {
+                "model": {"init_from": "x"},
+                "nero": {"rank": 8},
+                "sources": {"a": {"dataset": "x", "batch_size": 8, "mcq": 1.0, "distill": 1.0}},
+            },
+            r"config\.nero changes only captions that deny something, and distill holds these to the model",
         ),
         ({"optim": {"teacher_ema": 0.9}}, r"config\.optim\.teacher_ema is given, but no objective has a teacher"),
         ({"optim": {"teacher_ema": 1.0}}, r"config\.optim\.teacher_ema is 1\.0: it must be at least 0 and below 1"),

@@ -11,6 +11,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Names that stand more than once, because they play the same role in parallel rooms.
 PARALLEL_CLASSES: set[str] = set()
 PARALLEL_CONSTANTS = {
+    "ADAPTER",  # what each file of negjax/adapters declares
     "EPILOG",  # of a command's --help
     "OBJECTIVE",  # what each file of negjax/objectives declares
 }

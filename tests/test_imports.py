@@ -26,7 +26,7 @@ MAY = {
     "runtime": GROUND,
     "media": GROUND,
     "negation": GROUND,
-    "models": GROUND | {"negation"},
+    "models": GROUND | {"negation", "adapters"},
     "adapters": {"config", "errors"},
     "weights": GROUND | {"models", "adapters"},
     "objectives": {"runtime"},

@@ -16,10 +16,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from negjax.adapters.adapter import AdapterKind, Tree
 from negjax.config.adapter import LoRA
 from negjax.errors import NegjaxError
 
-Tree = dict[str, Any]
 _KERNEL = re.compile(r".*/kernel")
 _EXACT = jax.lax.Precision.HIGHEST
 
@@ -126,3 +126,6 @@ def _put(tree: Tree, path: str, value: Any) -> None:
     for name in folders:
         tree = tree.setdefault(name, {})
     tree[last] = value
+
+
+ADAPTER = AdapterKind(settings=LoRA, new_adapter=new_adapter, adapt=fold, adapted=adapted)

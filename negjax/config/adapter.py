@@ -1,4 +1,4 @@
-"""Settings of a small adapter that is trained beside frozen weights."""
+"""Settings of the small adapters that are trained beside frozen weights: of each kind, none by default."""
 
 import math
 import re
@@ -26,9 +26,13 @@ class LoRA:
     matrices: tuple[str, ...] = ("text/transformer/.*/kernel",)
     dora: bool = False
 
+    @property
+    def is_used(self) -> bool:
+        """Whether there is one."""
+        return self.rank > 0
+
     def __post_init__(self) -> None:
-        if self.rank < 0:
-            raise NegjaxError(f"config.lora.rank is {self.rank}: it must not be negative, and 0 is no adapter")
+        _check_size("lora.rank", self.rank)
         if not 0 < self.alpha < math.inf:
             raise NegjaxError(f"config.lora.alpha is {self.alpha}: it must be positive and finite")
         if not self.matrices:
@@ -40,3 +44,55 @@ class LoRA:
                 raise NegjaxError(
                     f"config.lora.matrices: {pattern!r} is not a valid regular expression ({error})"
                 ) from error
+
+
+@dataclass(frozen=True)
+class NeRo:
+    """A small residual on the embeddings of captions that deny something, see `negjax.adapters.nero`.
+
+    All other captions, and all images, keep their embeddings to the bit. Such a model stays a model of negjax: other
+    libraries have no place for it.
+
+    Attributes:
+        rank: the rank of the residual, 8 in NeRo-CLIP; 0 for no adapter.
+    """
+
+    rank: int = 0
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is one."""
+        return self.rank > 0
+
+    def __post_init__(self) -> None:
+        _check_size("nero.rank", self.rank)
+
+
+@dataclass(frozen=True)
+class PeakPatch:
+    """A small network that corrects embeddings of captions from inside the text tower: `negjax.adapters.peakpatch`.
+
+    Images keep their embeddings to the bit. Such a model stays a model of negjax: other libraries have no place for it.
+
+    Attributes:
+        width: of the hidden layers, 1024 in PeakPatch; 0 for no adapter.
+    """
+
+    width: int = 0
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is one."""
+        return self.width > 0
+
+    def __post_init__(self) -> None:
+        _check_size("peakpatch.width", self.width)
+
+
+# By the names of `Experiment`'s settings, which are those of `negjax.adapters.table`.
+ADAPTER_SETTINGS = {"lora": LoRA, "nero": NeRo, "peakpatch": PeakPatch}
+
+
+def _check_size(setting: str, size: int) -> None:
+    if size < 0:
+        raise NegjaxError(f"config.{setting} is {size}: it must not be negative, and 0 is no adapter")

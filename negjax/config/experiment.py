@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from negjax.config.adapter import LoRA
+from negjax.config.adapter import ADAPTER_SETTINGS, LoRA, NeRo, PeakPatch
 from negjax.config.optim import Optim
 from negjax.config.source import Source
 from negjax.errors import NegjaxError
@@ -118,6 +118,8 @@ class Experiment:
         steps: training steps in all.
         optim: the optimizer.
         lora: a small adapter that is trained instead of the weights of the start.
+        nero: another kind of adapter.
+        peakpatch: another kind of adapter.
         loss: how the losses are computed.
         mesh: how the devices are arranged.
         evaluation: tasks evaluated during training.
@@ -136,6 +138,8 @@ class Experiment:
     steps: int
     optim: Optim = field(default_factory=Optim)
     lora: LoRA = field(default_factory=LoRA)
+    nero: NeRo = field(default_factory=NeRo)
+    peakpatch: PeakPatch = field(default_factory=PeakPatch)
     loss: LossSpec = field(default_factory=LossSpec)
     mesh: MeshSpec = field(default_factory=MeshSpec)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -178,11 +182,32 @@ class Experiment:
             raise NegjaxError("config.model.activation is only for init_from: remove it, fresh weights follow the arch")
 
     def _check_adapter(self) -> None:
-        if self.lora.rank and not self.model.init_from:
-            raise NegjaxError("config.lora.rank is given, but no weights to adapt (config.model.init_from)")
-        if self.lora.rank and self.optim.layer_decay != 1:
+        names = self.adapters
+        if not names:
+            return
+        if len(names) > 1:
+            raise NegjaxError(f"config.{names[0]} and config.{names[1]} are both given: train one adapter at a time")
+        (name,) = names
+        if not self.model.init_from:
+            raise NegjaxError(f"config.{name} is given, but no weights to adapt (config.model.init_from)")
+        if self.optim.layer_decay != 1:
             raise NegjaxError(
-                "config.optim.layer_decay is given, but an adapter (config.lora) has no layers: leave it out"
+                f"config.optim.layer_decay is given, but an adapter (config.{name}) has no layers: leave it out"
+            )
+        if name == "nero":
+            self._check_nero()
+
+    def _check_nero(self) -> None:
+        """NeRo only sees captions that deny something."""
+        if self.teacher_objectives:
+            raise NegjaxError(
+                f"config.nero changes only captions that deny something, and {self.teacher_objectives[0]} holds these "
+                "to the model of the start: leave that objective out"
+            )
+        if not any(source.has_negations for source in self.sources.values()):
+            raise NegjaxError(
+                "config.nero changes only captions that deny something, and no source has any: give one "
+                "negated_fraction or an objective on questions or negated captions, such as mcq"
             )
 
     @cached_property
@@ -196,9 +221,14 @@ class Experiment:
         return tuple(name for name in self.objectives if objective(name).teacher_inputs)
 
     @property
+    def adapters(self) -> tuple[str, ...]:
+        """The kinds of adapters that are used: at most one of a valid experiment."""
+        return tuple(name for name in ADAPTER_SETTINGS if getattr(self, name).is_used)
+
+    @property
     def needs_start(self) -> bool:
         """Whether the steps need the parameters of the start: as the teacher, or as what an adapter belongs to."""
-        return bool(self.lora.rank or (self.teacher_objectives and not self.optim.teacher_ema))
+        return bool(self.adapters or (self.teacher_objectives and not self.optim.teacher_ema))
 
     @property
     def needs_logit_bias(self) -> bool:

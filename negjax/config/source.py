@@ -84,6 +84,12 @@ class Source(_WeightedSet):
         return tuple(name for name in self.inputs if name in needed)
 
     @property
+    def has_negations(self) -> bool:
+        """Whether texts that may deny something are among its inputs, besides what stands in plain captions."""
+        texts = {name for name in self.inputs if INPUTS[name].tower == "text"}
+        return bool(self.negated_fraction or texts - {"text"})
+
+    @property
     def recolors(self) -> bool:
         """Whether colours are changed at random."""
         return bool((any(self.color_jitter) and self.color_jitter_prob) or self.gray_scale_prob)

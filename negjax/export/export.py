@@ -19,6 +19,7 @@ from negjax.export.tokenizer_files import write_tokenizer_files
 from negjax.export.towers import ExportedTower, image_tower, in_half, text_tower
 from negjax.models.compute import Compute
 from negjax.models.loaded import LoadedModel
+from negjax.models.text_adapters import check_unadapted
 from negjax.runtime.files import write_atomic
 from negjax.runtime.paths import is_local, to_path
 from negjax.runtime.progress import track_progress
@@ -91,6 +92,7 @@ def export(
         NegjaxError: See `check_form`; or the layout does not fit the model, or what is written differs too much.
     """
     check_form(dst, form)
+    check_unadapted(model, "an exported model")
     if form.layout == "immich":
         check_immich(model)
     model = replace(model, compute=Compute())

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from negjax.models import text_adapters
 from negjax.models.architecture import CLIPConfig, TextEncoderConfig, VisionConfig
 from negjax.models.compute import Compute
 from negjax.models.convnets import ConvNeXtConfig, ResNetConfig
@@ -53,7 +54,7 @@ def abstract_params(config: CLIPConfig) -> Params:
 
 def module(config: CLIPConfig, params: Params, compute: Compute = Compute()) -> CLIP:
     """The model with these parameters as a module, to run its parts: `visual.transformer.blocks["0"]` and so on."""
-    return nnx.merge(_abstract(config, compute)[0], params)
+    return nnx.merge(_abstract(config, compute)[0], text_adapters.unadapted(params))
 
 
 def encode_image(config: CLIPConfig, params: Params, image_BHWC: jax.Array, compute: Compute = Compute()) -> jax.Array:
@@ -76,14 +77,15 @@ def encode_text(config: CLIPConfig, params: Params, text_BT: jax.Array, compute:
 
     Args:
         config: The architecture.
-        params: Its parameters.
+        params: Its parameters, with those of an adapter beside the text tower's.
         text_BT: Token ids [B, T], T <= context length.
         compute: How the tower is computed.
 
     Returns:
         Embeddings [B, E], float32, not unit length.
     """
-    return module(config, params, compute).text(text_BT)
+    text = module(config, params, compute).text
+    return text_adapters.encode_text(text, params["text"], text_BT)
 
 
 def encode_packed(config: CLIPConfig, params: Params, texts: PackedTexts, compute: Compute = Compute()) -> jax.Array:
@@ -100,7 +102,7 @@ def encode_packed(config: CLIPConfig, params: Params, texts: PackedTexts, comput
     """
     text = module(config, params, compute).text
     assert isinstance(text, TextTower)
-    return text.encode_packed(texts)
+    return text_adapters.encode_packed(text, params["text"], texts)
 
 
 def encode_steered(

@@ -7,6 +7,7 @@ import numpy as np
 
 from negjax.errors import NegjaxError
 from negjax.models.architecture import TextConfig, TextEncoderConfig
+from negjax.tokenizers.routed import unmarked
 
 
 def check_pixels(pixels: Any, size: int) -> Any:
@@ -32,12 +33,13 @@ def check_pixels(pixels: Any, size: int) -> Any:
     return array
 
 
-def check_tokens(tokens: Any, config: TextConfig | TextEncoderConfig) -> Any:
+def check_tokens(tokens: Any, config: TextConfig | TextEncoderConfig, marked: bool = False) -> Any:
     """Checks token ids for the text tower.
 
     Args:
         tokens: an array or tensor [B, T] of integers, or a list of lists.
         config: of the tower.
+        marked: whether a first id may be a complement, as `negjax.tokenizers.routed` has it.
 
     Returns:
         The ids as an array of NumPy or JAX.
@@ -56,7 +58,8 @@ def check_tokens(tokens: Any, config: TextConfig | TextEncoderConfig) -> Any:
         hint = "a single text is ids[None]" if array.ndim == 1 else "make them with tokenize()"
         raise TypeError(f"the token ids are {list(array.shape)} instead of [B, {wanted}: {hint}")
     if not isinstance(array, jax.core.Tracer) and array.size:
-        lowest, highest = int(array.min()), int(array.max())
+        ids = unmarked(array) if marked else array
+        lowest, highest = int(ids.min()), int(ids.max())
         if lowest < 0 or highest >= config.vocab_size:
             wrong = lowest if lowest < 0 else highest
             raise NegjaxError(f"token id {wrong} is not in this model's vocabulary of {config.vocab_size}")

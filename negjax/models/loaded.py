@@ -19,10 +19,12 @@ from negjax.models.compute import Compute
 from negjax.models.encoder_inputs import check_pixels, check_tokens
 from negjax.models.packing import PackedTexts
 from negjax.models.queries import encode_query, score
+from negjax.models.text_adapters import adapter_name
 from negjax.negation.scorer import SteeredText
 from negjax.negation.table import NO_METHOD
 from negjax.runtime.sharding import map_over_batch_shards
 from negjax.tokenizers import AnyTokenizer, tokenizer_from_dict
+from negjax.tokenizers.routed import RoutedTokenizer
 
 # Fields that checkpoints of 0.1.0 don't have.
 _LATER_PREPROCESS: dict[str, Any] = {"rgb_first": False, "resize_size": None, "crop_rounding": "even"}
@@ -82,7 +84,8 @@ class LoadedModel:
             TypeError: These are not token ids, or of another length.
             NegjaxError: An id is not in the vocabulary.
         """
-        return self.encode_tokens(check_tokens(text_BT, self.config.text))
+        marked = isinstance(self.tokenizer, RoutedTokenizer)
+        return self.encode_tokens(check_tokens(text_BT, self.config.text, marked))
 
     def encode_query(self, texts: str | Sequence[str], negation: str = NO_METHOD) -> np.ndarray:
         """Encodes queries as vectors for any vector database.
@@ -145,6 +148,8 @@ class LoadedModel:
     def check_steerable(self, shape: tuple[int, ...] = ()) -> None:
         """Raises NegjaxError unless the text tower can be steered, along directions of this shape where it is given."""
         text = self.config.text
+        if name := adapter_name(self.params):
+            raise NegjaxError(f"negation steering and the adapter {name} do not go together: choose another method")
         if not isinstance(text, TextConfig):
             raise NegjaxError(
                 f"negation steering needs CLIP's text transformer, and {self.config.name} has another encoder: choose "

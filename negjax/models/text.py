@@ -88,12 +88,30 @@ class TextTower(nnx.Module):
         Returns:
             Embeddings [R, K, E] as of `__call__`; those of slots that are not used mean nothing.
         """
+        x_RTD, is_same_RTT = self._embed_packed(texts)
+        return self._project(self.transformer(x_RTD, is_same_RTT, jnp.asarray(texts.end_RK)))
+
+    def encode_tapped(self, texts: PackedTexts, blocks: tuple[int, ...]) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        """As `encode_packed`, and states of all tokens inside the tower.
+
+        Args:
+            texts: R rows with K slots, for a tower that `can_pack` allows.
+            blocks: After how many blocks; fewer than the tower has.
+
+        Returns:
+            Embeddings [R, K, E], and for each of `blocks` the states under the final norm [R, T, D].
+        """
+        x_RTD, is_same_RTT = self._embed_packed(texts)
+        x_RKD, states = self.transformer.tapped(x_RTD, is_same_RTT, jnp.asarray(texts.end_RK), blocks)
+        return self._project(x_RKD), tuple(self.norm_final(states[block]) for block in blocks)
+
+    def _embed_packed(self, texts: PackedTexts) -> tuple[jax.Array, jax.Array]:
+        """The first block's input [R, T, D], and which tokens are of the same caption [R, T, T]."""
         token_RT, end_RK = jnp.asarray(texts.token_RT), jnp.asarray(texts.end_RK)
         start_RT = caption_starts(end_RK, token_RT.shape[1])
         position_RT = jnp.arange(token_RT.shape[1]) - start_RT
         x_RTD = self.tokens[...][token_RT] + self.positions[...][position_RT]
-        is_same_RTT = start_RT[:, :, None] == start_RT[:, None]
-        return self._project(self.transformer(x_RTD, is_same_RTT, end_RK))
+        return x_RTD, start_RT[:, :, None] == start_RT[:, None]
 
     def _project(self, x: jax.Array) -> jax.Array:
         """Embeddings [..., E] of the last block's outputs [..., D]."""

@@ -1,7 +1,7 @@
 """The transformer that both towers share, and how blocks are run. Shapes: B batch, T tokens, K some of
 them, D width."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -115,6 +115,25 @@ class Transformer(nnx.Module):
         return run_blocks(
             blocks[-1:], run_blocks(blocks[:-1], x_BTD, self.compute, mask_BTS), self.compute, mask_BTS, at
         )
+
+    def tapped(
+        self, x_BTD: jax.Array, mask_BTS: jax.Array | None, at: TokenIndex, taps: Collection[int]
+    ) -> tuple[jax.Array, dict[int, jax.Array]]:
+        """As `__call__`, and states on the way.
+
+        Args:
+            x_BTD, mask_BTS, at: See `__call__`.
+            taps: After how many blocks the states are wanted; fewer than there are.
+
+        Returns:
+            The output [B, K, D], and for each of `taps` the states of all tokens [B, T, D].
+        """
+        blocks, x_BTD, states, first = self.in_order(), x_BTD.astype(self.compute.dtype), {}, 0
+        for tap in sorted(set(taps)):
+            x_BTD = states[tap] = run_blocks(blocks[first:tap], x_BTD, self.compute, mask_BTS)
+            first = tap
+        x_BTD = run_blocks(blocks[first:-1], x_BTD, self.compute, mask_BTS)
+        return run_blocks(blocks[-1:], x_BTD, self.compute, mask_BTS, at), states
 
 
 def in_order(blocks: Mapping[str, Any]) -> list[Any]:

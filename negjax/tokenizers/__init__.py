@@ -5,8 +5,9 @@ from typing import Any
 from negjax.errors import NegjaxError
 from negjax.tokenizers.clip import CLIP_KIND, Tokenizer
 from negjax.tokenizers.hf import HF_KIND, HFTokenizer
+from negjax.tokenizers.routed import RoutedTokenizer
 
-AnyTokenizer = Tokenizer | HFTokenizer
+AnyTokenizer = Tokenizer | HFTokenizer | RoutedTokenizer
 
 
 def tokenizer_from_dict(data: dict[str, Any], context_length: int) -> AnyTokenizer:

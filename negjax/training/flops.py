@@ -10,6 +10,7 @@ import numpy as np
 from negjax.config import Source
 from negjax.models.architecture import CLIPConfig
 from negjax.models.flops import image_flops, text_flops
+from negjax.models.text_adapters import unadapted
 from negjax.objectives.inputs import INPUTS
 from negjax.training.encode import TOWERS, encoder_inputs, teacher_inputs
 from negjax.training.text_packing import PACKED
@@ -39,9 +40,11 @@ def step_flops(
             do not include them by convention.
         lengths: of the captions without padding, which then does not count.
     """
-    learning = [tower for tower in TOWERS if any(jax.tree.leaves(learns[tower]))]
+    own = {tower: unadapted(learns)[tower] for tower in TOWERS}  # no gradient passes a tower to an adapter beside it
+    learning = [tower for tower in TOWERS if any(jax.tree.leaves(own[tower]))]
+    changed = [tower for tower in TOWERS if any(jax.tree.leaves(learns[tower]))]
     student = forward_flops(config, encoder_inputs(batches, sources), lengths)
-    teacher = forward_flops(config, teacher_inputs(batches, sources, learning), lengths)
+    teacher = forward_flops(config, teacher_inputs(batches, sources, changed), lengths)
     return sum((3 + recomputed if tower in learning else 1) * student[tower] + teacher[tower] for tower in TOWERS)
 
 

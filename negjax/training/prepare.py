@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,9 +15,11 @@ from negjax.datasets.stored.stored_set import StoredSet
 from negjax.input.checks import check_trainable, group_size
 from negjax.models.clip import Params, fingerprint
 from negjax.models.loaded import LoadedModel, to_meta
+from negjax.models.text_adapters import check_unadapted
 from negjax.runtime.mesh import local_row_indices, make_mesh
 from negjax.runtime.sharding import device_put_tree
-from negjax.training.program import Program, make_program
+from negjax.tokenizers.routed import RoutedTokenizer
+from negjax.training.program import Program, adapter_of, make_program
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,10 @@ class PreparedRun:
     @cached_property
     def _adapter_meta(self) -> dict[str, Any]:
         """The adapter's settings, and the weights that it belongs to by name and hash; empty without one."""
-        spec = self.experiment
-        if not spec.lora.rank:
+        adapter, name = adapter_of(self.experiment), self.experiment.model.init_from
+        if adapter is None:
             return {}
-        return {
-            "lora": asdict(spec.lora),
-            "base": {"name": spec.model.init_from, "sha256": fingerprint(self.model.params)},
-        }
+        return adapter.to_meta() | {"base": {"name": name, "sha256": fingerprint(self.model.params)}}
 
 
 def prepare_data(experiment: Experiment) -> PreparedData:
@@ -152,5 +151,9 @@ def prepare_run(
         NegjaxError: as `prepare_data`, or settings of the optimizer do not suit the model.
     """
     data = prepare_data(experiment) if data is None else data
+    check_unadapted(model, "what a run starts from")
     model = replace(model, stored={})  # the types of the start's file are not those of what is trained
-    return PreparedRun(experiment, data, model, make_program(experiment, model, data.mesh), reload)
+    program, adapter = make_program(experiment, model, data.mesh), adapter_of(experiment)
+    if adapter and adapter.kind.reads_denials:
+        model = replace(model, tokenizer=RoutedTokenizer(model.tokenizer))
+    return PreparedRun(experiment, data, model, program, reload)

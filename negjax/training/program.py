@@ -7,10 +7,12 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from negjax.adapters.lora import adapted, fold, new_adapter
+from negjax.adapters.adapter import Adapter
+from negjax.adapters.table import make_adapter
 from negjax.config import Experiment
 from negjax.models import clip
 from negjax.models.loaded import LoadedModel
+from negjax.models.text_adapters import check_tower
 from negjax.runtime.sharding import abstract_state
 from negjax.training.encode import Towers
 from negjax.training.guard import State
@@ -64,14 +66,16 @@ def make_program(experiment: Experiment, model: LoadedModel, mesh: Mesh) -> Prog
     Raises:
         NegjaxError: settings of the optimizer or the adapter do not suit the parameters.
     """
-    optim, lora = experiment.optim, experiment.lora
+    optim, adapter = experiment.optim, adapter_of(experiment)
 
     def trained_params(params: clip.Params) -> clip.Params:
-        return new_adapter(params, lora, experiment.seed) if lora.rank else params
+        return adapter.new(params, experiment.seed) if adapter else params
 
+    if adapter:
+        check_tower(adapter.name, model.config)
     trained = jax.eval_shape(trained_params, model.params)
     optimizer = make_optimizer(optim, experiment.steps, trained)
-    learns = adapted(model.params, lora) if lora.rank else trainable(model.params, optim.freeze)
+    learns = adapter.adapted(model.params) if adapter else trainable(model.params, optim.freeze)
 
     def begin(params: clip.Params) -> State:
         return new_state(trained_params(params), optimizer, optim)
@@ -84,20 +88,30 @@ def make_program(experiment: Experiment, model: LoadedModel, mesh: Mesh) -> Prog
         optimizer,
         learns,
         optim=optim,
-        lora=lora,
+        adapter=adapter,
         mesh=mesh,
         loss=experiment.loss,
     )
-    folded = jax.jit(lambda trained, start: fold(start, trained, lora), out_shardings=_shardings(start))
     return Program(
-        begin=jax.jit(begin, donate_argnums=() if lora.rank else 0, out_shardings=_shardings(state)),
+        begin=jax.jit(begin, donate_argnums=() if adapter else 0, out_shardings=_shardings(state)),
         state=state,
         step=jax.jit(step, donate_argnums=0, out_shardings=(_shardings(state), None)),
         start=start,
         needs_start=experiment.needs_start,
-        model_params=folded if lora.rank else lambda trained, _: trained,
+        model_params=_jitted_adapt(adapter, mesh, start, trained) if adapter else lambda trained, _: trained,
         learns=learns,
     )
+
+
+def adapter_of(experiment: Experiment) -> Adapter | None:
+    """The adapter that the experiment trains, None where it trains the weights."""
+    return next((make_adapter(name, getattr(experiment, name)) for name in experiment.adapters), None)
+
+
+def _jitted_adapt(adapter: Adapter, mesh: Mesh, start: clip.Params, trained: clip.Params) -> jax.stages.Wrapped:
+    """(adapter, parameters of the start) -> parameters of the adapted model, sharded as any model's."""
+    made = abstract_state(mesh, jax.eval_shape(adapter.adapt, start, trained))
+    return jax.jit(lambda trained, start: adapter.adapt(start, trained), out_shardings=_shardings(made))
 
 
 def _shardings(tree: Any) -> Any:

@@ -75,7 +75,7 @@ def _check_resumed(run: PreparedRun, meta: Mapping[str, Any], stored_meta: Mappi
                 "run started: put them back, or use another --workdir"
             )
     if experiment.needs_start and stored_meta["start"] != meta["start"]:
-        user = "the adapter belongs to" if experiment.lora.rank else f"{experiment.teacher_objectives[0]} compares with"
+        user = "the adapter belongs to" if experiment.adapters else f"{experiment.teacher_objectives[0]} compares with"
         raise NegjaxError(
             f"config.model.init_from: {experiment.model.init_from} holds other weights than when this run started, and "
             f"{user} those: put them back, or use another --workdir"

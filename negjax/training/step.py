@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from negjax.adapters.lora import fold
-from negjax.config import LoRA, LossSpec, Optim, Source
+from negjax.adapters.adapter import Adapter
+from negjax.config import LossSpec, Optim, Source
 from negjax.models import clip
 from negjax.objectives.objective import LossForm
 from negjax.training.averages import new_ema
@@ -39,7 +39,7 @@ def make_step(
     learns: Any,
     *,
     optim: Optim = Optim(),
-    lora: LoRA = LoRA(),
+    adapter: Adapter | None = None,
     mesh: Mesh | None = None,
     loss: LossSpec = LossSpec(),
 ) -> Callable[[State, Batches, clip.Params | None], tuple[State, Metrics]]:
@@ -51,7 +51,7 @@ def make_step(
         optimizer: what updates the parameters.
         learns: tree of True for the parameters of the model that learn or, with an adapter, that it changes.
         optim: whether an average is kept, and what happens after a bad step.
-        lora: the adapter that the state has as its parameters; with rank 0 these are the model's.
+        adapter: the kind of adapter that the state has as its parameters; None where these are the model's.
         mesh: the devices over which batches and state are sharded; None for one device.
         loss: how the gradient is computed, without changing its value.
 
@@ -67,13 +67,13 @@ def make_step(
         start = start or {}
 
         def model_params(trained: clip.Params) -> clip.Params:
-            return fold(start, trained, lora) if lora.rank else trained
+            return adapter.adapt(start, trained) if adapter else trained
 
         teacher = model_params(state["teacher"]) if "teacher" in state else start
         params, to_trained = jax.vjp(model_params, state["params"])
         grads, metrics = gradient(params, batches, teacher)
         (grads,) = to_trained(grads)
-        norm = optax.tree.norm(grads if lora.rank else partition(grads, learns)[0])
+        norm = optax.tree.norm(grads if adapter else partition(grads, learns)[0])
         state, metrics = update(state, grads, metrics | {"gradient_norm": norm}, optimizer, optim, bounded=bounded)
         return state, metrics | {"logit_scale": jnp.exp({**start, **state["params"]}["logit_scale"])}
 

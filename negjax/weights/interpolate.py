@@ -13,6 +13,7 @@ import numpy as np
 from negjax.errors import NegjaxError
 from negjax.models.clip import fingerprint
 from negjax.models.loaded import LoadedModel, input_settings
+from negjax.models.text_adapters import check_unadapted
 
 # In these open_clip and transformers differ for all models.
 _OF_LIBRARIES = ("preprocessing rgb_first", "preprocessing crop_rounding")
@@ -37,6 +38,8 @@ def interpolate(start: LoadedModel, end: LoadedModel, share: float) -> LoadedMod
     """
     if not 0 <= share <= 1:
         raise NegjaxError(f"--share {share:g} must be between 0 and 1")
+    for model in (start, end):
+        check_unadapted(model, "a mix of weights")
     for setting, start_value, end_value in _compare_settings(start, end):
         if start_value != end_value:
             remedy = ", unless one is first converted to the other's format (--to)" if setting in _OF_LIBRARIES else ""

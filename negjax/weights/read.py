@@ -3,20 +3,21 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import jax
 from etils import epath
 
-from negjax.adapters.lora import fold, new_adapter
-from negjax.config.adapter import LoRA
+from negjax.adapters.adapter import Adapter
+from negjax.adapters.table import adapter_from_meta
 from negjax.errors import MALFORMED_CONTENT, NegjaxError
 from negjax.models.architecture import with_activation
 from negjax.models.clip import Params, abstract_params, fingerprint
 from negjax.models.loaded import LoadedModel, from_meta
 from negjax.models.presets import PRESETS, PRESETS_OF_NEGJAX, preset, variant_names
+from negjax.models.text_adapters import adapter_name
 from negjax.runtime.checkpoint_reader import CheckpointReader
 from negjax.runtime.paths import to_path
+from negjax.tokenizers.routed import RoutedTokenizer
 from negjax.weights.hub import SCHEMES, Download, download
 from negjax.weights.lora import base_name, is_adapter
 from negjax.weights.pytorch import read_pytorch
@@ -42,7 +43,7 @@ def read_model(
         activation: Overrides the activation of the weights; `info` then has activation_of_weights.
         ema: Read the running average of the weights from a training run; `info` and `origin` record it.
         base: The weights, a path or a name to download, that an adapter at `path` belongs to (of PEFT, or of a run with
-            config.lora); by default those that it states.
+            config.lora or another adapter); by default those that it states.
 
     Raises:
         NegjaxError: If the model or its average does not exist or is damaged, or its activation is unknown.
@@ -123,7 +124,7 @@ def _read_checkpoint(
     meta = checkpoints.read_meta(step)
     where = f"checkpoint {checkpoints.directory / str(step)}"
     try:
-        model, lora = from_meta(meta, {}), _read_lora(meta)
+        model, adapter = from_meta(meta, {}), adapter_from_meta(meta)
     except NegjaxError as error:
         raise NegjaxError(f"{where}: {error}") from error
     except MALFORMED_CONTENT as error:
@@ -132,8 +133,10 @@ def _read_checkpoint(
     if arch and (arch != model.config.name or preset(arch).activation != recorded):
         raise NegjaxError(f"{where} holds {model.config.name} with activation {recorded}, not {arch}: omit --arch")
     restore = checkpoints.restore_ema if ema else checkpoints.restore_params
-    if lora:
-        model.params = _fold_into_base(where, meta["base"], base, lora, partial(restore, step))
+    if adapter:
+        model.params = _adapt_base(where, meta["base"], base, adapter, partial(restore, step))
+        if adapter.kind.reads_denials:
+            model.tokenizer = RoutedTokenizer(model.tokenizer)
     elif base:
         raise NegjaxError(f"{source} is not an adapter, and only those have a base: omit --base")
     else:
@@ -148,6 +151,8 @@ def _read_checkpoint(
         "step": step,
         "sha256": fingerprint(model.params),
     }
+    if beside := adapter_name(model.params):
+        model.info["adapter"] = beside
     weights_activation = model.origin.get("activation", recorded)
     if model.config.activation != weights_activation:
         model.info["activation_of_weights"] = weights_activation
@@ -159,13 +164,8 @@ def _read_checkpoint(
     return model
 
 
-def _read_lora(meta: Mapping[str, Any]) -> LoRA | None:
-    """The adapter of a checkpoint, None for one of whole weights."""
-    return LoRA(**meta["lora"] | {"matrices": tuple(meta["lora"]["matrices"])}) if "lora" in meta else None
-
-
-def _fold_into_base(
-    where: str, stated: Mapping[str, str], base: str, lora: LoRA, restore: Callable[[Params], Params]
+def _adapt_base(
+    where: str, stated: Mapping[str, str], base: str, adapter: Adapter, restore: Callable[[Params], Params]
 ) -> Params:
     """The parameters of the base with the adapter of a checkpoint.
 
@@ -173,7 +173,7 @@ def _fold_into_base(
         where: Names the checkpoint.
         stated: The base's name, and the hash of its parameters.
         base: The base's name if it is another now.
-        lora: The adapter's settings.
+        adapter: Its kind and settings.
         restore: Reads the adapter, from its shapes.
     """
     name = base or stated["name"]
@@ -188,8 +188,7 @@ def _fold_into_base(
             f"{where} holds an adapter of other weights than those of {name} (sha256 {stated['sha256'][:12]}...): give "
             "its own base"
         )
-    adapter = restore(jax.eval_shape(partial(new_adapter, lora=lora, seed=0), params))
-    return fold(params, adapter, lora)
+    return adapter.adapt(params, restore(jax.eval_shape(adapter.new, params)))
 
 
 def _find_checkpoint(path: epath.Path, step: str | int) -> tuple[epath.Path, int] | None:

@@ -17,6 +17,7 @@ from negjax.media.images import Preprocess
 from negjax.models.architecture import TextEncoderConfig
 from negjax.models.clip import Params, flatten_params
 from negjax.models.loaded import LoadedModel, to_meta
+from negjax.models.text_adapters import check_unadapted
 from negjax.runtime.checkpoint import Checkpoints
 from negjax.runtime.files import open_atomic
 from negjax.runtime.progress import no_progress
@@ -47,6 +48,7 @@ def write_negjax(model: LoadedModel, dst: epath.PathLike) -> None:
     Raises:
         NegjaxError: If `dst` exists or cannot be written.
     """
+    check_unadapted(model, "a checkpoint of whole weights")
     _to_jax(model.params)
     with new_folder(dst) as folder, Checkpoints(folder / "checkpoints") as checkpoints:
         checkpoints.save(CONVERTED_STEP, {"params": model.params}, to_meta(model))
@@ -75,6 +77,7 @@ def write_open_clip(model: LoadedModel, dst: epath.PathLike, done: OnParameterWr
     Raises:
         NegjaxError: If open_clip computes the model differently, or the file's folder holds another model's config.
     """
+    check_unadapted(model, "a model of open_clip")
     config = open_clip_config.write_config(model.config, model.preprocess, model.tokenizer.to_dict(), str(dst))
     tensors = list(_to_tensors(model, open_clip_config.open_clip_support(model.config).format, done))
     target = epath.Path(dst)
@@ -141,6 +144,7 @@ def write_hf(model: LoadedModel, dst: epath.PathLike, done: OnParameterWritten =
     Raises:
         NegjaxError: If transformers cannot compute the model or its inputs.
     """
+    check_unadapted(model, "a model of transformers")
     config = hf_config.write_config(model.config)
     support = hf_config.hf_support(model.config)
     preprocess = hf_preprocessor.write_preprocess(support, model.preprocess)

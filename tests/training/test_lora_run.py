@@ -13,6 +13,7 @@ import pytest
 from support.drawn_batches import PREPROCESS, assert_close, draw_batch
 
 from negjax.adapters.lora import adapted, fold, new_adapter
+from negjax.adapters.table import make_adapter
 from negjax.cli import main
 from negjax.config import Experiment, LoRA, LossSpec, ModelSpec, Optim, Source
 from negjax.errors import NegjaxError
@@ -46,13 +47,13 @@ def adapter(params) -> dict:
     return jax.tree.map(lambda x: np.float32(x + 0.1 * rng.normal(size=x.shape)), new_adapter(params, RANK_2, 0))
 
 
-def gradient(config, trained, start, learns, batch, *, lora=LoRA(), mesh=None, micro_batches=1) -> tuple:
+def gradient(config, trained, start, learns, batch, *, adapter=None, mesh=None, micro_batches=1) -> tuple:
     """Gradients of what is trained, and metrics."""
     mesh = mesh or make_mesh(jax.devices()[:1])
     state = new_state(jax.tree.map(jnp.asarray, trained), KEEP_GRADIENTS)
     shardings = state_shardings(mesh, state)
     loss = LossSpec(micro_batches=micro_batches)
-    step = make_step(SOURCES, Towers(config, PREPROCESS), KEEP_GRADIENTS, learns, lora=lora, mesh=mesh, loss=loss)
+    step = make_step(SOURCES, Towers(config, PREPROCESS), KEEP_GRADIENTS, learns, adapter=adapter, mesh=mesh, loss=loss)
     placed = jax.device_put(jax.device_get(state), shardings), put_batch(mesh, batch)
     start = jax.device_put(start, state_shardings(mesh, start))
     state, metrics = jax.jit(step, out_shardings=(shardings, None))(*placed, start)
@@ -61,7 +62,7 @@ def gradient(config, trained, start, learns, batch, *, lora=LoRA(), mesh=None, m
 
 @pytest.fixture(scope="module")
 def of_adapter(config, params, adapter, batch):
-    return gradient(config, adapter, params, adapted(params, RANK_2), batch, lora=RANK_2)
+    return gradient(config, adapter, params, adapted(params, RANK_2), batch, adapter=make_adapter("lora", RANK_2))
 
 
 def test_the_gradient_is_that_of_the_weights_by_the_chain_rule(config, params, adapter, batch, of_adapter):
@@ -89,7 +90,7 @@ def test_the_gradient_is_that_of_the_weights_by_the_chain_rule(config, params, a
 @pytest.mark.slow
 @pytest.mark.parametrize(("sizes", "micro_batches"), [({"fsdp": 2, "tensor": 2}, 1), ({"fsdp": 4, "tensor": 2}, 2)])
 def test_on_any_mesh_and_in_parts(config, params, adapter, batch, of_adapter, sizes, micro_batches):
-    how = {"lora": RANK_2, "mesh": make_mesh(**sizes), "micro_batches": micro_batches}
+    how = {"adapter": make_adapter("lora", RANK_2), "mesh": make_mesh(**sizes), "micro_batches": micro_batches}
     found = gradient(config, adapter, params, adapted(params, RANK_2), batch, **how)
     assert_close(found[0], of_adapter[0], 3e-5)
     assert found[1]["loss"] == pytest.approx(of_adapter[1]["loss"], rel=1e-5)
