@@ -17,6 +17,7 @@ OBJECTIVES = {
     "sigmoid": "negjax.objectives.sigmoid",
     "distill": "negjax.objectives.distill",
     "mcq": "negjax.objectives.mcq",
+    "image_choice": "negjax.objectives.image_choice",
     "sigmoid_mcq": "negjax.objectives.sigmoid_mcq",
     "focal": "negjax.objectives.focal",
     "bounded": "negjax.objectives.bounded",

@@ -92,6 +92,15 @@ def absence(rows) -> float:
     return total / B
 
 
+def image_choice(rows) -> float:
+    size, total = B // G, 0.0
+    for i in range(B):
+        right, group = question(rows, i)[0], range(i - i % size, i - i % size + size)
+        others = [j for j in group if rows["answer"][j] != rows["answer"][i]]
+        total += cross_entropy([SCALE * cosine(right, rows["image"][j]) for j in (i, *others)], 0)
+    return total / B
+
+
 def sigmoid_mcq(rows) -> float:
     total = 0.0
     for i in range(B):
@@ -114,8 +123,14 @@ def tng(rows) -> float:
 
 
 NUMPY: dict[str, Callable] = {
-    each.__name__: each for each in (conclip, focal, bounded, text_contrast, absence, sigmoid_mcq, tng)
+    each.__name__: each for each in (conclip, focal, bounded, text_contrast, absence, image_choice, sigmoid_mcq, tng)
 }
+FIRST_GROUP = [
+    (0, 0, [0, 1, 2]),
+    (1, 1, [0, 1, 2, 3]),
+    (2, 2, [0, 1, 2, 3]),
+    (3, 0, [1, 2, 3]),
+]  # image, answer, its images
 CONSTANT = {"bounded": "image", "text_contrast": "teacher_options"}  # inputs that get no gradient
 
 
@@ -158,6 +173,17 @@ def test_eight_devices_give_value_and_gradient_of_one(name, rows, sharded):
     many = value_and_gradient(name, put_batch(mesh, single(rows)), LossForm(mesh if sharded else None))
     for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(many)):
         np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
+
+
+def test_images_with_the_same_answer_are_no_negatives_of_each_other(rows):
+    rows = rows | {"answer": np.tile([0, 1, 2, 0], B // 4).astype(np.int64)}
+    rows["options"] = rows["options"][::2]  # groups of four
+    alone = value_and_gradient("image_choice", single(rows | {"answer": np.zeros(B, int)}))
+    assert not any(leaf.any() for leaf in jax.tree.leaves(alone))
+    logits = SCALE * np.array([[cosine(o, x) for x in rows["image"][:4]] for o in rows["options"][0]])
+    first = [np.log(np.exp(logits[a, others]).sum()) - logits[a, i] for i, a, others in FIRST_GROUP]
+    part = value_and_gradient("image_choice", single({k: x[: 4 if k != "options" else 1] for k, x in rows.items()}))[0]
+    assert part == pytest.approx(np.mean(first), rel=1e-5)
 
 
 def test_focal_without_focus_and_smoothing_is_the_multiple_choice_loss(rows):
