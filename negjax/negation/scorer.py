@@ -69,8 +69,21 @@ class CaptionVectors:
         if self.combine is None:
             return cosines(self.vector_KCE[0])
         cosine_K = [cosines(vector_CE) for vector_CE in self.vector_KCE]
-        index = np.broadcast_to(caption_index, cosine_K[0].shape)
-        return self.combine(np.stack(cosine_K, axis=-1), index).astype(cosine_K[0].dtype)
+        return self.joined(np.stack(cosine_K, axis=-1), np.broadcast_to(caption_index, cosine_K[0].shape))
+
+    def joined(self, cosine_SK: np.ndarray, caption_index_S: np.ndarray) -> np.ndarray:
+        """Scores from the cosines with all K vectors.
+
+        Args:
+            cosine_SK: cosines of S pairs of a caption and an image; S may be several axes.
+            caption_index_S: the captions of these pairs.
+
+        Returns:
+            Scores [S], of the type of the cosines.
+        """
+        if self.combine is None:
+            return cosine_SK[..., 0]
+        return self.combine(cosine_SK, caption_index_S).astype(cosine_SK.dtype)
 
     def take(self, index_C: np.ndarray) -> "CaptionVectors":
         """The vectors of these captions, in this order; a plain cosine where `combine` decides the score of none."""

@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 from negjax.negation.scorer import CaptionVectors
 
-SCORED_BYTES = 1 << 22  # of vectors that are scored at a time: a block stays in the cache for all vectors of a query
+SCORED_BYTES = 1 << 22  # of vectors that are scored at a time
 _searching = threading.Lock()  # a search uses all cores, and the limit of BLAS is the process's
 
 
@@ -29,15 +29,12 @@ def score_all(vector_NE: np.ndarray, query: CaptionVectors) -> np.ndarray:
     """
     size = max(1, SCORED_BYTES // max(1, vector_NE.shape[1] * 4))
     score_N = np.empty(len(vector_NE), np.float32)
-    index = np.zeros(1, np.int64)
+    query_EK = np.stack([vector_CE[0] for vector_CE in query.vector_KCE], axis=1).astype(np.float32)
 
     def score_block(start: int) -> None:
         block_nE = np.asarray(vector_NE[start : start + size], np.float32)
-
-        def cosines(query_1E: np.ndarray) -> np.ndarray:
-            return block_nE @ query_1E[0].astype(np.float32)
-
-        score_N[start : start + size] = query.scores(cosines, index)
+        cosine_nK = block_nE @ query_EK  # one product: a block is read once for all vectors
+        score_N[start : start + size] = query.joined(cosine_nK, np.zeros(len(block_nE), np.int64))
 
     # A thread a core, each with blocks of its own: BLAS's own threads would meet after each of these small products.
     with _searching, _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:

@@ -50,7 +50,7 @@ class SearchResults:
 
 
 def best_results(
-    searcher: Searcher, request: SearchRequest, count: int, score_N: np.ndarray | None = None
+    searcher: Searcher, request: SearchRequest, count: int, score_N: np.ndarray | None = None, offset: int = 0
 ) -> SearchResults:
     """Searches.
 
@@ -59,6 +59,7 @@ def best_results(
         request: the search.
         count: number of results.
         score_N: the scores of all files, where they are known.
+        offset: results to leave out before them; not of a store.
 
     Raises:
         NegjaxError: the method is unknown, or the store that has the vectors refuses.
@@ -71,7 +72,7 @@ def best_results(
         return SearchResults(request, method, index.info.files, row_K, paths, score_K)
     if score_N is None:
         score_N = searcher.scores(request)
-    row_K = best_rows(score_N, count)
+    row_K = best_rows(score_N, offset + count)[offset:]
     paths = index.files["path"].take(row_K).to_pylist()
     return SearchResults(request, method, len(score_N), row_K, paths, score_N[row_K])
 

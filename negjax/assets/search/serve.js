@@ -2,7 +2,7 @@
 // The page that searches an index. Texts become text nodes only, never HTML. Its address keeps the query: /?q=QUERY
 (() => {
   const PAGE = 48; // results of one request
-  const TYPING_MS = 250;
+  const TYPING_MS = 90; // after a key, in which another one delays the search
   const NEXT_ROLE = { asked: "excluded", excluded: "off", off: "asked" };
   const ROLE_TEXT = { asked: "asked", excluded: "excluded", off: "ignored" };
 
@@ -61,25 +61,30 @@
     const address = new URL(location.href);
     address.search = query.value ? `?${new URLSearchParams({ q: query.value })}` : "";
     history.replaceState(null, "", address);
-    const sides = compare.checked ? [false, true] : [false];
-    columns.className = compare.checked ? "two" : "";
-    columns.replaceChildren();
     shown = [];
     if (!parameters(false)) {
+      place();
       say(`${about.files.toLocaleString("en")} pictures of ${about.folder}, ${about.model}. Write what to find, and what not.`);
       if (!edited) parts = parts.filter((part) => part.row !== undefined);
       drawChips();
       return;
     }
-    for (const plain of sides) {
+    shown = (compare.checked ? [false, true] : [false]).map((plain) => {
       const list = make("ul", { className: "grid" });
       const end = make("p", { className: "end" });
       const title = plain ? "plain cosine" : method.value;
-      columns.append(make("section", { ariaLabel: title }, make("h2", {}, title), list, end));
-      const column = { parameters: parameters(plain), list, end, offset: 0, done: false, busy: false, results: [] };
-      shown.push(column);
-      more(column, searches);
-    }
+      const section = make("section", { ariaLabel: title }, make("h2", {}, title), list, end);
+      return { parameters: parameters(plain), section, list, end, offset: 0, done: false, busy: false, results: [] };
+    });
+    columns.classList.add("waiting"); // the results of the search before stay until there are others
+    for (const column of shown) more(column, searches);
+  }
+
+  // Shows the columns in the place of those of the search before.
+  function place() {
+    columns.className = shown.length > 1 ? "two" : "";
+    columns.replaceChildren(...shown.map(({ section }) => section));
+    scrollTo(0, 0);
   }
 
   // ---- Results, which are loaded as one scrolls.
@@ -91,13 +96,14 @@
   }, { rootMargin: "800px" });
 
   async function more(column, number) {
-    if (column.busy || column.done) return;
+    if (column.busy || column.done || !shown.includes(column)) return;
     column.busy = true;
     column.end.textContent = "searching…";
     try {
       const asked = new URLSearchParams([...column.parameters, ["offset", column.offset], ["limit", PAGE]]);
       const answer = await ask(`/api/search?${asked}`);
       if (number !== searches) return;
+      if (!column.section.isConnected) place();
       if (column.offset === 0 && column === shown[0]) readAnswer(answer);
       column.list.append(...answer.results.map((result, i) => card(column, result, column.offset + i)));
       column.results.push(...answer.results);
@@ -110,7 +116,9 @@
     } catch (error) {
       column.busy = false;
       column.end.textContent = "";
-      if (number === searches) say(error.message, true);
+      if (number !== searches) return;
+      if (!column.section.isConnected) place();
+      say(error.message, true);
     }
   }
 
@@ -199,8 +207,9 @@
     const at = cards.indexOf(document.activeElement);
     if (at < 0) return false;
     const top = cards[at].getBoundingClientRect().top;
-    const own = cards[at].closest(".grid").querySelectorAll("button");
-    const rowLength = [...own].filter((other) => other.getBoundingClientRect().top === own[0].getBoundingClientRect().top).length;
+    const own = [...cards[at].closest(".grid").querySelectorAll("button")];
+    const second = own.findIndex((other) => other.getBoundingClientRect().top !== own[0].getBoundingClientRect().top);
+    const rowLength = second < 0 ? own.length : second;
     const target = cards[at + { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -rowLength, ArrowDown: rowLength }[key]];
     if (target) target.focus();
     else if (key === "ArrowUp" && top) query.focus();
@@ -229,7 +238,8 @@
   let typing = 0;
   function later() {
     clearTimeout(typing);
-    typing = setTimeout(search, TYPING_MS);
+    // One search at a time, of the words as they are when the one before has its answer.
+    typing = setTimeout(() => (shown.some((column) => column.busy) ? later() : search()), TYPING_MS);
   }
   query.addEventListener("input", () => { edited = false; later(); });
   byId("form").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(typing); edited = false; search(); });

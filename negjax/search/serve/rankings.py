@@ -36,13 +36,7 @@ class Rankings:
         )
         request = SearchRequest(page.query, page.negation, page.strength, like, unlike)
         score_N = self._scores(replace(page, offset=0, limit=0), request)
-        results = best_results(self._searcher, request, page.offset + page.limit, score_N)
-        return replace(
-            results,
-            row_K=results.row_K[page.offset :],
-            paths=results.paths[page.offset :],
-            score_K=results.score_K[page.offset :],
-        )
+        return best_results(self._searcher, request, page.limit, score_N, page.offset)
 
     def _scores(self, key: PageRequest, request: SearchRequest) -> np.ndarray:
         with self._lock:  # the next page, or a search by another, waits rather than compute beside it
