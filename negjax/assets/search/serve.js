@@ -1,7 +1,7 @@
 "use strict";
 // The page that searches an index. Texts become text nodes only, never HTML. Its address keeps the query: /?q=QUERY
 (() => {
-  const PAGE = 48; // results of one request
+  const PAGE = 48; // results of one request, and of one grid: whole rows in each number of columns of serve.css
   const TYPING_MS = 90; // after a key, in which another one delays the search
   const NEXT_ROLE = { asked: "excluded", excluded: "off", off: "asked" };
   const ROLE_TEXT = { asked: "asked", excluded: "excluded", off: "ignored" };
@@ -12,7 +12,7 @@
   let parts = []; // {text, role} of words, {row, path, role} of pictures
   let edited = false; // whether the parts, not the words in the box, are the query
   let about = null;
-  let shown = []; // the columns: {parameters, list, end, offset, done, busy, results}
+  let shown = []; // the columns: {parameters, section, list, end, offset, done, busy, results, cards}
   let searches = 0; // answers to an earlier one are dropped
   let viewed = null; // {column, number}
 
@@ -70,11 +70,12 @@
       return;
     }
     shown = (compare.checked ? [false, true] : [false]).map((plain) => {
-      const list = make("ul", { className: "grid" });
+      const list = make("div");
       const end = make("p", { className: "end" });
       const title = plain ? "plain cosine" : method.value;
       const section = make("section", { ariaLabel: title }, make("h2", {}, title), list, end);
-      return { parameters: parameters(plain), section, list, end, offset: 0, done: false, busy: false, results: [] };
+      const begin = { offset: 0, done: false, busy: false, results: [], cards: [] };
+      return { parameters: parameters(plain), section, list, end, ...begin };
     });
     columns.classList.add("waiting"); // the results of the search before stay until there are others
     for (const column of shown) more(column, searches);
@@ -105,7 +106,9 @@
       if (number !== searches) return;
       if (!column.section.isConnected) place();
       if (column.offset === 0 && column === shown[0]) readAnswer(answer);
-      column.list.append(...answer.results.map((result, i) => card(column, result, column.offset + i)));
+      const cards = answer.results.map((result, i) => card(column, result, column.offset + i));
+      column.list.append(make("ul", { className: "grid" }, ...cards.map((button) => make("li", {}, button))));
+      column.cards.push(...cards);
       column.results.push(...answer.results);
       column.offset += answer.results.length;
       column.done = column.offset >= answer.files || !answer.results.length;
@@ -144,7 +147,7 @@
     const button = make("button", { type: "button", title: result.path }, image,
       make("span", { className: "name" }, make("span", {}, name), score));
     button.addEventListener("click", () => view(column, number));
-    return make("li", {}, button);
+    return button;
   }
 
   // ---- Chips.
@@ -190,7 +193,7 @@
 
   function close() {
     viewer.close();
-    viewed?.column.list.children[viewed.number]?.firstElementChild.focus();
+    viewed?.column.cards[viewed.number]?.focus();
   }
 
   byId("previous").addEventListener("click", () => view(viewed.column, viewed.number - 1));
@@ -207,9 +210,7 @@
     const at = cards.indexOf(document.activeElement);
     if (at < 0) return false;
     const top = cards[at].getBoundingClientRect().top;
-    const own = [...cards[at].closest(".grid").querySelectorAll("button")];
-    const second = own.findIndex((other) => other.getBoundingClientRect().top !== own[0].getBoundingClientRect().top);
-    const rowLength = second < 0 ? own.length : second;
+    const rowLength = getComputedStyle(cards[at].closest(".grid")).gridTemplateColumns.split(" ").length;
     const target = cards[at + { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -rowLength, ArrowDown: rowLength }[key]];
     if (target) target.focus();
     else if (key === "ArrowUp" && top) query.focus();

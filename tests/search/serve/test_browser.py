@@ -124,6 +124,18 @@ def test_scrolling_to_the_end(open_page, searcher):
     assert "all 60 pictures" in page.inner_text(".end")
 
 
+def test_rows_are_whole_at_any_width(open_page):
+    """A grid holds the 48 pictures of one answer, and the next one goes on below it without a gap."""
+    page = open_page(f"?q={QUERY}")
+    page.check("#compare")
+    settle(page)
+    for width in (320, 390, 600, 800, 1000, 1280, 1600, 2000, 2600, 4000):
+        page.set_viewport_size({"width": width, "height": 800})
+        columns = page.evaluate("getComputedStyle(document.querySelector('.grid')).gridTemplateColumns.split(' ').length")
+        assert 48 % columns == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_keys_and_pictures(open_page):
     page = open_page(f"?q={QUERY}")
     settle(page)
