@@ -131,7 +131,9 @@ def test_rows_are_whole_at_any_width(open_page):
     settle(page)
     for width in (320, 390, 600, 800, 1000, 1280, 1600, 2000, 2600, 4000):
         page.set_viewport_size({"width": width, "height": 800})
-        columns = page.evaluate("getComputedStyle(document.querySelector('.grid')).gridTemplateColumns.split(' ').length")
+        columns = page.evaluate(
+            "getComputedStyle(document.querySelector('.grid')).gridTemplateColumns.split(' ').length"
+        )
         assert 48 % columns == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
