@@ -5,7 +5,7 @@ from typing import Any
 
 from negjax.commands.parsing import command, path
 from negjax.datasets.derive.kinds import DEFAULT_LEAST, DERIVED_KINDS, DerivedKind, kinds_with_reuse
-from negjax.synthesis.mediums import PICTURED
+from negjax.synthesis.mediums import NOUNS
 
 _KIND_LINES = "\n".join(f"  {name:<12} {kind.summary}" for name, kind in DERIVED_KINDS.items())
 DERIVE_HELP = f"""\
@@ -54,7 +54,7 @@ def add(of_data: Any) -> None:
     objects = "names of all objects, one per line, others are ignored; default: all that are labelled"
     parser.add_argument("--objects", type=path, metavar="FILE", help=objects)
     medium = "what the sentences are about; default: photo"
-    parser.add_argument("--medium", choices=PICTURED, default="photo", help=medium)
+    parser.add_argument("--medium", choices=tuple(NOUNS), default="photo", help=medium)
     parser.add_argument("--overwrite", action="store_true", help="replace a set of this name")
 
 

@@ -49,6 +49,11 @@ class CaptionWriter:
         """Write a caption that names the objects in the image, in random order."""
         return fill_pattern(self._draw_sentence(self.tables.affirmative), self.shuffle(present))
 
+    def write_alike(self, lists: Sequence[Sequence[str]]) -> list[str]:
+        """Write one caption for each list, which names its objects in its order, all of them in the same sentence."""
+        sentence = self._draw_sentence(self.tables.affirmative)
+        return [fill_pattern(sentence, names) for names in lists]
+
     def write_negated(self, present: Sequence[str], absent: str) -> str:
         """Write a caption that names the objects in the image, in random order, and one absent object first or last."""
         return fill_pattern(self._draw_sentence(self._draw_order()), self.shuffle(present), [absent])

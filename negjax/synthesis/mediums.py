@@ -9,7 +9,7 @@ from negjax.synthesis.patterns import DRAWINGS, PatternTables, SentencePatterns
 from negjax.synthesis.radiology import RADIOLOGY
 
 Medium = Literal["drawing", "photo", "video", "xray"]
-PICTURED: tuple[Medium, ...] = get_args(Medium)[1:]  # what users may have
+PICTURED: tuple[Medium, ...] = get_args(Medium)[1:]  # what labels and captions of others are of
 NOUNS: dict[Medium, str] = {"drawing": "image", "photo": "image", "video": "video", "xray": "image"}
 
 # Words of the patterns for drawings -> words that fit the medium.

@@ -106,6 +106,25 @@ DERIVED_KINDS = {
         "as many as there are",
         "it takes two images, each with an object that the other lacks",
     ),
+    "replaced": DerivedKind(
+        "for training: a caption, and three with an object that is not there",
+        "questions",
+        "one for each image that allows one",
+        "it takes an image that lacks an object which occurs together with those that it has",
+    ),
+    "denied": DerivedKind(
+        "for training: a caption, and one that denies an object of the image",
+        "questions",
+        "one for each image of two objects",
+        "it takes an image of two objects",
+    ),
+    "distractors": DerivedKind(
+        "the same with an image of which the second caption is true",
+        "pairs of images",
+        "half as many as there are images",
+        "it takes an image of two objects, and another one that shows all of them but one",
+        reuse=4,
+    ),
 }
 
 

@@ -67,7 +67,10 @@ def test_the_command_offers_the_kinds_of_the_table_and_each_has_its_module(capsy
     with pytest.raises(SystemExit):
         parser.parse_args(["derive", "--help"])
     text = capsys.readouterr().out
-    assert "{truth_table,questions,balanced,half_negated,negfull,negated_retrieval,queries,affirmation}" in text
+    assert (
+        "{truth_table,questions,balanced,half_negated,negfull,negated_retrieval,queries,affirmation,"
+        "replaced,denied,distractors}"
+    ) in text
     for name, kind in DERIVED_KINDS.items():
         assert re.search(rf"^  {name} +{re.escape(kind.summary)}$", text, re.MULTILINE)
         assert load_row_maker(name).__module__ == f"negjax.datasets.derive.{name}"
