@@ -1,7 +1,7 @@
 """Reads config files into the dataclasses of `negjax.config`.
 
 A config file is a Python file with `get_config(arg=None) -> ml_collections.ConfigDict`. Its keys are the fields of the
-dataclass; an unknown key or a value of another type is an error that names the key.
+dataclass; an unknown key or a value of another type is an error that names the key. It may import the files beside it.
 """
 
 import ast
@@ -10,9 +10,11 @@ import difflib
 import inspect
 import re
 import runpy
+import sys
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -99,9 +101,10 @@ def load_config(cls: type[T], file: str, overrides: Sequence[str] = ()) -> T:
     if not path.is_file():
         raise NegjaxError(f"config file {path} not found")
     try:
-        get_config = runpy.run_path(name)["get_config"]
-        takes_argument = not arg or inspect.signature(get_config).parameters
-        config = get_config(*[arg] if arg and takes_argument else [])
+        with _importable(path.resolve().parent):
+            get_config = runpy.run_path(name)["get_config"]
+            takes_argument = not arg or inspect.signature(get_config).parameters
+            config = get_config(*[arg] if arg and takes_argument else [])
     except Exception as error:  # the file is a program, which may raise anything
         reason = " ".join(str(error).split())
         if arg and isinstance(error, ValueError):  # raised by the file for an argument that it does not know
@@ -115,6 +118,21 @@ def load_config(cls: type[T], file: str, overrides: Sequence[str] = ()) -> T:
     for override in overrides:
         _apply_override(cls, values, override)
     return build(cls, values)
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """A context in which the files of a folder can be imported; afterwards no one takes them for others of the name."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and Path(file).parent == folder:
+                del sys.modules[name]
 
 
 def _apply_override(cls: Any, values: dict[str, Any], override: str) -> None:

@@ -140,6 +140,18 @@ def test_a_missing_file(tmp_path):
         load_config(Experiment, str(tmp_path / "none.py"))
 
 
+def test_a_config_imports_the_files_beside_it(tmp_path):
+    """Each its own, also where they have the same name."""
+    for folder, steps in (("a", 3), ("b", 4)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "shared_settings.py").write_text(f"STEPS = {steps}\n")
+        text = SMALL.replace("steps = 10", "steps = STEPS").replace(
+            "\nfrom", "\nfrom shared_settings import STEPS\nfrom"
+        )
+        (tmp_path / folder / "run.py").write_text(text)
+        assert load_config(Experiment, str(tmp_path / folder / "run.py")).steps == steps
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [

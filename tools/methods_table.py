@@ -17,7 +17,7 @@ For other weights and sets the same is done by commands:
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from quickstart_table import format_cell
 from negjax.datasets.scenes.sets import SCENE_TASKS
 from negjax.datasets.stored.store import open_set
 from negjax.evaluation.calibrate import calibrate
+from negjax.evaluation.evaluate import TaskResults
 from negjax.evaluation.methods import choose_methods, evaluate_methods
 from negjax.evaluation.prepare import prepare_eval_data
 from negjax.evaluation.results import write_results
@@ -72,8 +73,8 @@ def evaluate_stage(workdir: Path, other: Path, stage: str) -> dict[str, Results]
     """
     folder = workdir / "methods" / stage
     fitted = folder / f"fitted_to_{other.name}.json"
-    labels = [NO_METHOD, *FITTED] + [f"{name},constants={fitted.stem}" for name in FITTED if other != workdir]
-    if not all((folder / label / "results.json").exists() for label in labels):
+
+    def evaluate() -> Mapping[str, TaskResults]:
         model = read_model(workdir / stage)
         texts = [NO_METHOD, *FITTED]
         if other != workdir:
@@ -82,7 +83,18 @@ def evaluate_stage(workdir: Path, other: Path, stage: str) -> dict[str, Results]
             texts += [f"{name},constants={fitted}" for name in FITTED]
         sets = [open_set(workdir / "data", name) for name in SCENE_TASKS]
         data = prepare_eval_data(sets, model.preprocess, blind_texts=False, progress=False)
-        for label, results in evaluate_methods(model, data, choose_methods(texts, model), progress=False).items():
+        return evaluate_methods(model, data, choose_methods(texts, model), progress=False)
+
+    labels = [NO_METHOD, *FITTED] + [f"{name},constants={fitted.stem}" for name in FITTED if other != workdir]
+    return evaluated_once(folder, labels, evaluate)
+
+
+def evaluated_once(
+    folder: Path, labels: Sequence[str], evaluate: Callable[[], Mapping[str, TaskResults]]
+) -> dict[str, Results]:
+    """The results in FOLDER/LABEL, made by `evaluate` where one of them is missing."""
+    if not all((folder / label / "results.json").exists() for label in labels):
+        for label, results in evaluate().items():
             write_results(results, folder / label)
     return {label: json.loads(read_verified(epath.Path(folder / label), "results.json")) for label in labels}
 

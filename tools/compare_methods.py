@@ -1,0 +1,196 @@
+"""The comparison of configs/README.md: every method of configs/methods, from the same start, at the same cost.
+
+    python tools/compare_methods.py runs/seed0 runs/seed1 runs/seed2
+    python tools/compare_methods.py runs/seed0 --methods negclip,negfull:0.5 --steps 100 --json a.json --plot a.png
+
+The workdirs are those of quickstarts with different seeds; of each WORKDIR/data and WORKDIR/pretrained are used. Every
+method is trained from WORKDIR/pretrained in WORKDIR/compare/NAME, and evaluated there on all tasks of the scenes, once
+as it is and once with a rule for captions that deny something (see negjax/negation). Sets that a method needs besides
+the quickstart's are derived. The same command goes on where it was stopped, and makes nothing twice.
+
+Each cell is the mean over the workdirs in per cent, with minimum and maximum in brackets. Blind figures are of the mean
+image. The plot shows what is learned, the truth table, over what is kept, zero-shot accuracy.
+"""
+
+import argparse
+import dataclasses
+import functools
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from methods_table import COLUMNS, Results, evaluated_once
+from quickstart_table import format_cell
+
+from negjax.config import Evaluation, Experiment
+from negjax.config_file import load_config
+from negjax.datasets.derive.build import derive_set
+from negjax.datasets.derive.kinds import DERIVED_KINDS
+from negjax.datasets.derive.request import DeriveRequest
+from negjax.datasets.scenes.sets import SCENE_TASKS
+from negjax.datasets.stored.store import list_sets, open_set
+from negjax.evaluation.eval_data import EvalData
+from negjax.evaluation.evaluate import TaskResults
+from negjax.evaluation.methods import choose_methods, evaluate_methods
+from negjax.evaluation.prepare import prepare_eval_data
+from negjax.experiment import initial_model, run_experiment
+from negjax.negation.table import NO_METHOD
+from negjax.quickstart import METHOD
+from negjax.runtime.files import write_atomic
+from negjax.runtime.mesh import make_mesh
+from negjax.training.optimizer import partition
+from negjax.training.program import make_program
+from negjax.weights.read import read_model
+
+CONFIGS = Path(__file__).parent.parent / "configs" / "methods"
+START = "start"  # the row of the model that all methods start from
+RULES = (NO_METHOD, METHOD)
+SOURCE = "scenes_negcap"  # the set that others are derived from
+VARIANTS = {"negfull": ("negfull", "negfull:0.5")}  # methods that are compared with several arguments
+
+
+def method_names() -> list[str]:
+    """All methods: the configs of CONFIGS, with the arguments that are compared."""
+    files = sorted(path.stem for path in CONFIGS.glob("*.py") if "def get_config(" in path.read_text())
+    return [name for file in files for name in VARIANTS.get(file, (file,))]
+
+
+def load_method(name: str, workdir: Path, steps: int) -> Experiment:
+    """The experiment of a method in a quickstart's workdir. steps: 0 for those of its config."""
+    file, _, argument = name.partition(":")
+    experiment = load_config(Experiment, f"{CONFIGS / file}.py" + (f":{argument}" if argument else ""))
+    return dataclasses.replace(
+        experiment,
+        model=dataclasses.replace(experiment.model, init_from=str(workdir / "pretrained")),
+        data_dir=str(workdir / "data"),
+        seed=json.loads((workdir / "data" / "scenes.json").read_text())["seed"],
+        steps=steps or experiment.steps,
+        evaluation=Evaluation(),
+        checkpoint_every=steps or experiment.steps,
+        keep=1,
+    )
+
+
+def derive_missing_sets(experiment: Experiment) -> None:
+    """Makes the sets of the experiment that a quickstart does not: scenes_KIND of a kind of `negjax data derive`."""
+    existing = {each.name for each in list_sets(experiment.data_dir)}
+    for name in dict.fromkeys(source.dataset for source in experiment.sources.values()):
+        kind = name.removeprefix("scenes_")
+        if name not in existing and kind in DERIVED_KINDS:
+            request = DeriveRequest(kind, medium="drawing")
+            derive_set(request, SOURCE, name, experiment.data_dir, progress=False)
+
+
+def train_once(experiment: Experiment, folder: Path) -> dict[str, float]:
+    """Trains unless that is done, and returns the steps a second (of the median step) and the parameters trained."""
+    path = folder / "cost.json"
+    if not path.exists():
+        derive_missing_sets(experiment)
+        program = make_program(experiment, initial_model(experiment), make_mesh())
+        trained = program.state["params"]
+        is_adapter = jax.tree.structure(trained) != jax.tree.structure(program.learns)
+        leaves = jax.tree.leaves(trained) if is_adapter else partition(trained, program.learns)[0]
+        run_experiment(experiment, folder)
+        logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        seconds = float(np.median([line["step_seconds_p50"] for line in logged if "step_seconds_p50" in line]))
+        cost = {"steps": experiment.steps, "steps a second": 1 / seconds, "trained": sum(leaf.size for leaf in leaves)}
+        write_atomic(path, json.dumps(cost) + "\n")
+        jax.clear_caches()
+    return json.loads(path.read_text())
+
+
+def evaluate_once(model_dir: Path, folder: Path, data: Callable[[], EvalData]) -> dict[str, Results]:
+    """The results of the model of a workdir by each rule, made unless FOLDER/rules has them."""
+
+    def evaluate() -> Mapping[str, TaskResults]:
+        model = read_model(model_dir)
+        return evaluate_methods(model, data(), choose_methods(RULES, model), bootstrap=0, progress=False)
+
+    return evaluated_once(folder / "rules", RULES, evaluate)
+
+
+def compare(workdir: Path, names: Sequence[str], steps: int) -> dict[str, dict[str, Any]]:
+    """Trains and evaluates methods in a quickstart's workdir: name -> "cost" and, by each rule, its figures."""
+
+    @functools.cache
+    def data() -> EvalData:
+        sets = [open_set(workdir / "data", name) for name in SCENE_TASKS]
+        return prepare_eval_data(sets, read_model(workdir / "pretrained").preprocess, blind_texts=False, progress=False)
+
+    found = {}
+    for name in (START, *names):
+        folder = workdir / "compare" / name.replace(":", "_")
+        cost = {} if name == START else train_once(load_method(name, workdir, steps), folder)
+        results = evaluate_once(workdir / "pretrained" if name == START else folder, folder, data)
+        figures = {rule: {column: figure(results[rule]) for column, figure in COLUMNS.items()} for rule in RULES}
+        found[name] = {"cost": cost, **figures}
+        shown = ", ".join(f"{column} {100 * value:.1f}" for column, value in figures[NO_METHOD].items())
+        print(f"{workdir} {name}: {shown}", file=sys.stderr, flush=True)
+    return found
+
+
+def format_tables(runs: Sequence[Mapping[str, Any]]) -> str:
+    """A table for each rule, its rows by the truth table. runs: of each workdir, what `compare` returns."""
+    names = list(runs[0])
+    tables = []
+    for rule in RULES:
+        costs = ("steps/s", "trained") if rule == NO_METHOD else ()
+        title = "" if rule == NO_METHOD else f"With the rule `{rule}`, which needs no training:\n\n"
+        lines = [f"| | {' | '.join((*COLUMNS, *costs))} |", "| --- |" + " ---: |" * len((*COLUMNS, *costs))]
+        for name in sorted(names, key=lambda name: _mean(runs, name, rule, "truth table")):
+            cells = [format_cell([run[name][rule][column] for run in runs]) for column in COLUMNS]
+            cells += _cost_cells([run[name]["cost"] for run in runs]) if costs else []
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        tables.append(title + "\n".join(lines))
+    return "\n\n".join(tables)
+
+
+def plot(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draws the truth table over zero-shot accuracy, a point for each method with bars from minimum to maximum."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.add_subplot(xlabel="zero-shot accuracy, %", ylabel="truth table, %")
+    for name in runs[0]:
+        x, y = (np.array([100 * run[name][NO_METHOD][c] for run in runs]) for c in ("zero-shot", "truth table"))
+        spans = [[[v.mean() - v.min()], [v.max() - v.mean()]] for v in (x, y)]
+        axes.errorbar(x.mean(), y.mean(), xerr=spans[0], yerr=spans[1], fmt="o", markersize=5, linewidth=0.8)
+        axes.annotate(name, (x.mean(), y.mean()), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    axes.axhline(25, color="0.6", linewidth=0.8, linestyle=":")
+    axes.set_title(f"{len(runs)} seeds, mean and range; dotted: without the image", fontsize=10)
+    figure.savefig(path, dpi=120)
+
+
+def _mean(runs: Sequence[Mapping[str, Any]], name: str, rule: str, column: str) -> float:
+    return float(np.mean([run[name][rule][column] for run in runs]))
+
+
+def _cost_cells(costs: Sequence[Mapping[str, float]]) -> list[str]:
+    """Steps a second, and thousands of parameters; empty for the start."""
+    if not costs[0]:
+        return ["", ""]
+    return [f"{np.mean([cost['steps a second'] for cost in costs]):.1f}", f"{costs[0]['trained'] / 1000:,.0f} K"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workdirs", nargs="+", type=Path, help="of quickstarts of different seeds")
+    parser.add_argument("--methods", default=",".join(method_names()), metavar="NAME[,NAME]", help="default: all")
+    parser.add_argument("--steps", type=int, default=0, help="of each method; default: those of its config")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of each workdir and method")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the truth table over zero-shot accuracy")
+    args = parser.parse_args()
+    runs = [compare(workdir, args.methods.split(","), args.steps) for workdir in args.workdirs]
+    print(format_tables(runs))
+    if args.json:
+        write_atomic(args.json, json.dumps({str(w): run for w, run in zip(args.workdirs, runs)}, indent=2) + "\n")
+    if args.plot:
+        plot(runs, args.plot)
+
+
+if __name__ == "__main__":
+    main()
