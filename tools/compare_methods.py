@@ -60,17 +60,19 @@ def method_names() -> list[str]:
 
 
 def load_method(name: str, workdir: Path, steps: int) -> Experiment:
-    """The experiment of a method in a quickstart's workdir. steps: 0 for those of its config."""
+    """The experiment of a method in a quickstart's workdir. steps: 0 for those of its config; an eighth warm up."""
     file, _, argument = name.partition(":")
     experiment = load_config(Experiment, f"{CONFIGS / file}.py" + (f":{argument}" if argument else ""))
+    steps = steps or experiment.steps
     return dataclasses.replace(
         experiment,
+        optim=dataclasses.replace(experiment.optim, warmup_steps=steps // 8),
         model=dataclasses.replace(experiment.model, init_from=str(workdir / "pretrained")),
         data_dir=str(workdir / "data"),
         seed=json.loads((workdir / "data" / "scenes.json").read_text())["seed"],
-        steps=steps or experiment.steps,
+        steps=steps,
         evaluation=Evaluation(),
-        checkpoint_every=steps or experiment.steps,
+        checkpoint_every=steps,
         keep=1,
     )
 
