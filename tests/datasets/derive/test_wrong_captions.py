@@ -94,12 +94,11 @@ def test_labels_that_allow_none():
 
 def test_of_scenes(scenes, tmp_path):
     """Of a stored set, with its images."""
-    derive_set(
-        DeriveRequest("distractors", medium="drawing"), "scenes_negcap", "pairs_of_scenes", scenes, progress=False
-    )
-    data, images = (
-        open_set(scenes, "pairs_of_scenes"),
-        {row["media_sha256"] for row in open_set(scenes, "scenes_negcap").rows()},
-    )
+    (tmp_path / "source").symlink_to(scenes / "scenes_negcap")
+    derive_set(DeriveRequest("distractors", medium="drawing"), "source", "pairs", tmp_path, progress=False)
+    data, source = open_set(tmp_path, "pairs"), open_set(tmp_path, "source")
+    shown = {row["media_sha256"]: set(row["positive_objects"]) for row in source.rows()}
     assert data.metadata["group_size"] == 2
-    assert {hashlib.sha256(row["media"]).hexdigest() for row in data.rows()} <= images
+    for row in data.rows():
+        assert hashlib.sha256(row["media"]).hexdigest() == row["media_sha256"]
+        check_truth(shown[row["media_sha256"]], row)
