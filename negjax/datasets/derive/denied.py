@@ -23,7 +23,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
     """
     writer = CaptionWriter(rng, held_out=False, medium=request.medium)
     fitting = [int(image) for image in rng.permutation(len(images)) if images.labels.present_IN[image].sum() > 1]
-    rows = []
+    rows: list[tuple[int, Record]] = []
     for image in fitting[: request.groups]:
         *kept, denied = writer.shuffle(images.labels.objects_in(image))
         rows.append((image, question_columns(kept, denied, writer, len(rows))[0]))
@@ -41,8 +41,10 @@ def question_columns(kept: list[str], denied: str, writer: CaptionWriter, group:
         group: the number of the question.
     """
     texts = (writer.write_affirmative([*kept, denied]), writer.write_negated(kept, denied))
-    objects = ({"positive_objects": [*kept, denied], "negative_objects": []},)
-    objects += ({"positive_objects": kept, "negative_objects": [denied]},)
+    objects = (
+        {"positive_objects": [*kept, denied], "negative_objects": []},
+        {"positive_objects": kept, "negative_objects": [denied]},
+    )
     return [
         Question(texts, answer, KINDS[answer], KINDS).columns()
         | objects[answer]

@@ -5,6 +5,7 @@ import numpy as np
 from negjax.datasets.derive.denied import question_columns
 from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.rows import DerivedRows, LabelledImages
+from negjax.datasets.records import Record
 from negjax.synthesis.captions import CaptionWriter
 from negjax.synthesis.labels import ObjectLabels
 
@@ -23,7 +24,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
     writer = CaptionWriter(rng, held_out=False, medium=request.medium)
     uses_I = np.zeros(len(images), int)
     count = request.groups or max(1, len(images) // 2)
-    rows: list = []
+    rows: list[tuple[int, Record]] = []
     for image in map(int, rng.permutation(len(images))):
         names = writer.shuffle(images.labels.objects_in(image))
         if len(rows) == 2 * count:

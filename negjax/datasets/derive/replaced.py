@@ -4,6 +4,7 @@ import numpy as np
 
 from negjax.datasets.derive.request import DeriveRequest
 from negjax.datasets.derive.rows import DerivedRows, LabelledImages
+from negjax.datasets.records import Record
 from negjax.synthesis.captions import CaptionWriter
 from negjax.synthesis.questions import Question
 
@@ -22,7 +23,7 @@ def make_rows(request: DeriveRequest, images: LabelledImages, rng: np.random.Gen
         rng: draws images, objects and sentences.
     """
     labels, writer = images.labels, CaptionWriter(rng, held_out=False, medium=request.medium)
-    rows = []
+    rows: list[tuple[int, Record]] = []
     for image in map(int, rng.permutation(len(images))):
         present_P = np.flatnonzero(labels.present_IN[image])
         likely_N = labels.absent_IN[image] & (labels.cooccurrence_NN[present_P] > 0).all(axis=0)
