@@ -8,7 +8,8 @@ method is trained from WORKDIR/pretrained in WORKDIR/compare/NAME, and evaluated
 as it is and once with a rule for captions that deny something (see negjax/negation). Sets that a method needs besides
 the quickstart's are derived. The same command goes on where it was stopped, and makes nothing twice.
 
-Each cell is the mean over the workdirs in per cent, with minimum and maximum in brackets. Blind figures are of the mean
+GFLOP are those of a step, steps a second the median on this machine, and parameters those that are trained. Other
+cells are means over the workdirs in per cent, with minimum and maximum in brackets; blind figures are those of the mean
 image. The plot shows what is learned, the truth table, over what is kept, zero-shot accuracy.
 """
 
@@ -88,7 +89,7 @@ def derive_missing_sets(experiment: Experiment) -> None:
 
 
 def train_once(experiment: Experiment, folder: Path) -> dict[str, float]:
-    """Trains unless that is done, and returns the steps a second (of the median step) and the parameters trained."""
+    """Trains unless that is done, and returns what it cost: the parameters trained, steps a second and FLOP a step."""
     path = folder / "cost.json"
     if not path.exists():
         derive_missing_sets(experiment)
@@ -97,12 +98,12 @@ def train_once(experiment: Experiment, folder: Path) -> dict[str, float]:
         is_adapter = jax.tree.structure(trained) != jax.tree.structure(program.learns)
         leaves = jax.tree.leaves(trained) if is_adapter else partition(trained, program.learns)[0]
         run_experiment(experiment, folder)
-        logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        seconds = float(np.median([line["step_seconds_p50"] for line in logged if "step_seconds_p50" in line]))
-        cost = {"steps": experiment.steps, "steps a second": 1 / seconds, "trained": sum(leaf.size for leaf in leaves)}
-        write_atomic(path, json.dumps(cost) + "\n")
+        write_atomic(path, json.dumps({"trained": sum(leaf.size for leaf in leaves)}) + "\n")
         jax.clear_caches()
-    return json.loads(path.read_text())
+    logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    flop = np.median([line["model_flops_per_second"] / line["steps_per_second"] for line in logged])
+    seconds = np.median([line["step_seconds_p50"] for line in logged])
+    return json.loads(path.read_text()) | {"steps a second": float(1 / seconds), "FLOP a step": float(flop)}
 
 
 def evaluate_once(model_dir: Path, folder: Path, data: Callable[[], EvalData]) -> dict[str, Results]:
@@ -140,7 +141,7 @@ def format_tables(runs: Sequence[Mapping[str, Any]]) -> str:
     names = list(runs[0])
     tables = []
     for rule in RULES:
-        costs = ("steps/s", "trained") if rule == NO_METHOD else ()
+        costs = ("GFLOP", "steps/s", "trained") if rule == NO_METHOD else ()
         title = "" if rule == NO_METHOD else f"With the rule `{rule}`, which needs no training:\n\n"
         lines = [f"| | {' | '.join((*COLUMNS, *costs))} |", "| --- |" + " ---: |" * len((*COLUMNS, *costs))]
         for name in sorted(names, key=lambda name: _mean(runs, name, rule, "truth table")):
@@ -172,10 +173,11 @@ def _mean(runs: Sequence[Mapping[str, Any]], name: str, rule: str, column: str) 
 
 
 def _cost_cells(costs: Sequence[Mapping[str, float]]) -> list[str]:
-    """Steps a second, and thousands of parameters; empty for the start."""
+    """GFLOP of a step, steps a second, and thousands of parameters; empty for the start."""
     if not costs[0]:
-        return ["", ""]
-    return [f"{np.mean([cost['steps a second'] for cost in costs]):.1f}", f"{costs[0]['trained'] / 1000:,.0f} K"]
+        return ["", "", ""]
+    flop, rate = (np.mean([cost[key] for cost in costs]) for key in ("FLOP a step", "steps a second"))
+    return [f"{flop / 1e9:.1f}", f"{rate:.1f}", f"{costs[0]['trained'] / 1000:,.0f} K"]
 
 
 def main() -> None:
