@@ -95,8 +95,7 @@ def train_once(experiment: Experiment, folder: Path) -> dict[str, float]:
         derive_missing_sets(experiment)
         program = make_program(experiment, initial_model(experiment), make_mesh())
         trained = program.state["params"]
-        is_adapter = jax.tree.structure(trained) != jax.tree.structure(program.learns)
-        leaves = jax.tree.leaves(trained) if is_adapter else partition(trained, program.learns)[0]
+        leaves = jax.tree.leaves(trained) if experiment.adapters else partition(trained, program.learns)[0]
         run_experiment(experiment, folder)
         write_atomic(path, json.dumps({"trained": sum(leaf.size for leaf in leaves)}) + "\n")
         jax.clear_caches()

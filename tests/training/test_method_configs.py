@@ -44,9 +44,9 @@ def test_no_method_has_more_steps_or_images_than_another(name):
     assert sum(source.batch_size for source in experiment.sources.values()) == 128
     assert {(source.crop_scale, source.flip) for source in experiment.sources.values()} == {(0.7, True)}
     assert experiment.evaluation.tasks == SCENE_TASKS
-    same = {key: getattr(control, key) for key in ("sources", "lora")}
+    same = {key: getattr(control, key) for key in ("sources", *experiment.adapters)}
     its_own = {key: getattr(control.optim, key) for key in ("freeze", "teacher_ema")}
-    if experiment.lora.rank:  # few parameters take larger steps
+    if experiment.adapters:  # few parameters take larger steps
         its_own["learning_rate"] = control.optim.learning_rate
     optim: Optim = dataclasses.replace(experiment.optim, **its_own)
     assert dataclasses.replace(experiment, **same, optim=optim) == control
