@@ -29,10 +29,13 @@ def load(name: str) -> Experiment:
 @pytest.mark.parametrize("name", METHODS)
 def test_docstrings_tell_how_sets_are_made_and_methods_are_run(name):
     text = (CONFIGS / f"{name}.py").read_text().split('"""')[1].replace("\\\\\n", " ")
-    *derived, trained = [shlex.split(line) for line in text.splitlines() if line.startswith("    negjax ")][:2]
-    trained = parse_arguments(trained[1:])
-    assert trained.config == f"configs/methods/{name}.py"
-    made = [parse_arguments(words[1:]) for words in derived if "derive" in words]
+    words = [shlex.split(line) for line in text.splitlines() if line.startswith("    negjax ")]
+    parsed = [parse_arguments(each[1:]) for each in words]
+    made = [args for args in parsed if hasattr(args, "kind")]
+    trained = [args.config for args in parsed if hasattr(args, "config")]
+    assert trained[0] == f"configs/methods/{name}.py"
+    for config in trained:
+        load_config(Experiment, str(CONFIGS / Path(config).name))
     needed = {source.dataset for source in load(name).sources.values()}
     assert needed <= {*SCENE_TRAINING_SETS, *(each.name for each in made)}
     assert [each.name for each in made] == [f"scenes_{each.kind}" for each in made]
