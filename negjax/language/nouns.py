@@ -86,6 +86,20 @@ def singular_name(name: str) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
+def plural_name(name: str) -> str:
+    """The name of several objects: "people", "pairs of skis"; itself where it is plural or uncounted."""
+    if noun_number(name) != "singular":
+        return name
+    head = _AFTER_HEAD.split(name.strip())[0] or name
+    start, space, noun = head.rpartition(" ")
+    if noun.isupper() and len(noun) <= 3:  # an acronym, such as SUV
+        plural = noun if noun.endswith("S") else f"{noun}s"
+    else:
+        plural = noun if noun.lower() in SINGULAR_IN_S else _engine().plural_noun(noun)
+    return f"{start}{space}{plural}{name.strip()[len(head) :]}"
+
+
+@lru_cache(maxsize=1 << 16)
 def indefinite_article(phrase: str) -> Literal["a", "an"]:
     """The indefinite article by the sound of the phrase's first word: "an" before "hour", "a" before "one-way sign".
 

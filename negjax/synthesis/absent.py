@@ -40,14 +40,25 @@ _NEVER_DENIED = word_set(
     controller"""
 ) | {"body of water", "hind leg"}
 
-_KINDS_NEVER_DENIED = ("clothing", "footwear", "jewelry")
+_KINDS_NEVER_DENIED = ("clothing", "footwear", "footgear", "jewelry", "road", "paved surface", "thoroughfare")
+_LAST_WORDS_NEVER_DENIED = word_set("wall building field tree street road")  # "stone wall"
+# What is there together, or may be called by another name of its line: no caption denies one beside another.
+_SCENES = (
+    ("water", "body of water", "beach", "shore", "swimming pool", "waterfall"),
+    ("mountain", "hill", "cliff", "slope", "valley", "ridge", "hillside", "mountainside"),
+    ("ice", "ski slope", "skating rink"),
+    ("pier", "boardwalk"),
+    ("stairway", "stairs", "railing"),
+)
 
 
 def is_background(name: str) -> bool:
     """Whether captions do not mention an object of this name wherever it is, or cannot deny it for sure."""
     things = lexicon()
-    if name in _NEVER_DENIED or name not in things.names:
-        return name in _NEVER_DENIED
+    if name in _NEVER_DENIED or name.rpartition(" ")[2] in _LAST_WORDS_NEVER_DENIED:
+        return True
+    if name not in things.names:
+        return False
     return not things.general(things.names[name]).isdisjoint(things.names[kind] for kind in _KINDS_NEVER_DENIED)
 
 
@@ -91,6 +102,7 @@ class Names:
         self.background = [n for n, name in enumerate(self.names) if is_background(name)]
         self.index = {name: n for n, name in enumerate(self.names)}
         self._by_meaning = {things.names[name]: n for name, n in self.index.items() if name in things.names}
+        self._scenes = [{things.names[name] for name in scene if name in things.names} for scene in _SCENES]
 
     def general(self, name: str) -> tuple[int, ...]:
         """The candidates that an image with this object holds: itself and what is more general."""
@@ -112,6 +124,9 @@ class Names:
                 found |= self._below.get(meaning, set())
                 found |= {self._by_meaning[m] for m in above if m in self._by_meaning}
                 found |= self._below.get(things.person, set()) if things.person in above else set()
+                for scene in self._scenes:
+                    if not scene.isdisjoint(above):
+                        found.update(*(self._below.get(m, ()) for m in scene))
                 for m in above:
                     found |= self._parts.get(m, set())
                     for whole in things.wholes[m]:

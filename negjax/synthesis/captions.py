@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from negjax.language.nouns import noun_number, plural_name
 from negjax.language.phrases import is_or_are, join_names, lower_initial, with_article
 from negjax.synthesis.mediums import Medium, clashes, select_tables
 from negjax.synthesis.patterns import SentencePatterns
@@ -27,6 +28,9 @@ def fill_pattern(pattern: str, present: Sequence[str] = (), absent: Sequence[str
         texts |= {"P": join_names(present), "is": is_or_are(present[0]) if len(present) == 1 else "are"}
     for letter, name in zip("NM", absent):
         texts |= {letter: name, f"a_{letter}": with_article(name), f"{letter}_is": is_or_are(name)}
+        several, counted = plural_name(name), noun_number(name) == "singular"
+        texts |= {f"{letter}s": several, f"{letter}s_are": "are" if counted else is_or_are(name)}
+        texts |= {f"not_one_{letter}": f"not a single {name}" if counted else f"no {name}"}
     return pattern.format(**texts)
 
 

@@ -8,6 +8,7 @@ exactly one in four; the two negated ones name the same objects. Unlike truth ta
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from negjax.synthesis.captions import CaptionWriter
 from negjax.synthesis.labels import ObjectLabels
@@ -15,6 +16,7 @@ from negjax.synthesis.questions import Question
 
 SIZE = 4
 MAX_TRIES = 200  # images that are tried as the next one of a group
+MAX_ATTEMPTS = 8  # at a group with an image
 _KINDS = ("positive", "positive", "hybrid", "hybrid")
 
 
@@ -34,11 +36,14 @@ def build_exclusive_groups(
     """
     rng = writer.rng
     uses_I = np.zeros(len(labels.present_IN), int)
+    lacked_N = labels.absent_IN.any(0)
     number = 0
     for first in np.tile(rng.permutation(len(uses_I)), reuse):
         if number == count:
             return
-        members = _draw_members(labels, int(first), uses_I < reuse, rng)
+        members = _draw_members(
+            labels, int(first), np.flatnonzero(labels.present_IN[first] & lacked_N), uses_I, reuse, rng
+        )
         if not members:
             continue
         names = [labels.names[n] for _, n in members]
@@ -57,21 +62,45 @@ def build_exclusive_groups(
 
 
 def _draw_members(
-    labels: ObjectLabels, first: int, available_I: np.ndarray, rng: np.random.Generator
+    labels: ObjectLabels,
+    first: int,
+    lacked: NDArray[np.int64],
+    uses_I: NDArray[np.int64],
+    reuse: int,
+    rng: np.random.Generator,
 ) -> list[tuple[int, int]]:
-    """Draw four images, `first` among them, each with an object that the others lack; none where there are none."""
-    if not available_I[first] or not labels.present_IN[first].any():
+    """Draw four images, `first` among them, each with an object that the others lack; none where there are none.
+
+    lacked: the objects of the first image that some image lacks.
+    """
+    if uses_I[first] >= reuse or not len(lacked):
         return []
-    members = [(first, int(rng.choice(np.flatnonzero(labels.present_IN[first]))))]
-    while len(members) < SIZE:
-        images, objects = (list(part) for part in zip(*members))
-        lacking_N = labels.absent_IN[images].all(0)
-        candidates = np.flatnonzero(available_I & labels.absent_IN[:, objects].all(1))
-        for image in rng.permutation(candidates)[:MAX_TRIES]:
-            fitting = np.flatnonzero(labels.present_IN[image] & lacking_N)
-            if len(fitting):
-                members.append((int(image), int(rng.choice(fitting))))
-                break
-        else:
-            return []
-    return [members[i] for i in rng.permutation(SIZE)]
+    for attempt in range(MAX_ATTEMPTS):
+        # Its objects in turn, because many are lacked by few images.
+        members = [(first, int(lacked[attempt % len(lacked)]))]
+        while len(members) < SIZE and (member := _draw_member(labels, members, uses_I, reuse, rng)):
+            members.append(member)
+        if len(members) == SIZE:
+            return [members[i] for i in rng.permutation(SIZE)]
+    return []
+
+
+def _draw_member(
+    labels: ObjectLabels,
+    members: list[tuple[int, int]],
+    uses_I: NDArray[np.int64],
+    reuse: int,
+    rng: np.random.Generator,
+) -> tuple[int, int] | None:
+    """Draw another image, of those in the fewest groups, and its object; None where there is none."""
+    images, objects = (list(part) for part in zip(*members))
+    candidates = np.flatnonzero((uses_I < reuse) & labels.absent_IN[:, objects].all(1))
+    if len(candidates) > MAX_TRIES:
+        candidates = rng.choice(candidates, MAX_TRIES, replace=False)
+    lacking = np.flatnonzero(labels.absent_IN[images].all(0))
+    fitting = np.argwhere(labels.present_IN[np.ix_(candidates, lacking)])
+    if not len(fitting):
+        return None
+    uses_F = uses_I[candidates[fitting[:, 0]]]
+    candidate, n = rng.choice(fitting[uses_F == uses_F.min()])
+    return int(candidates[candidate]), int(lacking[n])

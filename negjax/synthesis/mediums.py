@@ -17,6 +17,31 @@ _WORDS = {
     "photo": {"drawing": "photo"},
     "video": {"an image": "a video", "image": "video", "picture": "clip", "drawing": "recording"},
 }
+# Sentences about several things, of photographs and clips.
+_OF_SEVERAL = {
+    "negation_last": (
+        "{P} but no {Ns}",
+        "there {is} {P} but there {Ns_are}n't any {Ns}",
+        "we see {P} but {not_one_N}",
+    ),
+    "negation_first": (
+        "there {Ns_are} no {Ns}, but there {is} {P}",
+        "there {Ns_are}n't any {Ns}, but you can see {P}",
+        "{not_one_N} can be seen, but {P} can",
+    ),
+    "absent": (
+        "there {Ns_are} no {Ns} here",
+        "there {Ns_are}n't any {Ns}",
+        "no {Ns} can be seen",
+        "there {N_is} {not_one_N} in the picture",
+    ),
+    "inserted": (
+        "{caption}, but there {Ns_are} no {Ns}",
+        "{caption}, and there {Ns_are}n't any {Ns}",
+        "{caption}, but {not_one_N} can be seen",
+        "There {Ns_are} no {Ns}, but {continued}",
+    ),
+}
 # Sentences that only a clip has.
 _OF_CLIPS = {
     "affirmative": ("throughout the clip there {is} {P}", "a clip that shows {P}"),
@@ -55,16 +80,19 @@ def select_tables(medium: Medium) -> PatternTables:
         return RADIOLOGY
     words = _WORDS[medium]
     own = _OF_CLIPS if medium == "video" else {}
+    several = {name: _adapt(texts, words) for name, texts in _OF_SEVERAL.items()}
     tables = {
         name: SentencePatterns(
-            (*_adapt(table.train, words), *own.get(name, ())),
+            (*_adapt(table.train, words), *several.get(name, ()), *own.get(name, ())),
             _adapt(table.held_out, words),
         )
         for name, table in vars(DRAWINGS).items()
         if isinstance(table, SentencePatterns)
     }
     unnegated = {_exchange(text, words): _exchange(plain, words) for text, plain in DRAWINGS.unnegated.items()}
-    return replace(DRAWINGS, **tables, inserted=_adapt(DRAWINGS.inserted, words), unnegated=unnegated)
+    return replace(
+        DRAWINGS, **tables, inserted=(*_adapt(DRAWINGS.inserted, words), *several["inserted"]), unnegated=unnegated
+    )
 
 
 def clashes(opener: str, pattern: str) -> bool:
@@ -85,4 +113,4 @@ def _adapt(part: tuple[str, ...], words: dict[str, str]) -> tuple[str, ...]:
 def _exchange(text: str, words: dict[str, str]) -> str:
     for word, other in words.items():
         text = re.sub(rf"\b{word}\b", other, text)
-    return text
+    return text.replace("any {N}", "any {Ns}")  # "without any dogs"

@@ -8,6 +8,9 @@ a `str.format` template that `negjax.synthesis.captions.fill_pattern` fills in. 
     {N}          the name of the absent object, without an article: "dog"
     {a_N}        the same with its indefinite article, if it takes one: "a dog", "skis"
     {N_is}       the verb that agrees with {N}
+    {Ns}         the name of several, if it has a plural: "dogs", "skis", "ice"
+    {Ns_are}     the verb that agrees with {Ns}
+    {not_one_N}  "not a single dog", "no skis", "no ice"
     {M} {a_M} {M_is}   the same three for a second absent object
     {caption}    a caption from elsewhere that begins the sentence (INSERTED_NEGATION only)
     {continued}  the same caption after the beginning of the sentence, with a small first letter (likewise)

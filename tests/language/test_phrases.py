@@ -7,6 +7,7 @@ import pytest
 
 from negjax.datasets.scenes.objects import OBJECT_NAMES
 from negjax.datasets.sources.table_source import read_rows
+from negjax.language.nouns import plural_name
 from negjax.language.phrases import is_or_are, join_names, lower_initial, with_article
 
 # The phrases of the objects of the scenes and of COCO. They are in published sets and figures, and must never change.
@@ -163,3 +164,20 @@ assert with_article("dogs") == "dogs"
 assert "inflect" in sys.modules and typeguard.typechecked is before
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+PLURAL_OF = {
+    "fire engine": "fire engines",
+    "person": "people",
+    "pair of skis": "pairs of skis",
+    "man with a hat": "men with a hat",
+    "SUV": "SUVs",
+    "series": "series",
+    "scissors": "scissors",
+    "ice": "ice",
+}
+
+
+@pytest.mark.parametrize("name", PLURAL_OF)
+def test_the_name_of_several(name):
+    assert plural_name(name) == PLURAL_OF[name]

@@ -1,19 +1,21 @@
 """Reads captions without knowing their patterns: which of the given names a caption affirms, and which it negates.
 
-English is read by a few rules. Names joined by "and", "or", "nor" or commas form a group; commas and words such as
-"but" end a clause; within one, a name is negated when a negation cue precedes it, or is its predicate.
+English is read by a few rules, and plurals in "s" as the name. Names joined by "and", "or", "nor" or commas form a
+group; commas and words such as "but" end a clause; within one, a name is negated when a negation cue precedes it, or is
+its predicate.
 """
 
 import re
 from collections.abc import Sequence
 
-CUES_BEFORE = {"no", "not", "never", "cannot", "without", "lacks", "lacking", "neither"}
+CUES_BEFORE = {"no", "not", "never", "cannot", "without", "lacks", "lacking", "neither", "isn't", "aren't"}
 CUES_AFTER = {"not", "cannot", "absent", "missing", "nowhere"}
 
 
 def read(caption: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """The names that the caption affirms, and those that it negates, in the order of the caption."""
-    noun = rf"(?:an?|the) (?:{'|'.join(names)})\b"
+    caption = re.sub(rf"\b({'|'.join(names)})s\b", r"\1", caption, flags=re.IGNORECASE)
+    noun = rf"(?:an?|the|a single) (?:{'|'.join(names)})\b"
     groups: list[list[str]] = []
 
     def replace_group(match: re.Match) -> str:

@@ -25,6 +25,13 @@ def test_candidates_that_a_name_rules_out():
     assert related("unknown truck") == {"truck"}
 
 
+def test_what_is_part_of_the_same_scene_is_not_denied_beside_it():
+    names = Names(("lake", "beach", "dog", "cliff", "stone wall", "boot", "roadway"))
+    assert {names.names[n] for n in names.related("water")} == {"lake", "beach"}
+    assert {names.names[n] for n in names.related("mountain")} == {"cliff"}
+    assert [names.names[n] for n in names.background] == ["stone wall", "boot", "roadway"]
+
+
 def test_frequent_names_are_candidates():
     assert choose_names(Counter({"dog": 5, "cat": 9, "bird": 4})) == ("cat", "dog")
 

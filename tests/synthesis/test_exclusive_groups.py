@@ -39,3 +39,13 @@ def test_limits():
     _, _, rows = groups(100, 1)
     images = [image for image, _, _ in rows]
     assert len(images) == len(set(images)) > 0
+
+
+def test_what_no_image_lacks_is_no_reason_to_leave_an_image_out():
+    """All images hold a tree, which no caption denies, and one other object each: every image finds its group."""
+    present = [["tree", NAMES[i % 4]] for i in range(8)]
+    absent = [[name for name in NAMES[:4] if name not in held] for held in present]
+    labels = build_labels(present, ["tree", *NAMES], absent)
+    writer = CaptionWriter(np.random.default_rng(0), held_out=True, medium="photo")
+    rows = list(build_exclusive_groups(labels, writer, 100, 1))
+    assert sorted(image for image, _, _ in rows) == list(range(8))

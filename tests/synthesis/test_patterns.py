@@ -166,6 +166,23 @@ def test_sentences_are_about_their_medium(medium):
     assert select_tables("drawing") is DRAWINGS
 
 
+@pytest.mark.parametrize("name", ["owl", "ice", "skis"])
+def test_what_is_said_of_several_things_agrees(name):
+    """Of what has a plural, of what is not counted, and of what is a plural already."""
+    several, verb, none = {
+        "owl": ("owls", "are", "not a single owl"),
+        "ice": ("ice", "is", "no ice"),
+        "skis": ("skis", "are", "no skis"),
+    }[name]
+    wordings = {"{Ns}": several, "{Ns_are}": verb, "{not_one_N}": none}
+    assert {pattern: fill_pattern(pattern, absent=[name]) for pattern in wordings} == wordings
+    tables = select_tables("photo")
+    patterns = [*tables.absent.train, *tables.absent.held_out]
+    texts = {fill_pattern(pattern, absent=[name]) for pattern in patterns}
+    assert {f"there {verb} no {several} here", f"there {verb}n't any {several}", f"no {several} can be seen"} <= texts
+    assert name == several or not [text for text in texts if re.search(rf"\bany {name}\b", text)]
+
+
 @pytest.mark.parametrize("medium", PICTURED)
 def test_every_medium_has_a_hundred_patterns_that_fit_plurals(medium):
     tables = select_tables(medium)
@@ -282,7 +299,7 @@ def test_a_caption_keeps_its_words_when_an_absent_thing_is_woven_in(medium, capt
         words = {"caption": caption, "continued": caption.lower()}
         text = fill_pattern(pattern, absent=["owl"], **words)
         assert text.lower().count(caption.lower()) == 1
-        assert split(text).negated in {("owl",), ("an owl",), ("any owl",)}, text
+        assert split(text).negated in {("owl",), ("an owl",), ("any owl",), ("owls",), ("any owls",)}, text
         assert "cat" in split(text).affirmed
         assert (caption.lower() in text) == pattern.endswith("{continued}")
         assert "are" in fill_pattern(pattern, absent=["skis"], **words).split() or "{N_is}" not in pattern
