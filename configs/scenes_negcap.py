@@ -32,8 +32,8 @@ def get_config() -> ConfigDict:
         },
     }
     config.data_dir = "data"
-    config.steps = 1350
-    config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
+    config.steps = 500
+    config.optim = {"name": "muon", "learning_rate": 6e-3, "warmup_steps": 50, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0
     return config

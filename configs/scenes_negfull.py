@@ -21,13 +21,14 @@ TASKS = [
 ]
 IMAGES = {"crop_scale": 0.7, "flip": True}
 CAPTIONS = {"contrastive": 1.0, "negated_fraction": 0.5}
+QUESTIONS = {"mcq": 1.0, "image_choice": 0.4}  # an image picks its caption, and a caption its image
 
 
 def get_config(chosen: str = "balanced+negmcq") -> ConfigDict:
     config = ConfigDict()
     config.model = {"init_from": "runs/pretrain"}
     sources = {
-        "balanced": {"dataset": "scenes_balanced", "batch_size": 128, "mcq": 1.0, **CAPTIONS, **IMAGES},
+        "balanced": {"dataset": "scenes_balanced", "batch_size": 128, **QUESTIONS, **CAPTIONS, **IMAGES},
         "negmcq": {"dataset": "scenes_negmcq", "batch_size": 32, "mcq": 1.0, **IMAGES},
         "negcap": {"dataset": "scenes_negcap", "batch_size": 128, **CAPTIONS, **IMAGES},
     }
@@ -36,8 +37,8 @@ def get_config(chosen: str = "balanced+negmcq") -> ConfigDict:
         raise ValueError(f"there is no {' and no '.join(unknown)}, only {', '.join(sources)}, joined by +")
     config.sources = {name: sources[name] for name in names}
     config.data_dir = "data"
-    config.steps = 1350
-    config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
+    config.steps = 500
+    config.optim = {"name": "muon", "learning_rate": 6e-3, "warmup_steps": 50, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0
     return config

@@ -26,8 +26,8 @@ def get_config() -> ConfigDict:
         "negmcq": {"dataset": "scenes_negmcq", "batch_size": 128, "mcq": 1.0, **IMAGES},
     }
     config.data_dir = "data"
-    config.steps = 1350
-    config.optim = {"learning_rate": 2e-3, "warmup_steps": 50, "weight_decay": 0.1}
+    config.steps = 500
+    config.optim = {"name": "muon", "learning_rate": 6e-3, "warmup_steps": 50, "weight_decay": 0.1}
     config.evaluation = {"tasks": TASKS}
     config.seed = 0
     return config

@@ -68,18 +68,19 @@ def experiments(data_dir: str, pretrained: str, seed: int) -> dict[str, Experime
         seed: decides weights, order and draws.
     """
     optim = Optim(learning_rate=2e-3, warmup_steps=50, weight_decay=0.1)
+    muon = replace(optim, name="muon", learning_rate=6e-3)
     fresh, start = ModelSpec(arch="tiny-quickgelu"), ModelSpec(init_from=pretrained)
     source = partial(Source, crop_scale=0.7, flip=True)
     affirmative = source("scenes_balanced", 128, contrastive=1.0)
     negation = {
-        "balanced": source("scenes_balanced", 128, contrastive=1.0, negated_fraction=0.5, mcq=1.0),
+        "balanced": source("scenes_balanced", 128, contrastive=1.0, negated_fraction=0.5, mcq=1.0, image_choice=0.4),
         "negmcq": source("scenes_negmcq", 32, mcq=1.0),
     }
     captions = {"captions": source("scenes_captions", 128, contrastive=1.0)}
     return {
         "pretrained": Experiment(fresh, captions, data_dir, 700, replace(optim, warmup_steps=100), seed=seed),
         "affirmative": Experiment(start, {"affirmative": affirmative}, data_dir, 200, optim, seed=seed),
-        "negfull": Experiment(start, negation, data_dir, 1350, optim, seed=seed),
+        "negfull": Experiment(start, negation, data_dir, 500, muon, seed=seed),
     }
 
 
