@@ -10,7 +10,7 @@ the quickstart's are derived. The same command goes on where it was stopped, and
 
 GFLOP are those of a step, steps a second the median on this machine, and parameters those that are trained. Other
 cells are means over the workdirs in per cent, with minimum and maximum in brackets; blind figures are those of the mean
-image. The plot shows what is learned, the truth table, over what is kept, zero-shot accuracy.
+image. The plot shows what is learned, the truth table, beside what is kept, zero-shot accuracy.
 """
 
 import argparse
@@ -152,18 +152,21 @@ def format_tables(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def plot(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draws the truth table over zero-shot accuracy, a point for each method with bars from minimum to maximum."""
+    """Draws what is learned and what is kept: a row for each method, the best on top, with bars from least to most."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    axes = figure.add_subplot(xlabel="zero-shot accuracy, %", ylabel="truth table, %")
-    for name in runs[0]:
-        x, y = (np.array([100 * run[name][NO_METHOD][c] for run in runs]) for c in ("zero-shot", "truth table"))
-        spans = [[[v.mean() - v.min()], [v.max() - v.mean()]] for v in (x, y)]
-        axes.errorbar(x.mean(), y.mean(), xerr=spans[0], yerr=spans[1], fmt="o", markersize=5, linewidth=0.8)
-        axes.annotate(name, (x.mean(), y.mean()), xytext=(5, 4), textcoords="offset points", fontsize=8)
-    axes.axhline(25, color="0.6", linewidth=0.8, linestyle=":")
-    axes.set_title(f"{len(runs)} seeds, mean and range; dotted: without the image", fontsize=10)
+    names = sorted(runs[0], key=lambda name: _mean(runs, name, NO_METHOD, "truth table"))
+    figure = Figure(figsize=(9, 1 + 0.3 * len(names)), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for axis, column in zip(axes, ("truth table", "zero-shot")):
+        figures = 100 * np.array([[run[name][NO_METHOD][column] for run in runs] for name in names])
+        spans = [figures.mean(1) - figures.min(1), figures.max(1) - figures.mean(1)]
+        axis.errorbar(figures.mean(1), range(len(names)), xerr=spans, fmt="o", markersize=5, linewidth=1)
+        axis.set(xlabel=f"{column}, %", xlim=(0, 100))
+        axis.grid(axis="y", color="0.9")
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].axvline(25, color="0.6", linewidth=0.8, linestyle=":")
+    figure.suptitle(f"{len(runs)} seeds, mean and range; dotted: without the image", fontsize=10)
     figure.savefig(path, dpi=120)
 
 
@@ -185,7 +188,7 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(method_names()), metavar="NAME[,NAME]", help="default: all")
     parser.add_argument("--steps", type=int, default=0, help="of each method; default: those of its config")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of each workdir and method")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the truth table over zero-shot accuracy")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the truth table and zero-shot accuracy")
     args = parser.parse_args()
     runs = [compare(workdir, args.methods.split(","), args.steps) for workdir in args.workdirs]
     print(format_tables(runs))
