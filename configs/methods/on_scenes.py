@@ -1,7 +1,7 @@
 """What the methods of this folder share on the quickstart's scenes: the start, steps, images of a step, and the tasks.
 
-The comparison is fair in these: no method sees more images, or has another optimizer than the one which was tuned for
-the quickstart. A paper's own learning rate, 1e-6 for B/32, is that of large weights trained on 400 million pairs.
+The comparison is fair in these: no method sees more images, or has another optimizer than the one that pre-trained the
+start. A paper's own learning rate, 1e-6 for B/32, is that of large weights trained on 400 million pairs.
 """
 
 from typing import Any
