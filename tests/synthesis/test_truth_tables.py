@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.caption_reader import read
 
+from negjax.language.nouns import plural_name
 from negjax.synthesis.captions import CaptionWriter
 from negjax.synthesis.labels import build_labels
 from negjax.synthesis.questions import TRUTH_TABLE_CELLS, Question
@@ -30,10 +31,18 @@ def table(coco) -> list[QuestionRow]:
 
 
 @pytest.fixture(scope="module")
-def find_names(coco) -> Callable[[str], list[str]]:
+def in_singular(coco) -> Callable[[str], str]:
+    """A sentence with each name as the labels have it: "aren't any dogs" says "aren't any dog"."""
+    names = {plural_name(name): name for name in set().union(*coco)}
+    pattern = re.compile(rf"\b(?:{'|'.join(sorted(names, key=len, reverse=True))})\b")
+    return lambda text: pattern.sub(lambda found: names[found[0]], text)
+
+
+@pytest.fixture(scope="module")
+def find_names(coco, in_singular) -> Callable[[str], list[str]]:
     names = sorted(set().union(*coco), key=len, reverse=True)
     pattern = re.compile(rf"\b(?:{'|'.join(names)})\b")
-    return pattern.findall
+    return lambda text: pattern.findall(in_singular(text))
 
 
 def groups(table: list[QuestionRow]) -> Iterator[list[QuestionRow]]:
@@ -61,7 +70,7 @@ def test_the_pairs_vary(table, find_names):
     assert frozenset(["bear", "teddy bear"]) not in pairs
 
 
-def test_options_are_true_of_the_labels(table, coco, find_names):
+def test_options_are_true_of_the_labels(table, coco, find_names, in_singular):
     """Read by the reader that knows no pattern, with a cat and an owl in place of the two objects."""
     checked = 0
     for image, question, _ in table:
@@ -71,7 +80,7 @@ def test_options_are_true_of_the_labels(table, coco, find_names):
         replacement = dict(zip(pair, ("cat", "owl")))
         scene = {replacement[name] for name in pair if name in coco[image]}
         for index, option in enumerate(question.options):
-            words = re.split(rf"\b({'|'.join(pair)})\b", option)
+            words = re.split(rf"\b({'|'.join(pair)})\b", in_singular(option))
             present, absent = read("".join(replacement.get(each, each) for each in words), ["cat", "owl"])
             assert sorted(present + absent) == ["cat", "owl"]
             assert (scene.issuperset(present) and not scene & set(absent)) == (index == question.answer), option
