@@ -46,7 +46,7 @@ ANNOUNCEMENTS = {  # stage -> what is shown when it begins
     "affirmative": "The control: fine-tuning on affirmative captions alone",
     "negfull": "The cure: fine-tuning on negated captions and questions",
 }
-SECONDS = {"pretrained": 100, "affirmative": 35, "negfull": 200}  # of each with its evaluation, on two CPU cores
+SECONDS = {"pretrained": 100, "affirmative": 35, "negfull": 90}  # of each with its evaluation, on two CPU cores
 METHOD = "context"  # the negation method that is shown
 WITH_METHOD = f"pretrained_{METHOD}"  # the pre-trained model with it
 HEADLINE = {  # column -> task and metric
