@@ -13,6 +13,7 @@ Shapes: R rows, K captions of one, T tokens, D width of the tower, H heads, C wi
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -76,6 +77,7 @@ def repaired(
     is_own_RKT: jax.Array,
     end_RK: jax.Array,
     heads: int,
+    gelu: Callable[[jax.Array], jax.Array],
 ) -> jax.Array:
     """Embeddings after the adapter.
 
@@ -86,6 +88,7 @@ def repaired(
         is_own_RKT: which tokens are a caption's, up to its end token.
         end_RK: the end token of each.
         heads: H; D must be a multiple.
+        gelu: the exact GELU, of the room of models.
 
     Returns:
         [R, K, E].
@@ -97,7 +100,7 @@ def repaired(
     mean_RKD = jnp.einsum("rkt,rtd->rkd", share_RKT, upper_RTD, precision=_EXACT)
     x = jnp.concatenate([upper_RKD, summary_RKD, lower_RKD, mean_RKD], axis=2)
     for name in ("first", "second"):
-        x = jax.nn.gelu(_normed(adapter[f"norm_{name}"], _linear(adapter[name], x)), approximate=False)
+        x = gelu(_normed(adapter[f"norm_{name}"], _linear(adapter[name], x)))
     length_RK1 = jnp.linalg.norm(embedding_RKE, axis=2, keepdims=True)
     return embedding_RKE + jnp.exp(adapter["log_alpha"]) * length_RK1 * _linear(adapter["last"], x)
 

@@ -3,6 +3,7 @@
 Shapes: B texts, T tokens, R packed rows, K slots of one, E embedding width.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 from negjax.adapters import nero, peakpatch
 from negjax.errors import NegjaxError
 from negjax.models.architecture import CLIPConfig
+from negjax.models.elementwise import activate
 from negjax.models.packing import PackedTexts, can_pack, caption_starts
 from negjax.models.text import TextTower
 from negjax.models.text_encoder import TextEncoder
@@ -85,7 +87,8 @@ def _patched(tower: TextTower, adapter: Any, texts: PackedTexts) -> jax.Array:
     end_RK, token_T = jnp.asarray(texts.end_RK), jnp.arange(texts.token_RT.shape[1])
     is_own_RKT = (token_T >= _first_tokens(texts)[:, :, None]) & (token_T <= end_RK[:, :, None])
     heads = tower.config.heads
-    return peakpatch.repaired(adapter, embedding_RKE, states_RTD, is_own_RKT, end_RK, heads)
+    gelu = partial(activate, activation="gelu")
+    return peakpatch.repaired(adapter, embedding_RKE, states_RTD, is_own_RKT, end_RK, heads, gelu)
 
 
 def _first_tokens(texts: PackedTexts) -> jax.Array:

@@ -1,5 +1,7 @@
 """PeakPatch's text repair and its gradient are those of PyTorch's own attention, norms and layers."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,7 @@ from torch import nn  # noqa: E402
 from negjax.adapters.peakpatch import new_adapter, repaired, tapped_blocks  # noqa: E402
 from negjax.adapters.table import make_adapter  # noqa: E402
 from negjax.config import PeakPatch  # noqa: E402
+from negjax.models.elementwise import activate  # noqa: E402
 from negjax.weights.read import read_model  # noqa: E402
 
 WIDTH, EMBEDDING, HIDDEN, HEADS, ROWS, TOKENS = 24, 20, 40, 4, 3, 11
@@ -64,7 +67,8 @@ def test_the_repair_and_its_gradient_are_pytorchs():
     is_own = (token >= start[:, :, None]) & (token <= end[:, :, None])
 
     def score(adapter):
-        found = repaired(adapter, jnp.asarray(embedding), (upper, lower), is_own, jnp.asarray(end), HEADS)
+        gelu = partial(activate, activation="gelu")
+        found = repaired(adapter, jnp.asarray(embedding), (upper, lower), is_own, jnp.asarray(end), HEADS, gelu)
         found /= jnp.linalg.norm(found, axis=2, keepdims=True)
         return jnp.sum(found * target), found
 
