@@ -60,6 +60,7 @@ THINGS = word_set(
 # What captions call a thing, where WordNet does not know the name or thinks of another thing first.
 CAPTION_NAMES = {
     "blue sky": "sky",
+    "oranges": "orange",
     "pants": "trouser",
     "bike": "bicycle",
     "people": "person",

@@ -151,8 +151,8 @@ def _find_things(tokens: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
             continue
         if words[end] == "of" and word in _OF_OTHERS:
             shown, clear, plural, end = _made_of(shown, words, end)
-        elif not clear and word in _OF_BASEBALL and not _BASEBALL.isdisjoint(words):
-            shown, clear = _OF_BASEBALL[word], True
+        elif not clear and word in _SETTLED and not _SETTLED[word].by.isdisjoint(words):
+            shown, clear = _SETTLED[word].shown, True
         mentioned[shown] = None
         if clear and (plural or not _begins_compound(words[end])) and not (may_be_unreal and _is_unreal(words, i)):
             present[shown] = None
@@ -198,19 +198,23 @@ def _made_of(shown: str, words: list[str], end: int) -> tuple[str, bool, bool, i
 def _begins_compound(following: str) -> bool:
     """Whether a noun in the singular before this word only says of what kind the next noun is: "dog house".
 
-    Verbs are not taken for nouns: those that captions use have an "s" ("a man stands"), and the unclear nouns, which
-    may be verbs, count in the singular only.
+    Verbs are not taken for nouns: those that captions use have an "s" ("a man stands") or are participles ("a man
+    cutting"), and the unclear nouns, which may be verbs, count in the singular only.
     """
-    if following in _AMOUNTS:
+    if following in _WITH_IT:
         return False
     noun = _WORDS[following] if following in _WORDS else _remember(following)
-    return noun is not None and noun.shown != "" and (noun.clear or not (noun.plural or following in _VERBS))
+    if noun is None or not noun.shown:
+        return False
+    if noun.clear or following in _LIKENESSES:
+        return True
+    return not (noun.plural or following in _VERBS or following.endswith("ing"))
 
 
 # Unclear nouns that are verbs or adverbs after a noun: "a man ride", "people play", "a dog back there".
 _VERBS = word_set(
     """stand ride play run jump walk look watch back cross top fly left right light hit catch kick swing slide pose
-    rest work drive fall head face hold lay low show stop turn dive serve pass game smoke"""
+    rest work drive fall head face hold lay low show stop turn dive serve pass game smoke down have set still"""
 )
 
 
@@ -251,12 +255,41 @@ _USED = {
     }.items()
     for form in stems.split()
 } | {"tennis player": "tennis racket", "clock tower": "clock"}
-# Words that in captions of baseball mean something of it.
-_OF_BASEBALL = {"bat": "baseball bat", "bats": "baseball bat"} | dict.fromkeys(
-    ("batter", "batters", "pitcher", "pitchers", "hitter"), "baseball player"
-)
+class _Settled(NamedTuple):
+    """What an unclear name shows beside other words: in any one caption a word has one meaning (Yarowsky 1993).
+
+    Attributes:
+        shown: the name of the thing.
+        by: the words, one of which the caption has.
+    """
+
+    shown: str
+    by: frozenset[str]
+
+
 _BASEBALL = word_set("baseball softball catcher umpire swing swings swinging mound inning")
-# After a noun: it is there, in part or in number ("pizza slices", "a cow herd").
-_AMOUNTS = word_set("slice slices piece pieces half halves bunch bunches herd herds flock pie pies")
+_SETTLED = {
+    form: _Settled(shown, by)
+    for forms, shown, by in (
+        ("bat bats", "baseball bat", _BASEBALL),
+        ("batter batters pitcher pitchers hitter", "baseball player", _BASEBALL),
+        ("mouse mice", "computer mouse", word_set("keyboard keyboards computer computers laptop laptops desktop pc")),
+        ("plant plants", "potted plant", word_set("pot pots potted vase vases windowsill houseplants")),
+        ("pool pools", "swimming pool", word_set("swim swims swimming swimmer swimmers diving lifeguard")),
+        ("pan pans", "cooking pan", word_set("stove oven kitchen frying cooking cooks food")),
+        ("palm palms", "palm tree", word_set("beach tropical island trees sea ocean")),
+        ("screen screens monitor monitors", "computer screen", word_set("keyboard keyboards computer computers laptop")),
+    )
+    for form in forms.split()
+}
+# After a noun: it is there in part or in number ("pizza slices", "a cow herd", "a cat face"), or takes part in
+# what is called after it ("a motorcycle race", "a kite festival").
+_WITH_IT = word_set(
+    """slice slices piece pieces half halves bunch bunches herd herds flock flocks pie pies pack packs pair pairs
+    head heads face faces nose noses eye eyes ear ears mouth neck back leg legs foot feet paw paws tail tails wing wings
+    trunk trunks fur horn horns hoof hooves nest handle handles wheel wheels tire tires
+    trick tricks race races racing competition competitions contest contests event events show shows festival festivals
+    parade parades ride rides tour tours lesson lessons jump jumps crash wreck"""
+)
 
 _BREAKS = word_set("and with in on at to from by or is are near next while that which for into over under")

@@ -7,7 +7,7 @@ from negjax.language.lexicon import lexicon
 from negjax.synthesis.extract import extract
 
 # COCO's names -> the names of the lexicon that show them, with all their kinds; where not the name itself.
-# "dining table" is any table; "mouse" and "orange" are ambiguous in captions and never extracted. COCO's annotators
+# "dining table" is any table; "orange" in the singular is a colour, never extracted. COCO's annotators
 # call ships boats, stoves ovens, all luggage suitcases and the screens of computers televisions.
 COCO_NAMES = {
     "boat": ["boat", "ship"],
@@ -15,9 +15,9 @@ COCO_NAMES = {
     "cow": ["cow", "cattle"],
     "dining table": ["table"],
     "hair drier": ["hand blower"],
-    "mouse": [],
+    "mouse": ["computer mouse"],
     "oven": ["oven", "stove"],
-    "orange": [],
+    "orange": ["oranges"],
     "potted plant": ["houseplant"],
     "remote": ["remote control"],
     "sports ball": ["ball", "soccer ball", "tennis ball"],
