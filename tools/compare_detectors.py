@@ -4,8 +4,8 @@
     python tools/compare_detectors.py photos/*.jpg --timed 16
 
 Weights are random, made by transformers and read from its folder. From the JPEG on each side prepares the images in its
-own way; scores and boxes of all patches are compared. Then both sides take turns at the same photographs, one at a
-time, from the file to the boxes, and the medians of the rounds are printed.
+own way; scores and boxes of all patches are compared with those of transformers' model in float64. Then both sides take
+turns at the same photographs, one at a time, from the file to the boxes, and the medians of the rounds are printed.
 """
 
 import argparse
@@ -42,16 +42,18 @@ ROUNDS = 3
 Side = Callable[[Path], tuple[np.ndarray, np.ndarray]]  # a photograph -> scores [P, Q] and boxes [P, 4]
 
 
-def make_sides(family: str, folder: Path) -> dict[str, Side]:
+def make_sides(family: str, folder: Path) -> tuple[Side, dict[str, Side]]:
+    """The model in float64, and both sides in float32."""
     image_size, patch_size = MODELS[family]
     model, processor = save_owl(folder, family, image_size, patch_size, whole=True)
     detector = on_devices(read_detector(folder))
     query_1QE = detector.encode_queries(TEXTS)[None]
 
-    def by_transformers(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    def by_transformers(path: Path, precision: torch.dtype = torch.float32) -> tuple[np.ndarray, np.ndarray]:
         inputs = processor(text=[TEXTS], images=Image.open(path).convert("RGB"), return_tensors="pt")
+        inputs["pixel_values"] = inputs["pixel_values"].to(precision)
         with torch.inference_mode():
-            out = model(**inputs)
+            out = model.to(precision)(**inputs)
         return torch.sigmoid(out.logits[0]).numpy(), out.pred_boxes[0].numpy()
 
     def by_negjax(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -59,21 +61,26 @@ def make_sides(family: str, folder: Path) -> dict[str, Side]:
         found = detector.detect(pixels[None], query_1QE)
         return np.asarray(jax.nn.sigmoid(found.logit_BPQ))[0], np.asarray(found.box_BP4)[0]
 
-    return {"transformers": by_transformers, "negjax": by_negjax}
+    def exact(path: Path) -> tuple[np.ndarray, np.ndarray]:
+        return by_transformers(path, torch.float64)
+
+    return exact, {"transformers": by_transformers, "negjax": by_negjax}
 
 
-def compare(sides: dict[str, Side], photos: Sequence[Path]) -> None:
-    score_differences, box_differences = [], []
+def compare(exact: Side, sides: dict[str, Side], photos: Sequence[Path]) -> None:
+    differences: dict[str, list[list[float]]] = {name: [] for name in sides}
     for path in photos:
-        (score, box), (our_score, our_box) = (side(path) for side in sides.values())
-        score_differences.append(np.abs(score - our_score).max())
-        box_differences.append(np.abs(box - our_box).max())
-    print(
-        f"  {len(photos)} photographs, {box.shape[0]} patches: scores differ by at most {max(score_differences):.1e} "
-        f"(median of the photographs {statistics.median(score_differences):.1e}), boxes by {max(box_differences):.1e} "
-        f"({statistics.median(box_differences):.1e})",
-        flush=True,
-    )
+        expected = exact(path)
+        for name, side in sides.items():
+            differences[name].append([np.abs(x - y).max() for x, y in zip(side(path), expected)])
+    print(f"  {len(photos)} photographs, {len(expected[0])} patches; largest difference from float64, and its median:")
+    for name, found in differences.items():
+        score, box = zip(*found)
+        print(
+            f"  {name}: scores {max(score):.1e} ({statistics.median(score):.1e}), "
+            f"boxes {max(box):.1e} ({statistics.median(box):.1e})",
+            flush=True,
+        )
 
 
 def time_in_turns(sides: dict[str, Side], photos: Sequence[Path]) -> None:
@@ -97,8 +104,8 @@ def main() -> None:
     for family in args.families:
         print(f"{family}, {torch.get_num_threads()} threads of PyTorch, {os.cpu_count()} cores")
         with tempfile.TemporaryDirectory() as folder:
-            sides = make_sides(family, Path(folder))
-            compare(sides, args.photos)
+            exact, sides = make_sides(family, Path(folder))
+            compare(exact, sides, args.photos)
             if args.timed:
                 time_in_turns(sides, args.photos[: args.timed])
 

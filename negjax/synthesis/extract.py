@@ -255,6 +255,8 @@ _USED = {
     }.items()
     for form in stems.split()
 } | {"tennis player": "tennis racket", "clock tower": "clock"}
+
+
 class _Settled(NamedTuple):
     """What an unclear name shows beside other words: in any one caption a word has one meaning (Yarowsky 1993).
 
@@ -268,17 +270,18 @@ class _Settled(NamedTuple):
 
 
 _BASEBALL = word_set("baseball softball catcher umpire swing swings swinging mound inning")
+_COMPUTER = word_set("keyboard keyboards computer computers laptop laptops desktop pc")
 _SETTLED = {
     form: _Settled(shown, by)
     for forms, shown, by in (
         ("bat bats", "baseball bat", _BASEBALL),
         ("batter batters pitcher pitchers hitter", "baseball player", _BASEBALL),
-        ("mouse mice", "computer mouse", word_set("keyboard keyboards computer computers laptop laptops desktop pc")),
+        ("mouse mice", "computer mouse", _COMPUTER),
         ("plant plants", "potted plant", word_set("pot pots potted vase vases windowsill houseplants")),
         ("pool pools", "swimming pool", word_set("swim swims swimming swimmer swimmers diving lifeguard")),
         ("pan pans", "cooking pan", word_set("stove oven kitchen frying cooking cooks food")),
         ("palm palms", "palm tree", word_set("beach tropical island trees sea ocean")),
-        ("screen screens monitor monitors", "computer screen", word_set("keyboard keyboards computer computers laptop")),
+        ("screen screens monitor monitors", "computer screen", _COMPUTER),
     )
     for form in forms.split()
 }

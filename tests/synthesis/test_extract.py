@@ -56,6 +56,16 @@ COCO_NAMES = {
         # Only in baseball.
         ("a batter swings his bat", ["baseball player", "baseball bat"]),
         ("a bowl of batter", ["bowl"]),
+        # Other words settle what an unclear name shows.
+        ("a mouse beside a keyboard", ["computer mouse", "keyboard"]),
+        ("a mouse beside a cat", ["cat"]),
+        ("a plant in a vase by the window", ["potted plant", "vase", "window"]),
+        ("an orange wall and two oranges", ["wall", "oranges"]),
+        # A noun before a verb, a part or an event is there, one before another noun or a likeness is not.
+        ("a man cutting the grass", ["man", "grass"]),
+        ("a motorcycle down the road", ["motorcycle", "road"]),
+        ("an elephant trunk at a kite festival", ["elephant", "kite"]),
+        ("a cat painting on the wall", ["wall"]),
         ("", []),
         ("<b>犬</b> 🐕 &nbsp; собака", []),
         ("ein Hund und eine Katze", []),
@@ -128,7 +138,7 @@ def test_precision_and_recall_on_coco(coco, test_data):
             hits[i] += len(extracted & objects)
             found[i] += len(extracted)
     precision, recall = ([hit / count for hit, count in zip(hits, counts)] for counts in (found, [there] * 2))
-    assert precision[0] >= 0.945
-    assert recall[0] >= 0.425
-    assert precision[1] >= 0.88
-    assert recall[1] >= 0.595
+    assert precision[0] >= 0.95
+    assert recall[0] >= 0.435
+    assert precision[1] >= 0.885
+    assert recall[1] >= 0.6
