@@ -32,6 +32,10 @@ class WorkerPool(ProcessPoolExecutor):
             sys.warnoptions.append(QUIET_TRACKER)  # the tracker is started with these options
         super().__init__(processes, get_context("spawn"), initializer=_exit_with_parent)
 
+    def __exit__(self, *_: object) -> None:
+        """Lets the processes finish what they work at, and nothing more."""
+        self.shutdown(cancel_futures=True)
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Hands work to a process, and starts one if none is idle."""
         with finished_first(), _interrupt_blocked():

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
 
 import numpy as np
 
@@ -27,9 +26,7 @@ def build_shards(jobs: Sequence[ShardJob], processes: int, on_shard: Callable[[S
         for job in jobs:
             on_shard(job, build_shard(job))
         return
-    with ExitStack() as stack:
-        pool = WorkerPool(processes)
-        stack.callback(pool.shutdown, cancel_futures=True)
+    with WorkerPool(processes) as pool:
         try:
             futures = {pool.submit(build_shard, job): job for job in jobs}
             for future in as_completed(futures):

@@ -1,6 +1,5 @@
 """Drawing many scenes, in several processes: the names of the objects of each and its image as PNG."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +28,7 @@ class Scene:
 
 
 def draw_scenes(
-    combinations: Sequence[Sequence[str]], seed: Sequence[int], resize_to: int = 0, workers: int | None = None
+    combinations: Sequence[Sequence[str]], seed: Sequence[int], resize_to: int = 0, pool: WorkerPool | None = None
 ) -> Iterator[Scene]:
     """Draw one scene for each combination of objects.
 
@@ -37,9 +36,10 @@ def draw_scenes(
         combinations: the names of the objects of each scene.
         seed: seeds the image of a scene, together with its index in the list.
         resize_to: side in pixels to which images are reduced, as CLIP's preprocessing resizes; 0 to keep them as drawn.
-        workers: the number of processes; by default one per core, and only this process for a short list.
+        pool: processes that begin to draw at once, whether or not the scenes are asked for yet; a short list, and
+            without them any list, is drawn by this process when it is asked for.
 
-    Yields:
+    Returns:
         The scenes in the order of the list.
     """
     chunks = [
@@ -47,12 +47,7 @@ def draw_scenes(
     ]
     chunks_of_work = ([(i, tuple(combinations[i])) for i in chunk] for chunk in chunks)
     draw = partial(_draw_chunk, seed=tuple(seed), resize_to=resize_to)
-    workers = min(len(chunks), os.cpu_count() or 1) if workers is None else workers
-    if workers <= 1:
-        yield from _flatten(map(draw, chunks_of_work))
-        return
-    with WorkerPool(workers) as pool:
-        yield from _flatten(pool.map(draw, chunks_of_work))
+    return _flatten(map(draw, chunks_of_work) if pool is None or len(chunks) < 2 else pool.map(draw, chunks_of_work))
 
 
 def _flatten(chunks: Iterable[list[Scene]]) -> Iterator[Scene]:

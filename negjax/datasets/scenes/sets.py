@@ -1,8 +1,10 @@
 """The sets of scenes: four for training, and five tasks on combinations and sentences that are never trained on."""
 
+import os
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ from negjax.datasets.records import Record
 from negjax.datasets.scenes import records
 from negjax.datasets.scenes.combinations import CombinationSplit
 from negjax.datasets.scenes.objects import OBJECT_NAMES
-from negjax.datasets.scenes.pool import draw_scenes
+from negjax.datasets.scenes.pool import Scene, draw_scenes
 from negjax.datasets.stored.store import write_set
 from negjax.language.phrases import with_article
+from negjax.runtime.worker_pool import WorkerPool
 from negjax.synthesis.captions import CaptionWriter
 from negjax.synthesis.questions import TRUTH_TABLE_CELLS
 
@@ -77,36 +80,49 @@ def build_scenes(data_dir: Path, seed: int, size: Size = Size(), *, overwrite: b
     Raises:
         ValueError: when `size` has too few images for its truth tables.
     """
-    builder = _SceneSetsBuilder(data_dir, seed, size, CombinationSplit(seed), overwrite)
-    builder.build_pretraining_set()
-    builder.build_finetuning_sets()
-    builder.build_tasks()
+    with WorkerPool(os.cpu_count() or 1) as pool:
+        builder = _SceneSetsBuilder(data_dir, seed, size, CombinationSplit(seed), overwrite, pool)
+        build_sets = [builder.begin_pretraining_set(), builder.begin_finetuning_sets(), builder.begin_tasks()]
+        for build in build_sets:
+            build()
 
 
 @dataclass(frozen=True)
 class _SceneSetsBuilder:
-    """Draws and writes the sets; the attributes are the arguments of `build_scenes` and the split of its seed."""
+    """Draws and writes the sets; the attributes are the arguments of `build_scenes`, the split of its seed and workers.
+
+    The workers draw all scenes one after the other; what is begun is written when the returned function is called.
+    """
 
     data_dir: Path
     seed: int
     size: Size
     split: CombinationSplit
     overwrite: bool
+    pool: WorkerPool
 
-    def build_pretraining_set(self) -> None:
-        """Write the images and captions for pre-training."""
-        size, rng = self.size, self._make_rng("pretraining")
-        combinations = [self.split.draw_training(rng) for _ in range(size.pretraining)]
-        scenes = draw_scenes(combinations, (self.seed, 1), size.training_pixels)
+    def begin_pretraining_set(self) -> Callable[[], None]:
+        """Begin the images and captions for pre-training."""
+        rng = self._make_rng("pretraining")
+        combinations = [self.split.draw_training(rng) for _ in range(self.size.pretraining)]
+        scenes = draw_scenes(combinations, (self.seed, 1), self.size.training_pixels, self.pool)
+        return partial(self._write_pretraining_set, scenes, rng)
+
+    def _write_pretraining_set(self, scenes: Iterable[Scene], rng: np.random.Generator) -> None:
+        size = self.size
         writer = CaptionWriter(rng, held_out=False)
         rows = (records.caption_record(scene, writer, size.captions) for scene in scenes)
         self._write_training_set("scenes_captions", rows, ["captions"], negated=False)
 
-    def build_finetuning_sets(self) -> None:
-        """Write three sets about the same images."""
-        size, rng = self.size, self._make_rng("finetuning")
-        combinations = [self.split.draw_training(rng) for _ in range(size.finetuning)]
-        scenes = list(draw_scenes(combinations, (self.seed, 2), size.training_pixels))
+    def begin_finetuning_sets(self) -> Callable[[], None]:
+        """Begin three sets about the same images."""
+        rng = self._make_rng("finetuning")
+        combinations = [self.split.draw_training(rng) for _ in range(self.size.finetuning)]
+        scenes = draw_scenes(combinations, (self.seed, 2), self.size.training_pixels, self.pool)
+        return partial(self._write_finetuning_sets, scenes, rng)
+
+    def _write_finetuning_sets(self, drawn: Iterable[Scene], rng: np.random.Generator) -> None:
+        size, scenes = self.size, list(drawn)
         writer = CaptionWriter(rng, held_out=False)
         rows = (records.negcap_record(scene, self.split, writer, size.captions) for scene in scenes)
         self._write_training_set("scenes_negcap", rows, ["captions", "negated_captions"])
@@ -117,19 +133,24 @@ class _SceneSetsBuilder:
         fields = ["captions", "negated_captions", "question"]
         self._write_training_set("scenes_balanced", rows, fields, group_size=len(TRUTH_TABLE_CELLS))
 
-    def build_tasks(self) -> None:
-        """Write the five tasks, which draw from one generator in this order."""
-        rng = self._make_rng("testing")
-        writer = CaptionWriter(rng, held_out=True)
-        self._build_retrieval_tasks(rng, writer)
-        self._build_question_tasks(rng, writer)
-        self._build_zeroshot_task()
+    def begin_tasks(self) -> Callable[[], None]:
+        """Begin the five tasks, which draw from one generator in this order."""
+        size, rng = self.size, self._make_rng("testing")
+        combinations = [names for _ in range(size.galleries) for names in self.split.draw_gallery(rng, size.gallery)]
+        galleries = draw_scenes(combinations, (self.seed, 3), 0, self.pool)
+        combinations = [[name] for name in OBJECT_NAMES for _ in range(size.named)]
+        alone = draw_scenes(combinations, (self.seed, 4), 0, self.pool)
+        return partial(self._write_tasks, galleries, alone, rng)
 
-    def _build_retrieval_tasks(self, rng: np.random.Generator, writer: CaptionWriter) -> None:
+    def _write_tasks(self, galleries: Iterable[Scene], alone: Iterable[Scene], rng: np.random.Generator) -> None:
+        writer = CaptionWriter(rng, held_out=True)
+        self._write_retrieval_tasks(list(galleries), writer)
+        self._build_question_tasks(rng, writer)
+        self._write_zeroshot_task(alone)
+
+    def _write_retrieval_tasks(self, scenes: Sequence[Scene], writer: CaptionWriter) -> None:
         """Write two tasks over the same galleries."""
         size = self.size
-        combinations = [names for _ in range(size.galleries) for names in self.split.draw_gallery(rng, size.gallery)]
-        scenes = list(draw_scenes(combinations, (self.seed, 3)))
 
         def number_galleries(rows: Iterable[Record]) -> Iterable[Record]:
             return (row | {"group": i // size.gallery} for i, row in enumerate(rows))
@@ -148,7 +169,7 @@ class _SceneSetsBuilder:
         """
         size = self.size
         combinations = [self.split.draw_testing(rng) for _ in range(size.asked)]
-        scenes = list(draw_scenes(combinations, (self.seed, 5)))
+        scenes = list(draw_scenes(combinations, (self.seed, 5), 0, self.pool))
         questions = records.mcq_records(scenes, self.split, rng, size.questions)
         self._write("scenes_mcq", questions, ["question"], task_kind="mcq", negated=True)
         pairs = self.split.held_out_pairs
@@ -156,10 +177,8 @@ class _SceneSetsBuilder:
         rows = (records.question_record(*question) for question in tables)
         self._write("scenes_truth_table", rows, ["question"], task_kind="truth_table", negated=True)
 
-    def _build_zeroshot_task(self) -> None:
+    def _write_zeroshot_task(self, scenes: Iterable[Scene]) -> None:
         """Write images of each object alone, with the object as label."""
-        combinations = [[name] for name in OBJECT_NAMES for _ in range(self.size.named)]
-        scenes = draw_scenes(combinations, (self.seed, 4))
         rows = ({"media": scene.png, "label": OBJECT_NAMES.index(scene.names[0])} for scene in scenes)
         classnames = [with_article(name) for name in OBJECT_NAMES]
         prompts = {"classnames": classnames, "templates": list(ZEROSHOT_TEMPLATES)}
