@@ -30,7 +30,7 @@ LEAST_IMAGES = 5  # with an object, for it to be a candidate
 NAMED_SHARE = {1: 0.44, 5: 0.60}  # of the labelled objects, by the number of captions, on COCO
 IMAGES_COUNTED = 2_000  # at a time
 PRIOR_IMAGES = 10.0  # weight of the overall share of an object beside the images of one object
-# Background, clothes and what is too general: they are nearly everywhere, or cannot be denied for sure.
+# Background, rooms, clothes and what is too general: they are nearly everywhere, or cannot be denied for sure.
 _NEVER_DENIED = word_set(
     """wall floor ceiling sky window door roof room ground shadow air fabric paper area top surface building
     structure clothing food water grass sand dirt street road sidewalk field tree sign light person animal
@@ -40,7 +40,7 @@ _NEVER_DENIED = word_set(
     controller"""
 ) | {"body of water", "hind leg"}
 
-_KINDS_NEVER_DENIED = ("clothing", "footwear", "footgear", "jewelry", "road", "paved surface", "thoroughfare")
+_KINDS_NEVER_DENIED = ("clothing", "footwear", "footgear", "jewelry", "road", "paved surface", "thoroughfare", "room")
 _LAST_WORDS_NEVER_DENIED = word_set("wall building field tree street road")  # "stone wall"
 # What is there together, or may be called by another name of its line: no caption denies one beside another.
 _SCENES = (
