@@ -14,8 +14,8 @@ def summarize_stage(out: epath.PathLike, stage: str) -> list[str]:
         out: the folder of all stages.
         stage: a stage that ended.
     """
-    images = empty = denied = 0
-    risks: list[float] = []
+    images = empty = denied = claims = 0
+    risk = 0.0
     present: Counter[str] = Counter()
     absent: Counter[str] = Counter()
     remarks: Counter[str] = Counter()
@@ -25,13 +25,13 @@ def summarize_stage(out: epath.PathLike, stage: str) -> list[str]:
         denied += bool(row["denied_objects"])
         present.update(row["positive_objects"])
         absent.update(row["negative_objects"])
-        risks += row["risks"]
+        claims += len(row["risks"])
+        risk += sum(row["risks"])
         if row["remark"]:
             remarks[row["remark"].split(":")[0]] += 1
-    mean_risk = sum(risks) / max(len(risks), 1)
     lines = [
-        f"{stage}: {sum(present.values()) / max(images, 1):.1f} objects and {len(risks) / max(images, 1):.1f} absent "
-        f"ones an image; of the absent ones {mean_risk:.2%} are there after all, by estimate",
+        f"{stage}: {sum(present.values()) / max(images, 1):.1f} objects and {claims / max(images, 1):.1f} absent "
+        f"ones an image; of the absent ones {risk / max(claims, 1):.2%} are there after all, by estimate",
         f"  most frequent: {_listed(present)}; absent: {_listed(absent)}",
     ]
     if stage == "verify":
