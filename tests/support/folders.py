@@ -1,5 +1,6 @@
-"""Folders of small pictures."""
+"""Folders of small pictures, and what is in the files of a folder."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -18,3 +19,9 @@ def fill(folder: Path, count: int = 12) -> Path:
     for number in range(count):
         draw(folder / f"{'ab'[number % 2]}/{number:02}.png", number)
     return folder
+
+
+def digests(folder: Path, pattern: str = "*") -> dict[str, str]:
+    """The sha256 of each file below a folder whose name fits, by its path from there."""
+    files = sorted(path for path in folder.rglob(pattern) if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -1,7 +1,6 @@
 """The files of a small training set as people have them, and its build."""
 
 import csv
-import hashlib
 from pathlib import Path
 
 from negjax.datasets.build.training_set import build_training_set
@@ -39,11 +38,3 @@ def path(row: int) -> str:
 def build(files: Path, rows: int = 5, name: str = "built", **more):
     source = with_questions(table_source("negcap", files / "negcap.csv", files / "media", rows), files / "negmcq.csv")
     return build_training_set(source, name, files / "sets", progress=False, **more)
-
-
-def content(folder: Path) -> dict[str, str]:
-    return {
-        str(each.relative_to(folder)): hashlib.sha256(each.read_bytes()).hexdigest()
-        for each in sorted(folder.rglob("*"))
-        if each.is_file()
-    }

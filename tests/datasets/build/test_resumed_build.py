@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from support.command import command_line
+from support.folders import digests
 from support.images import noise_jpeg
-from support.training_files import ROWS, build, content, make_files, path
+from support.training_files import ROWS, build, make_files, path
 
 from negjax.datasets.stored.store import open_set
 from negjax.errors import NegjaxError
@@ -25,7 +26,7 @@ def files(tmp_path) -> Path:
 def test_a_stopped_build_goes_on_with_the_same_command(files):
     """Killed while it works, in both processes; the finished set is that of a build without a stop."""
     build(files, 1, "built")
-    expected = content(files / "sets" / "built")
+    expected = digests(files / "sets" / "built")
     words = ["data", "build", "--kind", "negcap", "--csv", files / "negcap.csv", "--media-root", files / "media"]
     words += ["--questions", files / "negmcq.csv", "--name", "built", "--data-dir", files / "again"]
     words += ["--shard-rows", 1, "--processes", 2]
@@ -46,7 +47,7 @@ def test_a_stopped_build_goes_on_with_the_same_command(files):
     next(iter(workplace.glob("shard-*.json"))).unlink()  # as when it was killed between a shard and what is said of it
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.startswith(f"built: {ROWS} rows in "), done.stderr
-    assert content(files / "again" / "built") == expected
+    assert digests(files / "again" / "built") == expected
     assert not workplace.exists()
 
 

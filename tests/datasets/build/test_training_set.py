@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
+from support.folders import digests
 from support.images import noise_jpeg
 from support.tars import write_tar
-from support.training_files import ROWS, build, content, make_files, path
+from support.training_files import ROWS, build, make_files, path
 
 from negjax.datasets.build.training_set import build_training_set
 from negjax.datasets.sources.table_source import table_source
@@ -52,10 +53,10 @@ def test_captions_and_question_of_each_image_in_one_record(files):
 @pytest.mark.slow
 def test_shards_and_processes_change_nothing(files):
     build(files, 5, "built")
-    several = content(files / "sets" / "built")
+    several = digests(files / "sets" / "built")
     fingerprint = open_set(files / "sets", "built").fingerprint
     build(files, 5, "built", processes=2, overwrite=True)
-    assert content(files / "sets" / "built") == several
+    assert digests(files / "sets" / "built") == several
     build(files, 100, "one")
     one = open_set(files / "sets", "one")
     assert list(one.rows()) == list(open_set(files / "sets", "built").rows())

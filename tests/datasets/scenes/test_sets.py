@@ -1,7 +1,6 @@
 """The sets of scenes: reproducible, without held-out pairs in training, and with every text true of its image."""
 
 import dataclasses
-import hashlib
 import io
 import re
 from collections import Counter, defaultdict
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.caption_reader import read
+from support.folders import digests
 
 from negjax.datasets.records import Record
 from negjax.datasets.scenes.combinations import CombinationSplit
@@ -46,11 +46,6 @@ def pairs(names: set[str] | list[str]) -> set[frozenset[str]]:
 def objects_by_sha256(drawn) -> dict[str, set[str]]:
     """The objects of each image by its sha256."""
     return drawn[1]
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def test_same_seed_same_bytes_and_another_seed_differs(tmp_path):

@@ -1,12 +1,12 @@
 """`negjax synth` with Apache Beam's DirectRunner: the bytes of one process and of --shard."""
 
 import csv
-import hashlib
 import sys
 from pathlib import Path
 
 import pytest
 from support.command import run_command
+from support.folders import digests
 
 from negjax.datasets.sources.table_source import table_source
 from negjax.datasets.synth.extract import run_extract
@@ -40,12 +40,8 @@ def table(tmp_path, monkeypatch) -> Path:
     return table
 
 
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and "settings" not in path.name
-    }
+def made(folder: Path) -> dict[str, str]:
+    return {name: digest for name, digest in digests(folder).items() if "settings" not in name.rpartition("/")[2]}
 
 
 def run_in_shares(table: Path, out: Path, count: int) -> None:
@@ -64,9 +60,9 @@ def test_the_same_bytes_for_any_number_of_workers(table, tmp_path, capsys, worke
     pytest.importorskip("apache_beam", reason="needs the extra beam")
     run_in_shares(table, tmp_path / "one", 1)
     run_in_shares(table, tmp_path / "three", 3)
-    expected = digests(tmp_path / "one")
+    expected = made(tmp_path / "one")
     assert len(expected) == 25  # three stages of four shards with their records, and the facts of the input
-    assert digests(tmp_path / "three") == expected
+    assert made(tmp_path / "three") == expected
     out = ["--out", tmp_path / "beam", "--beam", WORKERS.format(workers, mode)]
     stages = [
         ["extract", "--csv", table, "--media-root", tmp_path],
@@ -76,10 +72,10 @@ def test_the_same_bytes_for_any_number_of_workers(table, tmp_path, capsys, worke
     for words in stages:
         code, _, err = run_command(capsys, "synth", *words, *out)
         assert code == 0, err
-    assert digests(tmp_path / "beam") == expected
+    assert made(tmp_path / "beam") == expected
     (tmp_path / "beam" / "propose" / "00002.parquet").unlink()
     assert run_command(capsys, "synth", "propose", "--max-risk", 0.2, *out)[0] == 0  # makes what is missing
-    assert digests(tmp_path / "beam") == expected
+    assert made(tmp_path / "beam") == expected
     code, _, err = run_command(capsys, "synth", "propose", "--shard", "0/2", *out)
     assert code == 2
     assert "--shard is for processes without --beam" in err

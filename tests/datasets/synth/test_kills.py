@@ -1,6 +1,5 @@
 """`negjax synth all`, killed while it writes and started again: what it makes is what an unbroken run makes."""
 
-import hashlib
 import os
 import random
 import subprocess
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.command import command_line
+from support.folders import digests
 from support.images import noise_png
 
 CAPTIONS = [
@@ -32,11 +32,6 @@ def begin(folder: Path) -> subprocess.Popen:
 
 def count_files(folder: Path) -> int:
     return sum(len(files) for *_, files in os.walk(folder))
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """Stages of `negjax synth` that ask a language model: what counts of its answers, resuming, and dry runs."""
 
-import hashlib
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.command import command_line, run_command
+from support.folders import digests
 from support.images import noise_png
 from support.scripted_server import Reply, ScriptedServer, scripted_server, user_text
 
@@ -67,11 +67,6 @@ def words(stage: str, server: ScriptedServer, table: Path, out: Path, *more: obj
     return ["synth", stage, *source, "--out", out, "--server", server.url, "--server-model", "tiny", *more]
 
 
-def digests(folder: Path) -> dict[str, str]:
-    paths = sorted(folder.rglob("*.parquet"))
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
 def test_extract_and_propose(table, tmp_path, capsys):
     out = tmp_path / "out"
     with scripted_server(answer) as server:
@@ -98,13 +93,13 @@ def test_extract_and_propose(table, tmp_path, capsys):
         assert row["negative_objects"][:2] == ["frisbee", "horse"]  # what the caption denies, what the model suggests
         assert set(row["negative_objects"][2:]) == {"cart", "boat", "guitar", "skateboard"}  # what occurs together
         asked = len(server.requests)
-        before = digests(out)
+        before = digests(out, "*.parquet")
         for path in out.glob("*/0*"):
             path.unlink()
         for stage, more in (("extract", ()), ("propose", ("--seed", 1))):  # made again, from the cache alone
             assert run_command(capsys, *words(stage, server, table, out, *more))[0] == 0
         assert len(server.requests) == asked
-        assert digests(out) == before
+        assert digests(out, "*.parquet") == before
 
 
 def test_stages_that_ask_nothing_need_no_extra():
@@ -180,7 +175,7 @@ def test_killed_in_the_middle_nothing_is_lost_or_paid_twice(table, tmp_path, cap
         assert len(set(texts)) == IMAGES
         assert f"{len(server.answered) - paid} requests answered, " in told
         assert run_command(capsys, *words("extract", server, table, tmp_path / "unbroken"))[0] == 0
-    assert digests(tmp_path / "out") == digests(tmp_path / "unbroken") != {}
+    assert digests(tmp_path / "out", "*.parquet") == digests(tmp_path / "unbroken", "*.parquet") != {}
 
 
 @pytest.mark.slow
