@@ -6,6 +6,7 @@ T tokens of the context, H hard negatives of a row, O options.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -42,7 +43,7 @@ class DrawnBatch:
         row_B: row numbers in the set.
         draws: name -> random numbers [B, ...], see `negjax.input.draws`.
         local_b: which of the B rows are this host's.
-        entries: image and record of each of this host's rows.
+        entries: image and record of each of this host's rows; empty where lengths alone are asked for.
         negations: what the captions that are made in the batch deny, for each of the B rows; empty where none is made.
     """
 
@@ -80,14 +81,21 @@ class BatchLoader:
     def __call__(self, groups: dict[str, np.ndarray]) -> Batch:
         draws = flat_draws(groups)
         entries = [self._reader.read(int(row)) for row in draws["row"][self._local_b]]
-        negations = self._objects.negations(draws["row"], draws["negation"]) if self._objects else []
-        drawn = DrawnBatch(draws["row"], draws, self._local_b, entries, negations)
+        drawn = DrawnBatch(draws["row"], draws, self._local_b, entries, self._negations(draws))
         batch = {name: ARRAYS[name](self, drawn) for name in self._source.inputs}
-        if self._with_lengths:
-            for name in [name for name in batch if name in LENGTHS]:
-                length = LENGTHS[name](self, drawn, batch[name])
-                batch[lengths_key(name)] = np.minimum(length, self._context_length)
-        return batch
+        return batch | (self._lengths(drawn) if self._with_lengths else {})
+
+    def lengths(self, groups: dict[str, np.ndarray]) -> Batch:
+        """The lengths of a global batch, without reading its rows."""
+        draws = flat_draws(groups)
+        return self._lengths(DrawnBatch(draws["row"], draws, self._local_b, [], self._negations(draws)))
+
+    def _negations(self, draws: dict[str, np.ndarray]) -> list[Negation]:
+        return self._objects.negations(draws["row"], draws["negation"]) if self._objects else []
+
+    def _lengths(self, drawn: DrawnBatch) -> Batch:
+        names = [name for name in self._source.inputs if name in LENGTHS]
+        return {lengths_key(name): np.minimum(LENGTHS[name](self, drawn), self._context_length) for name in names}
 
     def images(self, drawn: DrawnBatch) -> np.ndarray:
         """uint8 [b, S, S, 3], cropped and mirrored as drawn."""
@@ -168,20 +176,20 @@ class BatchLoader:
         names = caption_fields(self._data, self._source)
         return np.where(drawn.draws["draw"][:, NEGATED] < self._source.negated_fraction, names[-1], names[0])
 
-    def caption_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+    def caption_lengths(self, drawn: DrawnBatch) -> np.ndarray:
         """int64 [B]."""
         draw_B = drawn.draws["draw"][:, CAPTION]
         return caption_lengths(self._data, self._caption_fields(drawn), drawn.row_B, draw_B)
 
-    def negated_caption_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+    def negated_caption_lengths(self, drawn: DrawnBatch) -> np.ndarray:
         """int64 [B]."""
         return caption_lengths(self._data, _negated(drawn), drawn.row_B, drawn.draws["draw"][:, CAPTION])
 
-    def hybrid_caption_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+    def hybrid_caption_lengths(self, drawn: DrawnBatch) -> np.ndarray:
         """int64 [B]."""
         return self._made_lengths(drawn, Negation.hybrid_tokens)
 
-    def denial_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+    def denial_lengths(self, drawn: DrawnBatch) -> np.ndarray:
         """int64 [B]."""
         return self._made_lengths(drawn, Negation.alone_tokens)
 
@@ -192,15 +200,16 @@ class BatchLoader:
         made = zip(drawn.negations, caption_B.tolist())
         return np.array([tokens(negation, caption) for negation, caption in made], np.int64)
 
-    def wrong_option_lengths(self, drawn: DrawnBatch, _: np.ndarray) -> np.ndarray:
+    def wrong_option_lengths(self, drawn: DrawnBatch) -> np.ndarray:
         """int64 [B H]."""
         return wrong_option_lengths(self._data, drawn.row_B, drawn.draws["negative"])
 
-    def option_lengths(self, drawn: DrawnBatch, token_GOT: np.ndarray) -> np.ndarray:
+    def option_lengths(self, drawn: DrawnBatch) -> np.ndarray:
         """int64 [B / g, O]."""
-        return option_lengths(self._data, drawn.row_B[:: group_size(self._data)], token_GOT.shape[1])
+        return option_lengths(self._data, drawn.row_B[:: group_size(self._data)])
 
 
+@lru_cache(maxsize=1)
 def _read_objects(data: StoredSet) -> SetObjects:
     """The objects in the images of all rows, for which the whole set is read."""
     return SetObjects(data.name, (record["positive_objects"] for record in data.rows()))
@@ -229,7 +238,7 @@ ARRAYS: dict[str, Callable[[BatchLoader, DrawnBatch], np.ndarray]] = {
     "options": BatchLoader.options,
     "answer": BatchLoader.answers,
 }
-LENGTHS: dict[str, Callable[[BatchLoader, DrawnBatch, np.ndarray], np.ndarray]] = {
+LENGTHS: dict[str, Callable[[BatchLoader, DrawnBatch], np.ndarray]] = {
     "text": BatchLoader.caption_lengths,
     "negative_text": BatchLoader.wrong_option_lengths,
     "negated_text": BatchLoader.negated_caption_lengths,

@@ -67,7 +67,6 @@ def batches(
         NegjaxError: the set does not suit the source.
     """
     check_trainable(data, source)
-    group = group_size(data)
     broken = BrokenRows(len(data)) if broken is None else broken
     loader = BatchLoader(
         data,
@@ -79,18 +78,46 @@ def batches(
         broken,
         with_lengths=with_lengths,
     )
+    plan = _drawn_batches(data, source, seed).map(loader)
+    stream = iter(
+        plan.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(ahead, threads)))
+    )
+    stream.set_state({"next_index": first_step})
+    return stream
+
+
+def lengths_of_batches(
+    data: StoredSet, source: Source, tokenizer: AnyTokenizer, context_length: int, seed: int, count: int
+) -> list[Batch]:
+    """The lengths that the first batches of `batches` have, without reading their rows.
+
+    Args:
+        data: the stored set.
+        source: batch size and objectives.
+        tokenizer: the tokenizer of the model.
+        context_length: the most tokens of a text.
+        seed: seed of the order and of all draws.
+        count: how many batches.
+
+    Raises:
+        NegjaxError: the set does not suit the source.
+    """
+    check_trainable(data, source)
+    nothing, none = np.arange(0), BrokenRows(len(data))
+    loader = BatchLoader(data, source, Preprocess(), tokenizer, context_length, nothing, none, with_lengths=True)
+    drawn = _drawn_batches(data, source, seed)
+    return [loader.lengths(drawn[step]) for step in range(count)]
+
+
+def _drawn_batches(data: StoredSet, source: Source, seed: int) -> grain.MapDataset:
+    """The rows and draws of each global batch."""
+    group = group_size(data)
     groups = len(data) // group
-    plan = (
+    return (
         grain.MapDataset.range(groups)
         .seed(seed)
         .shuffle()
         .repeat(MOST_GROUPS // groups)  # without a number Grain's own, too large for one group a batch
         .random_map(partial(draw_group, group=group, hard_negatives=source.hard_negatives))
         .batch(source.batch_size // group)
-        .map(loader)
     )
-    stream = iter(
-        plan.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(ahead, threads)))
-    )
-    stream.set_state({"next_index": first_step})
-    return stream

@@ -55,14 +55,16 @@ def wrong_option_lengths(data: StoredSet, row_B: np.ndarray, draw_BH: np.ndarray
     return _option_lengths(data, row_B.repeat(draw_BH.shape[1]), np.array(number_BH, np.int64).ravel())
 
 
-def option_lengths(data: StoredSet, row_G: np.ndarray, options: int) -> np.ndarray:
+def option_lengths(data: StoredSet, row_G: np.ndarray) -> np.ndarray:
     """Tokens of all options of the questions in these rows, int64 [G, O]; at least those for sets of earlier versions.
 
     Args:
         data: a set of questions.
-        row_G: its rows.
-        options: O.
+        row_G: its rows, with as many options as the first one.
     """
+    count_R = data.lengths("options").count_R
+    first = int(row_G[0])
+    options = len(data[first]["options"]) if count_R is None else int(count_R[first])
     row_X, number_X = row_G.repeat(options), np.tile(np.arange(options), len(row_G))
     return _option_lengths(data, row_X, number_X).reshape(len(row_G), options)
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from negjax.input.broken import BrokenRows
-from negjax.input.pipeline import batches
+from negjax.input.loader import Batch
+from negjax.input.pipeline import batches, lengths_of_batches
 from negjax.models.packing import can_pack
 from negjax.runtime.mesh import local_row_indices, num_batch_shards, put_batch
 from negjax.runtime.step_timer import StepWork
 from negjax.tokenizers.clip import Tokenizer
 from negjax.training.flops import step_flops
 from negjax.training.prepare import PreparedRun
-from negjax.training.text_packing import StepTexts, pack_step, unpacked
+from negjax.training.text_packing import PLANNED_STEPS, StepTexts, pack_step, plan_rows, unpacked
 
 BATCHES_AHEAD = 2  # on their way to the device
 
@@ -61,14 +62,30 @@ def stream_batches(run: PreparedRun, broken: Mapping[str, BrokenRows], first: in
     }
     parts = num_batch_shards(run.mesh) * run.experiment.loss.micro_batches
     local_p = local_row_indices(run.mesh, parts, "the batch").tolist()
+    planned = plan_rows(_first_lengths(run), sources, packed, parts) if packed else None
     queue: deque[StepBatch] = deque()
     while True:
         while len(queue) < BATCHES_AHEAD:
             local = {name: next(stream) for name, stream in streams.items()}
-            texts = pack_step(local, sources, packed, parts, local_p) if packed else unpacked(local, sources, text)
+            if packed:
+                texts = pack_step(local, sources, packed, parts, local_p, planned)
+            else:
+                texts = unpacked(local, sources, text)
             arrays = put_batch(run.mesh, texts.batches)
             queue.append(StepBatch(arrays, _work(run, arrays, texts)))
         yield queue.popleft()
+
+
+def _first_lengths(run: PreparedRun) -> list[dict[str, Batch]]:
+    """The lengths of the texts of the run's first steps, also where it goes on from a later one: source -> batch."""
+    model = run.model
+    of_source = {
+        name: lengths_of_batches(
+            source.data, source.settings, model.tokenizer, model.config.text.context_length, source.seed, PLANNED_STEPS
+        )
+        for name, source in run.data.sources.items()
+    }
+    return [dict(zip(of_source, step)) for step in zip(*of_source.values())]
 
 
 def _work(run: PreparedRun, arrays: dict[str, Any], texts: StepTexts) -> StepWork:

@@ -1,12 +1,14 @@
 """Packs the texts of a step, of all its sources, into rows of the text tower's context.
 
 A device encodes its rows of a batch in parts, one for each micro-batch; a part's texts are packed by themselves. All
-parts have the same number of rows, which follows from the lengths of all texts of the global batch: so every host finds
-the same, and few steps differ in it.
+parts have the same number of rows: one that is planned from the first steps of a run for nearly all of its steps, and
+where it does not suffice one that follows from the lengths of all texts of the global batch. So every host finds the
+same, also after a restart, and each number is compiled once.
 
 Shapes: P parts of the global batch, p of them on this host, N texts of a part, T tokens of the context, K slots.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,8 @@ from negjax.objectives.inputs import INPUTS
 PACKED = "packed texts"
 GROUPS = ("taught", "untaught")  # texts that a teacher encodes too, and others
 TextKey = tuple[str, str]  # source, name of an input
+PLANNED_STEPS = 16  # from which the number of rows is planned
+DEVIATIONS = 4  # above the mean of these, so that one step in many thousands needs more
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,31 @@ def unpacked(
     return StepTexts({name: dict(batch) for name, batch in local.items()}, counts, sum(x.size for x in ids.values()))
 
 
+def plan_rows(
+    steps: Sequence[Mapping[str, Batch]], sources: Mapping[str, Source], config: TextConfig, parts: int
+) -> dict[str, int]:
+    """The rows of each group of texts of a part that suffice for nearly all steps.
+
+    Args:
+        steps: of some steps, source -> the lengths of its batch.
+        sources: the settings of each.
+        config: the text tower, which must allow packing.
+        parts: P.
+    """
+    planned = {}
+    for group, keys in _groups(sources).items():
+        rows = [max(count for _, count in _assign(_bounds(local, keys, parts), config)) for local in steps]
+        planned[group] = math.ceil(np.mean(rows) + DEVIATIONS * np.std(rows))
+    return planned
+
+
 def pack_step(
-    local: Mapping[str, Batch], sources: Mapping[str, Source], config: TextConfig, parts: int, local_p: Sequence[int]
+    local: Mapping[str, Batch],
+    sources: Mapping[str, Source],
+    config: TextConfig,
+    parts: int,
+    local_p: Sequence[int],
+    planned: Mapping[str, int] | None = None,
 ) -> StepTexts:
     """Packs the texts of a step.
 
@@ -74,18 +101,17 @@ def pack_step(
         config: the text tower, which must allow packing.
         parts: P.
         local_p: the parts of this host, ascending.
+        planned: what `plan_rows` returns; without it the rows follow from this step alone.
     """
     batches = {source: _without_lengths(batch) for source, batch in local.items()}
     lengths_of: dict[TextKey, np.ndarray] = {}
     groups: dict[str, PackedTexts] = {}
     first_slot = 0
-    for group in GROUPS:
-        keys = [(s, name) for s, name in text_keys(sources) if _group_of(sources[s], name) == group]
-        if not keys:
-            continue
-        bound_PN = np.concatenate([local[s][lengths_key(name)].reshape(parts, -1) for s, name in keys], axis=1)
-        assigned = [assign_rows(bound_N, config.context_length) for bound_N in bound_PN]
-        rows = round_up_rows(max(count for _, count in assigned))
+    for group, keys in _groups(sources).items():
+        bound_PN = _bounds(local, keys, parts)
+        assigned = _assign(bound_PN, config)
+        needed, enough = max(count for _, count in assigned), (planned or {}).get(group, 0)
+        rows = enough if needed <= enough else round_up_rows(needed)
         id_pNT = np.concatenate(
             [local[s][name].reshape(len(local_p), -1, config.context_length) for s, name in keys], axis=1
         )
@@ -107,8 +133,22 @@ def pack_step(
     return StepTexts(batches | ({PACKED: groups} if groups else {}), lengths_of, tokens)
 
 
-def _group_of(source: Source, name: str) -> str:
-    return GROUPS[0] if name in source.teacher_inputs else GROUPS[1]
+def _groups(sources: Mapping[str, Source]) -> dict[str, list[TextKey]]:
+    """The texts of each group that has any."""
+    keys: dict[str, list[TextKey]] = {group: [] for group in GROUPS}
+    for source, name in text_keys(sources):
+        keys[GROUPS[0] if name in sources[source].teacher_inputs else GROUPS[1]].append((source, name))
+    return {group: found for group, found in keys.items() if found}
+
+
+def _bounds(local: Mapping[str, Batch], keys: Sequence[TextKey], parts: int) -> np.ndarray:
+    """The most tokens of the texts of each part, [P, N]."""
+    return np.concatenate([local[s][lengths_key(name)].reshape(parts, -1) for s, name in keys], axis=1)
+
+
+def _assign(bound_PN: np.ndarray, config: TextConfig) -> list[tuple[np.ndarray, int]]:
+    """The row of each text of each part, and how many rows the part needs."""
+    return [assign_rows(bound_N, config.context_length) for bound_N in bound_PN]
 
 
 def _without_lengths(batch: Batch) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from negjax.datasets.stored.text_lengths import read_lengths, write_lengths
 from negjax.errors import NegjaxError
 from negjax.input.checks import check_trainable
 from negjax.input.loader import Batch
-from negjax.input.pipeline import batches
+from negjax.input.pipeline import batches, lengths_of_batches
 from negjax.input.rows import MOST_REPLACED
 from negjax.media.decoding import decode
 from negjax.media.images import Preprocess, to_pixels
@@ -218,6 +218,15 @@ def test_lengths_are_those_of_the_texts_of_all_hosts(scenes, source, context):
         np.testing.assert_array_equal(whole[f"{name}_lengths"], part[f"{name}_lengths"])
 
 
+@pytest.mark.parametrize("source", [*SOURCES, replace(BALANCED, contrastive=1.0, negated_fraction=0.5)], ids=str)
+def test_lengths_of_batches_are_known_without_reading_them(scenes, source):
+    data = open_set(scenes, source.dataset)
+    wanted = [{name: batch[name] for name in LENGTHS & batch.keys()} for batch in read(data, source, 20)]
+    data = open_set(scenes, source.dataset)
+    assert_equal(lengths_of_batches(data, source, Tokenizer(), 77, 5, 20), wanted)
+    assert data._source is None  # no row was read
+
+
 def test_lengths_of_a_set_of_an_earlier_version_are_no_less_than_the_texts(scenes, tmp_path):
     """It tells the longest text of each row alone."""
     for source in (NEGCAP, NEGMCQ):
@@ -233,6 +242,8 @@ def test_lengths_of_a_set_of_an_earlier_version_are_no_less_than_the_texts(scene
         for batch, exact in zip(old, new):
             np.testing.assert_array_equal(batch[name], exact[name])
             assert (batch[f"{name}_lengths"] >= exact[f"{name}_lengths"]).all()
+        known = lengths_of_batches(open_set(tmp_path, source.dataset), source, Tokenizer(), 77, 5, 3)
+        assert_equal(known, [{key: batch[key] for key in LENGTHS & batch.keys()} for batch in old])
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from negjax.training.encode import Towers
 from negjax.training.guard import with_hold
 from negjax.training.optimizer import trainable
 from negjax.training.step import make_step, new_state
-from negjax.training.text_packing import PACKED, pack_step, text_keys
+from negjax.training.text_packing import PACKED, PLANNED_STEPS, pack_step, plan_rows, text_keys
 
 SOURCES = {
     "pairs": Source("a", 32, contrastive=0.7, distill=0.5),
@@ -123,6 +123,31 @@ def test_longer_texts_than_were_said_keep_their_end(config):
 def test_texts_that_are_all_taught_are_one_group(config):
     sources = {"kept": Source("a", 8, distill=1.0)}
     assert set(pack_step(padded(config, sources), sources, config.text, 1, [0]).batches[PACKED]) == {"taught"}
+
+
+def test_rows_are_planned_that_nearly_all_steps_fit_in(config):
+    """Captions of 5 to 15 tokens, as in a context that several of them share."""
+    rng, sources = np.random.default_rng(3), {"a": Source("a", 256, contrastive=1.0)}
+    steps = [{"a": {"text_lengths": rng.integers(5, 16, 256)}} for _ in range(300)]
+    (planned,) = plan_rows(steps[:PLANNED_STEPS], sources, config.text, 2).values()
+    needed = [
+        max(assign_rows(part_N, config.text.context_length)[1] for part_N in step["a"]["text_lengths"].reshape(2, -1))
+        for step in steps
+    ]
+    assert np.mean(np.array(needed) > planned) < 0.01
+    assert planned < 1.15 * np.mean(needed)
+
+
+def test_a_step_has_the_planned_rows_and_more_only_where_it_must(config):
+    sources = {"pairs": Source("a", 32, contrastive=0.7)}
+    local = padded(config, sources)
+    alone = pack_step(local, sources, config.text, 1, [0]).batches
+    rows = len(alone[PACKED]["untaught"].token_RT)
+    for planned, wanted in ((2 * rows, 2 * rows), (rows, rows), (1, rows)):
+        packed = pack_step(local, sources, config.text, 1, [0], {"untaught": planned}).batches
+        assert len(packed[PACKED]["untaught"].token_RT) == wanted
+        np.testing.assert_array_equal(packed["pairs"]["text"], alone["pairs"]["text"])
+        np.testing.assert_array_equal(packed[PACKED]["untaught"].token_RT[:rows], alone[PACKED]["untaught"].token_RT)
 
 
 def test_compiling_for_a_tpu_takes_shapes_that_steps_have(config, tmp_path):

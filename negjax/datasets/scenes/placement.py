@@ -32,14 +32,18 @@ class PlacedObject:
         angle = np.radians(self.turn)
         cos, sin = self.radius * np.cos(angle), self.radius * np.sin(angle)
         x_P, y_P = points_P2[:, 0], points_P2[:, 1]
-        return np.stack([x_P * cos - y_P * sin + self.x, x_P * sin + y_P * cos + self.y], axis=1)
+        image_P2 = np.empty_like(points_P2)
+        image_P2[:, 0], image_P2[:, 1] = x_P * cos - y_P * sin + self.x, x_P * sin + y_P * cos + self.y
+        return image_P2
 
     def to_object(self, points_P2: NDArray[np.float64]) -> NDArray[np.float64]:
         """Convert points [P, 2] from the image's coordinates to the object's."""
         angle = np.radians(self.turn)
         cos, sin = np.cos(angle) / self.radius, np.sin(angle) / self.radius
         x_P, y_P = points_P2[:, 0] - self.x, points_P2[:, 1] - self.y
-        return np.stack([x_P * cos + y_P * sin, y_P * cos - x_P * sin], axis=1)
+        object_P2 = np.empty_like(points_P2)
+        object_P2[:, 0], object_P2[:, 1] = x_P * cos + y_P * sin, y_P * cos - x_P * sin
+        return object_P2
 
 
 SceneLayout = tuple[PlacedObject, ...]  # in painting order: later objects cover earlier ones

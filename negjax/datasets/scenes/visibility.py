@@ -60,7 +60,7 @@ class VisibilityTracker:
         for i, below in enumerate(self.layout):
             if np.hypot(below.x - placed.x, below.y - placed.y) < below.radius + placed.radius:
                 visible[i] = self.visible[i] & ~_find_covered(placed, self.samples[i])
-                if visible[i].mean() < min_visible:
+                if np.count_nonzero(visible[i]) / _SAMPLES < min_visible:
                     return False
         samples_P2 = placed.to_image(silhouette(placed.name)[1])
         self.layout.append(placed)
@@ -77,8 +77,8 @@ def silhouette(name: str) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArr
         name: the name of the object.
 
     Returns:
-        Whether each cell of a raster over [-1, 1]^2 is covered [Y, X], sample points spread evenly over the covered
-        cells [P, 2], and the corners of all polygons [C, 2].
+        Whether each cell of a raster over [-1, 1]^2 is covered, with a margin of one empty cell [Y, X], sample points
+        spread evenly over the covered cells [P, 2], and the corners of all polygons [C, 2].
     """
     shapes = SCENE_OBJECTS[name].shapes
     image = Image.new("1", (4 * _RASTER_SIDE, 4 * _RASTER_SIDE))
@@ -88,12 +88,13 @@ def silhouette(name: str) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArr
     y_P, x_P = np.nonzero(covered_YX)
     chosen = np.linspace(0, len(x_P) - 1, _SAMPLES).round().astype(np.int64)
     samples_P2 = np.stack([x_P[chosen] + 0.5, y_P[chosen] + 0.5], axis=1) * (2 / _RASTER_SIDE) - 1
-    return covered_YX, samples_P2, np.concatenate([points for _, points in shapes])
+    return np.pad(covered_YX, 1), samples_P2, np.concatenate([points for _, points in shapes])
 
 
 def _find_covered(placed: PlacedObject, points_P2: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Find which points of the image the object's silhouette covers [P]."""
-    cell_P2 = np.floor((placed.to_object(points_P2) + 1) * (_RASTER_SIDE / 2)).astype(np.int64)
-    inside_P: NDArray[np.bool_] = np.all((cell_P2 >= 0) & (cell_P2 < _RASTER_SIDE), axis=1)
-    cell_P2 = np.where(inside_P[:, None], cell_P2, 0)
-    return inside_P & silhouette(placed.name)[0][cell_P2[:, 1], cell_P2[:, 0]]
+    raster_YX = silhouette(placed.name)[0]
+    cell_P2 = np.floor((placed.to_object(points_P2) + 1) * (_RASTER_SIDE / 2))
+    x_P, y_P = (np.clip(cell_P2, -1, _RASTER_SIDE).astype(np.int64) + 1).T  # of the margin, where a point is outside
+    covered_P: NDArray[np.bool_] = raster_YX[y_P, x_P]
+    return covered_P

@@ -88,7 +88,7 @@ def write_shard(
     Raises:
         NegjaxError: A row is invalid, or ids are not ascending.
     """
-    features, lengths = spec.features, TextCounter(spec.fields)
+    lengths = TextCounter(spec.fields)
     rows, content, first, last = 0, 0, -1, -1
 
     def records() -> Iterator[tuple[int, bytes]]:
@@ -104,7 +104,7 @@ def write_shard(
             lengths.add(record)
             rows, content, last = rows + 1, (content + record_digest(record)) % CONTENT_MODULUS, record["id"]
             first = first if rows > 1 else last
-            yield index, _serialize(features, record)
+            yield index, serialize(record)
             if on_row:
                 on_row()
 
@@ -157,7 +157,21 @@ def record_digest(record: Record) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(columns_without_media, sort_keys=True).encode()).digest())
 
 
-def _serialize(features: tfds.features.FeaturesDict, record: Record) -> bytes:
-    """The record as TFDS stores it, its columns sorted: protobuf's own order differs from one process to the next."""
-    raw = features.serialize_example(record)
-    return tf_example_pb2.Example.FromString(raw).SerializeToString(deterministic=True)
+def serialize(record: Record) -> bytes:
+    """The record as TFDS stores it, as a `tf.train.Example`, several times as fast as TFDS's own serializer.
+
+    Its columns are sorted: protobuf's own order differs from one process to the next.
+
+    Args:
+        record: Columns that `records.complete_record` has checked.
+    """
+    example = tf_example_pb2.Example()
+    for name, value in record.items():
+        feature = example.features.feature[name]
+        if isinstance(value, int):
+            feature.int64_list.value.append(value)
+            continue
+        feature.bytes_list.SetInParent()  # also of an empty list
+        texts = value if isinstance(value, list | tuple) else [value]
+        feature.bytes_list.value.extend(text.encode() if isinstance(text, str) else text for text in texts)
+    return example.SerializeToString(deterministic=True)

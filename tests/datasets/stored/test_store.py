@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from support.images import png
+from tensorflow_datasets.proto import tf_example_pb2
 
 from negjax.datasets.stored.store import list_sets, open_set, write_set
+from negjax.datasets.stored.writing import SetSpec, serialize
 from negjax.errors import NegjaxError
 
 TRAIN = {"task_kind": "train", "negated": True}
@@ -94,6 +96,15 @@ def test_plain_tfds_reads_a_set(tmp_path):
     source = tfds.builder_from_directory(tmp_path / "some-Set_1" / "1.0.0").as_data_source(split="all")
     assert source[2]["media"].tolist() == [[[2, 0, 0]] * 20] * 20
     assert source[2]["captions"] == ["an été with 2 cats".encode()]
+
+
+@pytest.mark.parametrize("media_type", ["image", "video"])
+def test_records_have_the_bytes_of_tfds_own_serializer(media_type):
+    fields = ("captions", "negated_captions", "question")
+    features = SetSpec("some", fields, {"media_type": media_type}).features
+    for record in (row | {"media_sha256": "0f" * 32} for row in captioned(5)):
+        wanted = tf_example_pb2.Example.FromString(features.serialize_example(record))
+        assert serialize(record) == wanted.SerializeToString(deterministic=True)
 
 
 def test_clips_are_kept_byte_for_byte_and_plain_tfds_reads_them(tmp_path):
