@@ -62,7 +62,7 @@ def stream_batches(run: PreparedRun, broken: Mapping[str, BrokenRows], first: in
     }
     parts = num_batch_shards(run.mesh) * run.experiment.loss.micro_batches
     local_p = local_row_indices(run.mesh, parts, "the batch").tolist()
-    planned = plan_rows(_first_lengths(run), sources, packed, parts) if packed else None
+    planned = plan_rows(_first_lengths(run), sources, packed, parts, run.experiment.steps) if packed else None
     queue: deque[StepBatch] = deque()
     while True:
         while len(queue) < BATCHES_AHEAD:

@@ -1,9 +1,9 @@
 """Packs the texts of a step, of all its sources, into rows of the text tower's context.
 
 A device encodes its rows of a batch in parts, one for each micro-batch; a part's texts are packed by themselves. All
-parts have the same number of rows: one that is planned from the first steps of a run for nearly all of its steps, and
-where it does not suffice one that follows from the lengths of all texts of the global batch. So every host finds the
-same, also after a restart, and each number is compiled once.
+parts have the same number of rows: one that is planned from the lengths of a run's first steps, and where that does not
+suffice one that follows from the lengths of all texts of the global batch. So every host finds the same, also after a
+restart, and each number is compiled once.
 
 Shapes: P parts of the global batch, p of them on this host, N texts of a part, T tokens of the context, K slots.
 """
@@ -28,7 +28,9 @@ PACKED = "packed texts"
 GROUPS = ("taught", "untaught")  # texts that a teacher encodes too, and others
 TextKey = tuple[str, str]  # source, name of an input
 PLANNED_STEPS = 16  # from which the number of rows is planned
-DEVIATIONS = 4  # above the mean of these, so that one step in many thousands needs more
+SHORT_RUN = 5_000  # steps, of which those that a further program is compiled for are less than it costs
+DEVIATIONS = 4  # of the steps' needs, above their mean: one step in many thousands needs more
+MOST_STEPS = 0.75  # quantile of the needs
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,27 @@ def unpacked(
 
 
 def plan_rows(
-    steps: Sequence[Mapping[str, Batch]], sources: Mapping[str, Source], config: TextConfig, parts: int
+    steps: Sequence[Mapping[str, Batch]], sources: Mapping[str, Source], config: TextConfig, parts: int, total: int
 ) -> dict[str, int]:
-    """The rows of each group of texts of a part that suffice for nearly all steps.
+    """The rows of each group of texts of a part that a run has.
+
+    In a short run they suffice for all steps but very few, so that one program is compiled. In a long one padding costs
+    more than compiling: they suffice for most steps, and others get what they need.
 
     Args:
         steps: of some steps, source -> the lengths of its batch.
         sources: the settings of each.
         config: the text tower, which must allow packing.
         parts: P.
+        total: the number of steps of the run.
     """
     planned = {}
     for group, keys in _groups(sources).items():
-        rows = [max(count for _, count in _assign(_bounds(local, keys, parts), config)) for local in steps]
-        planned[group] = math.ceil(np.mean(rows) + DEVIATIONS * np.std(rows))
+        needed = [max(count for _, count in _assign(_bounds(local, keys, parts), config)) for local in steps]
+        if total <= SHORT_RUN:
+            planned[group] = math.ceil(np.mean(needed) + DEVIATIONS * np.std(needed))
+        else:
+            planned[group] = int(np.quantile(needed, MOST_STEPS, method="higher"))
     return planned
 
 
