@@ -60,12 +60,14 @@ def option_lengths(data: StoredSet, row_G: np.ndarray) -> np.ndarray:
 
     Args:
         data: a set of questions.
-        row_G: its rows, with as many options as the first one.
+        row_G: its rows, with as many options as the first one; of a row with fewer its last one counts again.
     """
     count_R = data.lengths("options").count_R
     first = int(row_G[0])
     options = len(data[first]["options"]) if count_R is None else int(count_R[first])
     row_X, number_X = row_G.repeat(options), np.tile(np.arange(options), len(row_G))
+    if count_R is not None:
+        number_X = np.minimum(number_X, count_R[row_X] - 1)
     return _option_lengths(data, row_X, number_X).reshape(len(row_G), options)
 
 
