@@ -282,7 +282,7 @@ def test_what_is_no_training_set_of_questions(damaged, tmp_path):
     write_set(tmp_path, "mixed", lambda: iter(rows), ["question"], TRAIN)
     with pytest.raises(NegjaxError, match="set mixed has questions with 2 and with 4 options, which do not go into"):
         read(open_set(tmp_path, "mixed"), Source("mixed", 16, mcq=1.0), 1)
-    lengths_of_batches(open_set(tmp_path, "mixed"), Source("mixed", 4, mcq=1.0), Tokenizer(), 77, 0, 8)  # no other error
+    lengths_of_batches(open_set(tmp_path, "mixed"), Source("mixed", 4, mcq=1.0), Tokenizer(), 77, 0, 8)
     clips = damaged(set())
     clips.metadata["media_type"] = "video"
     with pytest.raises(NegjaxError, match="set damaged holds videos: training takes images"):
