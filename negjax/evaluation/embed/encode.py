@@ -2,10 +2,11 @@
 
 Every process calls these functions with the same data and loads its own rows of each batch; all get all embeddings.
 Shapes: N media or texts, K batches (of packed texts: slots of a row), B batch, F frames, T tokens, U distinct rows of
-token ids, R packed rows, E embedding width.
+token ids, R packed rows, E embedding width, P parts of a batch, G media of a part.
 """
 
 import dataclasses
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from negjax.runtime.sharding import device_put_tree
 
 # Texts that cannot be packed are cut to these lengths, or to the context: each compiles once.
 LENGTH_BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+READ_TOGETHER = 8  # media, by a thread: Grain looks at all that is read ahead for each that it hands out
 MAX_IN_FLIGHT = 2  # batches that are dispatched but not fetched
 
 # Indices [b] of the items of a batch, the place of each in what is computed for it, and this.
@@ -54,14 +56,16 @@ def encode_media(model: LoadedModel, media: MediaReader, index_N: np.ndarray, ba
     mesh = _mesh(model)
     size = _round_up(min(max(1, batch_size // media.frames), len(index_N)), mesh)
     local = local_row_indices(mesh, size, "the batch")
-    options = grain.ReadOptions(num_threads=os.cpu_count() or 1, prefetch_buffer_size=2 * len(local))
+    together, threads = math.gcd(len(local), READ_TOGETHER), os.cpu_count() or 1
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(threads, 2 * len(local) // together))
     padded_KB = np.pad(index_N, (0, -len(index_N) % size), constant_values=-1).reshape(-1, size)
     stream = grain.MapDataset.source(padded_KB[:, local].ravel().tolist())
-    read = stream.map(lambda index: media.blank() if index < 0 else media.read(index)).to_iter_dataset(options)
+    read = stream.map(lambda index: media.blank() if index < 0 else media.read(index)).batch(together)
+    parts = read.to_iter_dataset(options).batch(len(local) // together)
 
     def batches() -> _Dispatched:
-        for start, (pixels_BFHWC, count_B) in zip(range(0, len(index_N), size), read.batch(len(local))):
-            pixels, count = put_batch(mesh, (pixels_BFHWC.reshape(-1, *pixels_BFHWC.shape[2:]), count_B))
+        for start, (pixels_PGFHWC, count_PG) in zip(range(0, len(index_N), size), parts):
+            pixels, count = put_batch(mesh, (pixels_PGFHWC.reshape(-1, *pixels_PGFHWC.shape[3:]), count_PG.ravel()))
             index_B = index_N[start : start + size]
             yield index_B, np.arange(len(index_B)), (model.encode_pixels(pixels), count)
 
