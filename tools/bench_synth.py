@@ -38,6 +38,7 @@ def draw(folder: Path, source: Path, captions: int, seed: int) -> None:
             captions_of[row["image"]].append(row["caption"])
     known = list(captions_of.values())
     rng, images = np.random.default_rng(seed), folder / "images"
+    images.mkdir(parents=True, exist_ok=True)
     jpegs = [encode_jpeg(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)) for _ in range(PICTURES)]
     with (
         (folder / "captions.csv").open("w", newline="", encoding="utf-8") as file,
