@@ -175,12 +175,18 @@ def _build_base(
 
 def _remove_other_build(out: epath.PathLike, source: RowSource, name: str, settings: WriteSettings) -> None:
     """Removes what this stage left when it was stopped, or refused, with other rows or another folder of images."""
-    building, record = to_path(settings.data_dir) / f"{name}.building", to_path(out) / "write" / f"{name}.started.json"
-    started = json.dumps(source.describe(), indent=1)
-    if building.exists() and record.exists() and record.read_text() != started:
+    record, started = to_path(out) / "write" / f"{name}.started.json", json.dumps(source.describe(), indent=1)
+    if record.exists() and record.read_text() != started:
+        _remove_building(settings, name)
+    write_atomic(record, started)
+
+
+def _remove_building(settings: WriteSettings, name: str) -> None:
+    """Removes the folder in which a set is built, if it was left."""
+    building = to_path(settings.data_dir) / f"{name}.building"
+    if building.exists():
         with lock_folder(building, f"{building} is in use: another build of this set is running"):
             building.rmtree()
-    write_atomic(record, started)
 
 
 def _derive(
@@ -290,6 +296,7 @@ def _is_written(out: epath.PathLike, name: str, settings: WriteSettings, origin:
 def _record_written(out: epath.PathLike, name: str, settings: WriteSettings, rows: str) -> StoredSet:
     """Opens a set of this stage and records it as such, for `_is_written` and `check_rows`."""
     data = open_set(settings.data_dir, name)
+    _remove_building(settings, name)  # of a build that was killed after its set was complete
     write_atomic(_record_path(out, name), json.dumps({"fingerprint": data.fingerprint, "rows": rows}, indent=1))
     return data
 

@@ -244,6 +244,17 @@ def test_only_sets_of_this_folder_are_replaced(table, tmp_path):
         write_sets(tmp_path)
 
 
+def test_what_a_build_left_that_was_killed_at_its_very_end_is_removed(table, tmp_path):
+    run_stages(table, tmp_path / "out")
+    write_sets(tmp_path)
+    before = sorted(path.name for path in (tmp_path / "data").iterdir())
+    for name in before:
+        (tmp_path / "data" / f"{name}.building").mkdir()
+        (tmp_path / "data" / f"{name}.building" / "lock").touch()
+    write_sets(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == before
+
+
 def test_a_refused_build_goes_on_with_the_right_folder(table, tmp_path):
     run_stages(table, tmp_path / "out")
     (tmp_path / "wrong").mkdir()
